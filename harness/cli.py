@@ -1,0 +1,190 @@
+"""The command line: one verb a question, and the exit code of each answer.
+
+Results go to stdout, messages and progress to stderr. Nothing heavy is imported before
+a verb needs it, since ``harness --help`` is typed more often than anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness import __version__
+from harness.console import Reporter, clock, print_table, say, size, stages
+from harness.errors import ExitCode, HarnessError
+from harness.options import GRID, request_of, together
+from harness.registry import PluginManager, Registry, plugin_manager
+from harness.verbs import cache, corpus, list_offers, scanning, split
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.plan import Pair, Plan, Request
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and leave with its exit code."""
+    sys.exit(execute(arguments))
+
+
+def execute(
+    arguments: Sequence[str] | None = None, manager: PluginManager | None = None
+) -> ExitCode:
+    """Run the program.
+
+    Args:
+        arguments: Of the command line; by default the process' own.
+        manager: The plugins; by default all that are installed.
+    """
+    try:
+        manager = manager or plugin_manager()
+        manager.hook.harness_commands(app=app)
+        code = app.main(
+            arguments,
+            prog_name="harness",
+            standalone_mode=False,
+            obj=Registry.of(manager),
+        )
+        return ExitCode(code or 0)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USER
+    except HarnessError as error:
+        say(f"error: {error}")
+        return ExitCode.USER
+    except (KeyboardInterrupt, click.Abort):
+        say("Interrupted. What was finished is kept; the same command goes on with it.")
+        return ExitCode.INTERRUPTED
+
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="speech-harness")
+def app() -> None:
+    """Measure how much emotion can be read out of a frozen speech model.
+
+    \b
+    harness run --upstream fbank --downstream linear --corpus demo
+    harness leaderboard
+    """
+
+
+@app.command()
+@together(*GRID)
+@click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"
+)
+@click.option("--executor", default="local", show_default=True, help="Where tasks run.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    help="Tasks at once.  [default: one a core, or one for a GPU]",
+)
+@click.option("--keep-going", is_flag=True, help="When a cell fails, go on with others.")
+@click.option(
+    "--keep-features",
+    type=click.Choice(["all", "pooled"]),
+    default="all",
+    show_default=True,
+    help="pooled drops the frames of an upstream on a corpus after its last cell.",
+)
+@click.option("--quiet", is_flag=True, help="Tell of failures only.")
+@click.pass_obj
+def run(
+    registry: Registry,
+    device: str,
+    executor: str,
+    workers: int,
+    keep_going: bool,
+    keep_features: str,
+    quiet: bool,
+    **options: Any,  # noqa: ANN401 - click's
+) -> ExitCode:
+    """Train and score heads on speech models; what is finished is never done again.
+
+    \b
+    harness run --upstream whisper-base --downstream linear,nonlinear,multilayer \\
+                --corpus emodb --split loso --seeds 0-2
+    """
+    from harness.run import Place, run_plan
+
+    place = Place(
+        executor=executor,
+        workers=workers,
+        device=device,
+        keep_going=keep_going,
+        keep_features=keep_features,
+    )
+    registry.executors[executor]
+    registry.manager.register(Reporter(quiet=quiet))
+    tell = stages(quiet=quiet)
+    todo = _make_plan(request_of(options), registry, quiet=quiet, download=True)
+    report = run_plan(todo, registry, place, tell)
+    return ExitCode.SOME_CELLS_FAILED if report.failed else ExitCode.OK
+
+
+@app.command()
+@together(*GRID)
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.pass_obj
+def plan(registry: Registry, quiet: bool, **options: Any) -> None:  # noqa: ANN401 - click's
+    """Say what 'harness run' with the same options would do, and do nothing."""
+    from harness.splits import closeness, describe
+
+    todo = _make_plan(request_of(options), registry, quiet=quiet, download=False)
+    print_table(
+        ("upstream", "feeding", "corpus", "split", "cells", "done", "to hear", "to store"),
+        [_plan_row(pair) for pair in todo.pairs],
+    )
+    for manifest, division in {
+        pair.manifest.corpus.name: (pair.manifest, pair.split) for pair in todo.pairs
+    }.values():
+        click.echo(f"\n{manifest.corpus.name}, {division.strategy}:")
+        for line in describe(closeness(division, manifest.utterances)):
+            click.echo(f"  {line}")
+        for line in manifest.bad:
+            click.echo(f"  left out: {line}")
+    click.echo(
+        f"\n{len(todo.cells)} cells, {len(todo.cells) - len(todo.jobs)} of them done. "
+        f"The others take about {size(todo.bytes_to_store)} of disk and, roughly, "
+        f"{clock(todo.seconds(os.cpu_count() or 1))} on this machine's CPU."
+    )
+    for upstream in todo.absent:
+        click.echo(
+            f"{upstream.name} is not on this machine; 'harness run' would download "
+            f"{upstream.checkpoint} at {upstream.revision}."
+        )
+
+
+def _plan_row(pair: Pair) -> tuple[str, ...]:
+    heard = sum(recording.seconds for recording in pair.missing)
+    return (
+        pair.source.upstream.name,
+        pair.source.feeding,
+        pair.manifest.corpus.name,
+        pair.split.strategy,
+        str(len(pair.cells)),
+        str(len(pair.cells) - len(pair.jobs)),
+        clock(heard) if heard else "–",
+        size(pair.bytes_to_store) if heard else "–",
+    )
+
+
+def _make_plan(
+    request: Request, registry: Registry, *, quiet: bool, download: bool
+) -> Plan:
+    """Make a plan; reading many files for the first time shows its progress."""
+    from harness.plan import make_plan
+
+    with scanning(quiet=quiet) as tell:
+        return make_plan(request, registry, download=download, scanning=tell)
+
+
+for verb in (list_offers, corpus, split, cache):
+    app.add_command(verb)

@@ -1,0 +1,58 @@
+"""What a user can mend: errors with a next step, and the exit codes they lead to."""
+
+from __future__ import annotations
+
+import difflib
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class ExitCode(IntEnum):
+    """How the program ends."""
+
+    OK = 0
+    BUG = 1
+    USER = 2
+    SOME_CELLS_FAILED = 3
+    INTERRUPTED = 130
+
+
+class HarnessError(Exception):
+    """Something that the user can mend: what, where and the next step."""
+
+
+class UnknownNameError(HarnessError):
+    """A name that no plugin offers."""
+
+    def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
+        """Say which name was not found and which ones are near.
+
+        Args:
+            noun: What was looked for, such as ``upstream``.
+            name: The name as the user wrote it.
+            known: Every name that would have been found.
+        """
+        names = sorted(known)
+        near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        listing = ", ".join(names) or "none"
+        super().__init__(f"No {noun} is called '{name}'.{hint} Known: {listing}.")
+
+
+class PluginError(HarnessError):
+    """A plugin that does not keep the interface, named."""
+
+
+class DataError(HarnessError):
+    """A corpus, an audio file or a split that cannot be used as it is."""
+
+
+class CheckpointError(HarnessError):
+    """A checkpoint that is missing, foreign, incomplete or damaged."""
+
+
+class StoreError(HarnessError):
+    """A folder that cannot be written, or a disk that is full."""

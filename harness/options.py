@@ -1,0 +1,186 @@
+"""The options that several verbs share, and the request that they make up."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import platformdirs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.plan import Request
+
+
+def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Split ``a,b,c``, each name once."""
+    names = (name.strip() for name in (value or "").split(","))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+    """Read ``0-4`` or ``0,2,5``."""
+    seeds: list[int] = []
+    try:
+        for piece in value.split(","):
+            first, _dash, last = piece.partition("-")
+            seeds += range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise click.BadParameter(f"'{value}' is not like 0-4 or 0,2,5.") from None
+    if not seeds:
+        raise click.BadParameter(f"'{value}' holds no seed.")
+    return tuple(dict.fromkeys(seeds))
+
+
+def _checkpoints(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Path]:
+    """Read ``NAME=FOLDER``."""
+    pairs = [value.partition("=") for value in values]
+    for name, equals, folder in pairs:
+        if not (name and equals and folder):
+            raise click.BadParameter(f"'{name}' is not like whisper-base=FOLDER.")
+    return {name: Path(folder).expanduser() for name, _, folder in pairs}
+
+
+DATA_ROOT = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    envvar="HARNESS_DATA",
+    default=Path("data"),
+    show_default="data, or $HARNESS_DATA",
+    help="The folder with one folder a corpus.",
+)
+CACHE = click.option(
+    "--cache",
+    "cache_folder",
+    type=click.Path(path_type=Path),
+    envvar="HARNESS_CACHE",
+    default=lambda: Path(platformdirs.user_cache_dir("speech-harness")),
+    show_default="the user's cache folder, or $HARNESS_CACHE",
+    help="Where features are kept.",
+)
+RUNS = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    envvar="HARNESS_RUNS",
+    default=Path("runs"),
+    show_default="runs, or $HARNESS_RUNS",
+    help="Where results are kept.",
+)
+SPLIT = (
+    click.option(
+        "--split",
+        "strategy",
+        default="speaker-independent",
+        show_default=True,
+        help="speaker-independent (80/10/10), loso, kfold, stratified (speakers in "
+        "several parts), or a file written by 'harness split'.",
+    ),
+    click.option(
+        "--folds", type=click.IntRange(3), default=5, show_default=True, help="Of kfold."
+    ),
+    click.option(
+        "--split-seed", type=int, default=0, show_default=True, help="Of the split."
+    ),
+)
+GRID = (
+    click.option(
+        "--upstream",
+        "upstreams",
+        required=True,
+        callback=names,
+        metavar="U[,U…]",
+        help="Speech models; see 'harness list upstreams'.",
+    ),
+    click.option(
+        "--downstream",
+        "downstreams",
+        required=True,
+        callback=names,
+        metavar="D[,D…]",
+        help="Heads; see 'harness list downstreams'.",
+    ),
+    click.option(
+        "--corpus",
+        "corpora",
+        required=True,
+        callback=names,
+        metavar="C[,C…]",
+        help="Corpora; see 'harness list corpora'.",
+    ),
+    click.option(
+        "--seeds",
+        default="0",
+        show_default=True,
+        callback=_seeds,
+        metavar="0-4",
+        help="Of the heads: initial weights, batches, dropout.",
+    ),
+    *SPLIT,
+    click.option(
+        "--select",
+        "selection",
+        type=click.Choice(["macro_f1", "uar"]),
+        default="macro_f1",
+        show_default=True,
+        help="The validation metric whose best epoch is tested.",
+    ),
+    click.option(
+        "--feeding",
+        metavar="NAME",
+        help="How models are fed that can be fed in several ways, such as 'trimmed' "
+        "for Whisper. Results of different feedings are never averaged.",
+    ),
+    click.option(
+        "--max-seconds",
+        type=click.FloatRange(0.1),
+        metavar="S",
+        help="Cut every clip to its first S seconds.",
+    ),
+    click.option(
+        "--frame-type",
+        type=click.Choice(["float32", "float16"]),
+        default="float32",
+        show_default=True,
+        help="Of stored frames; float16 halves the disk and costs 3 digits.",
+    ),
+    click.option(
+        "--skip-bad",
+        is_flag=True,
+        help="Go on without audio files that cannot be used; results name them.",
+    ),
+    click.option(
+        "--checkpoint",
+        "checkpoints",
+        multiple=True,
+        callback=_checkpoints,
+        metavar="U=FOLDER",
+        help="A local checkpoint of an upstream; $HARNESS_CHECKPOINTS/U also counts.",
+    ),
+    DATA_ROOT,
+    RUNS,
+    CACHE,
+)
+
+
+def together(
+    *options: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Join options into one decorator; ``--help`` shows them in this order."""
+
+    def decorate(verb: Callable[..., Any]) -> Callable[..., Any]:
+        return functools.reduce(lambda verb, option: option(verb), reversed(options), verb)
+
+    return decorate
+
+
+def request_of(options: dict[str, Any]) -> Request:
+    """Make a request out of the values of ``GRID``."""
+    from harness.plan import Request
+
+    cache_folder, strategy = options.pop("cache_folder"), options.pop("strategy")
+    return Request(cache=cache_folder.expanduser(), split=strategy, **options)

@@ -1,0 +1,363 @@
+"""From names to cells: what a command would do, decided before anything is done.
+
+``make_plan`` only reads. What it gives is what ``harness plan`` prints and what
+``harness run`` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import splits
+from harness.checkpoints import Checkpoint, find_checkpoint
+from harness.errors import DataError, HarnessError
+from harness.features import Source, kinds_for
+from harness.files import Memory, sha256_json
+from harness.manifest import read_manifest, refuse_bad
+from harness.types import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from harness.features import FrameType
+    from harness.manifest import Manifest, Recording
+    from harness.registry import Registry
+    from harness.splits import Fold, Split
+    from harness.store import Kind
+    from harness.types import Corpus, Downstream, Upstream
+
+RECIPE_VERSION = 1
+"""Raised when training or scoring changes a number."""
+
+NOT_HERE = Checkpoint(folder=None, revision="", sha256="not on this machine")
+
+FLOPS = 50e9
+"""What one core of a common server does in float32, in operations a second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        upstreams: Names.
+        downstreams: Names.
+        corpora: Names.
+        seeds: One cell each.
+        split: A strategy, or the path of a split file.
+        folds: How many for ``kfold``.
+        split_seed: Of strategies that draw.
+        feeding: Taken by every upstream that knows it; ``None`` is each one's first.
+        max_seconds: Cut every clip to this length.
+        frame_type: Of stored frames.
+        selection: The validation metric that selects the epoch.
+        skip_bad: Go on without the audio files that cannot be used.
+        checkpoints: Local folders by upstream name.
+        data_root: One folder a corpus.
+        runs: Where results are.
+        cache: Where features are.
+    """
+
+    upstreams: tuple[str, ...]
+    downstreams: tuple[str, ...]
+    corpora: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    split: str = "speaker-independent"
+    folds: int = 5
+    split_seed: int = 0
+    feeding: str | None = None
+    max_seconds: float | None = None
+    frame_type: FrameType = "float32"
+    selection: str = "macro_f1"
+    skip_bad: bool = False
+    checkpoints: Mapping[str, Path] = field(default_factory=dict)
+    data_root: Path
+    runs: Path
+    cache: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A cell that is to be computed."""
+
+    cell: Cell
+    downstream: Downstream
+    fold: Fold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """An (upstream × corpus): features once, then every cell that reads them.
+
+    Attributes:
+        source: The upstream as it is used.
+        manifest: The corpus as it was found.
+        split: How it is divided.
+        cells: Every cell of the pair.
+        jobs: Those without a stored result.
+        kinds: The features that the jobs read.
+        missing: Recordings of which some of these are not stored yet.
+    """
+
+    source: Source
+    manifest: Manifest
+    split: Split
+    cells: tuple[Cell, ...]
+    jobs: tuple[Job, ...]
+    kinds: tuple[Kind, ...]
+    missing: tuple[Recording, ...]
+
+    @property
+    def bytes_to_store(self) -> int:
+        """Predict what the missing features take on disk."""
+        upstream = self.source.upstream
+        seconds = sum(self._heard(recording) for recording in self.missing)
+        layers = {"pooled": 0, "last": 1, "all": upstream.layers}
+        width = 2 if self.source.frame_type == "float16" else 4
+        frames = sum(layers[kind] for kind in self.kinds) * seconds / upstream.hop
+        pooled = len(self.missing) * upstream.layers * 4
+        return int((frames * width + pooled) * upstream.dim)
+
+    @property
+    def operations(self) -> float:
+        """Predict the floating-point operations of what is to be done, roughly.
+
+        Two a weight and a frame for the upstream, six for a head with frames.
+        """
+        upstream = self.source.upstream
+        window = upstream.window if self.source.feeding == upstream.feedings[0] else None
+        total = 0.0
+        for recording in self.missing:
+            seconds = self._heard(recording)
+            if window:
+                seconds = -(-seconds // window) * window
+            total += 2 * upstream.parameters * seconds / upstream.hop
+        frames = sum(map(self._heard, self.manifest.recordings)) / upstream.hop
+        for job in self.jobs:
+            if job.downstream.reads.frames:
+                weights = 256 * (upstream.dim + 256)
+                total += 6 * weights * 0.8 * frames * job.downstream.recipe.epochs
+        return total
+
+    def _heard(self, recording: Recording) -> float:
+        return min(recording.seconds, self.source.max_seconds or float("inf"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that a command would do.
+
+    Attributes:
+        request: What was asked.
+        pairs: In the order in which they are done.
+        absent: Upstreams whose checkpoint is not on this machine.
+    """
+
+    request: Request
+    pairs: tuple[Pair, ...]
+    absent: tuple[Upstream, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell of the command."""
+        return tuple(cell for pair in self.pairs for cell in pair.cells)
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The cells that are to be computed."""
+        return tuple(job for pair in self.pairs for job in pair.jobs)
+
+    @property
+    def bytes_to_store(self) -> int:
+        """Predict the disk that the missing features take."""
+        return sum(pair.bytes_to_store for pair in self.pairs)
+
+    def seconds(self, cores: int) -> float:
+        """Predict the time on so many cores, roughly."""
+        return sum(pair.operations for pair in self.pairs) / (FLOPS * cores)
+
+
+def make_plan(
+    request: Request,
+    registry: Registry,
+    *,
+    download: bool = False,
+    scanning: Callable[[str], Callable[[float], None]] = lambda corpus: lambda n: None,
+) -> Plan:
+    """Decide what to do.
+
+    Args:
+        request: What the user asked for.
+        registry: What the plugins offer.
+        download: Whether to fetch checkpoints that are not on this machine.
+        scanning: Told that a corpus is being read; gives what is told of each file.
+
+    Raises:
+        HarnessError: For every mistake that can be found before the work.
+    """
+    upstreams = [registry.upstreams[name] for name in request.upstreams]
+    downstreams = [registry.downstreams[name] for name in request.downstreams]
+    corpora = [registry.corpora[name] for name in request.corpora]
+    _check_feeding(request, upstreams)
+    memory = Memory(request.cache / "memory.json")
+    shortest = max((upstream.min_seconds for upstream in upstreams), default=0.0)
+    manifests = [
+        read_manifest(
+            corpus,
+            corpus_root(
+                corpus, registry, data_root=request.data_root, cache=request.cache
+            ),
+            memory,
+            min_seconds=shortest,
+            max_seconds=request.max_seconds,
+            advance=scanning(corpus.name),
+        )
+        for corpus in corpora
+    ]
+    if not request.skip_bad:
+        refuse_bad(manifests)
+    divided = [(manifest, _split(manifest, request)) for manifest in manifests]
+    finished = registry.hook.harness_finished_runs(runs=request.runs) or frozenset()
+    pairs, absent = [], []
+    for upstream in upstreams:
+        checkpoint = find_checkpoint(
+            upstream, request.checkpoints, memory, download=download
+        )
+        if checkpoint is None:
+            absent.append(upstream)
+        source = Source(
+            upstream=upstream,
+            checkpoint=checkpoint or NOT_HERE,
+            feeding=_feeding(request, upstream),
+            max_seconds=request.max_seconds,
+            frame_type=request.frame_type,
+        )
+        pairs += [
+            _pair(request, source, manifest, split, downstreams, finished)
+            for manifest, split in divided
+        ]
+    memory.save()
+    return Plan(request=request, pairs=tuple(pairs), absent=tuple(absent))
+
+
+def corpus_root(
+    corpus: Corpus, registry: Registry, *, data_root: Path, cache: Path
+) -> Path:
+    """Say where a corpus lies: a plugin may answer, else below the data root.
+
+    A variant such as ``oreau@v2`` lies in the folder of ``oreau``.
+    """
+    answer: Path | None = registry.hook.harness_corpus_root(corpus=corpus, cache=cache)
+    return answer or data_root / corpus.name.partition("@")[0]
+
+
+def _check_feeding(request: Request, upstreams: Collection[Upstream]) -> None:
+    known = sorted({feeding for upstream in upstreams for feeding in upstream.feedings})
+    if request.feeding is not None and request.feeding not in known:
+        names = ", ".join(upstream.name for upstream in upstreams)
+        raise HarnessError(
+            f"None of {names} can be fed '{request.feeding}'. "
+            f"Known for them: {', '.join(known)}."
+        )
+
+
+def _feeding(request: Request, upstream: Upstream) -> str:
+    if request.feeding in upstream.feedings:
+        return request.feeding
+    return upstream.feedings[0]
+
+
+def _split(manifest: Manifest, request: Request) -> Split:
+    """Make or read the split, and refuse one that leaks."""
+    contents = {r.utterance.id: r.content for r in manifest.recordings}
+    if request.split.endswith(".json"):
+        stored = splits.read_split(Path(request.split))
+        if stored.corpus != manifest.corpus.name:
+            raise DataError(
+                f"{request.split} is a split of '{stored.corpus}', not of "
+                f"'{manifest.corpus.name}'. Run one corpus at a time with it."
+            )
+        split = stored.split
+    else:
+        split = splits.make_split(
+            manifest.utterances,
+            request.split,
+            folds=request.folds,
+            seed=request.split_seed,
+        )
+    splits.check_split(split, manifest.utterances, contents)
+    return split
+
+
+def _pair(
+    request: Request,
+    source: Source,
+    manifest: Manifest,
+    split: Split,
+    downstreams: list[Downstream],
+    finished: Collection[str],
+) -> Pair:
+    jobs = [
+        _job(request, source, manifest, split, downstream, fold, seed)
+        for downstream, seed, fold in product(downstreams, request.seeds, split.folds)
+    ]
+    todo = tuple(job for job in jobs if job.cell.run_id not in finished)
+    kinds = kinds_for(job.downstream.reads for job in todo)
+    missing: tuple[Recording, ...] = ()
+    if todo:
+        store = source.store(request.cache)
+        have = [store.keys(kind) for kind in kinds]
+        missing = tuple(
+            recording
+            for recording in manifest.recordings
+            if any(recording.key not in keys for keys in have)
+        )
+    return Pair(
+        source=source,
+        manifest=manifest,
+        split=split,
+        cells=tuple(job.cell for job in jobs),
+        jobs=todo,
+        kinds=kinds,
+        missing=missing,
+    )
+
+
+def _job(
+    request: Request,
+    source: Source,
+    manifest: Manifest,
+    split: Split,
+    downstream: Downstream,
+    fold: Fold,
+    seed: int,
+) -> Job:
+    """Name a cell by everything that its result is computed from."""
+    run_id = sha256_json(
+        {
+            "source": source.identity,
+            "downstream": [downstream.name, downstream.version],
+            "recipe": asdict(downstream.recipe),
+            "selection": request.selection,
+            "corpus": manifest.corpus.name,
+            "manifest": manifest.sha256,
+            "split": split.sha256,
+            "fold": fold.name,
+            "seed": seed,
+            "version": RECIPE_VERSION,
+        }
+    )[:16]
+    cell = Cell(
+        run_id=run_id,
+        upstream=source.upstream.name,
+        feeding=source.feeding,
+        downstream=downstream.name,
+        corpus=manifest.corpus.name,
+        split=split.strategy,
+        fold=fold.name,
+        seed=seed,
+    )
+    return Job(cell=cell, downstream=downstream, fold=fold)

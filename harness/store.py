@@ -1,0 +1,221 @@
+"""The feature store: shards of safetensors, found by what their content was made from.
+
+A store holds the features of one *identity* (checkpoint bytes, feeding, preprocessing,
+code revision); its folder's name is the identity's hash. Within it an utterance is
+found by the hash of its audio's bytes. So a changed byte anywhere never finds old
+features, and a changed file costs one extraction.
+
+``pooled/`` has, for every utterance, the mean over frames of each layer, (L, D), and
+``.norms``, the mean L2 norm of each layer's frames, (L,). ``last/`` has the frames of
+the last layer, (T, D), ``all/`` those of all layers, (L, T, D).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from filelock import FileLock
+
+from harness.errors import StoreError
+from harness.files import replacing, sha256_json
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+Kind = Literal["pooled", "last", "all"]
+KINDS: tuple[Kind, ...] = ("pooled", "last", "all")
+NORMS = ".norms"
+SECONDS = "seconds"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file: which utterances it has and how long each took to extract."""
+
+    path: Path
+    keys: frozenset[str]
+    seconds: Mapping[str, float]
+
+
+class FeatureStore:
+    """The features of one identity. Many processes may read and write it at once."""
+
+    def __init__(self, root: Path, identity: Mapping[str, object]) -> None:
+        """Name the store; nothing is touched.
+
+        Args:
+            root: The folder that all stores are in.
+            identity: JSON values; ``identity["upstream"]`` also names the folder.
+        """
+        self.identity = identity
+        self.folder = root / f"{identity['upstream']}-{sha256_json(identity)[:16]}"
+
+    def shards(self, kind: Kind) -> list[Shard]:
+        """List the shards of a kind, from their headers; damaged files are passed over."""
+        files = sorted((self.folder / kind).glob("*.safetensors"))
+        return [shard for file in files if (shard := _read_header(file)) is not None]
+
+    def keys(self, kind: Kind) -> frozenset[str]:
+        """Tell which utterances are there."""
+        return frozenset().union(*(shard.keys for shard in self.shards(kind)))
+
+    def seconds(self, keys: Collection[str]) -> float:
+        """Tell how long the extraction of these utterances took, in all."""
+        took: dict[str, float] = {}
+        for shard in self.shards("pooled"):
+            took.update(shard.seconds)
+        return sum(took.get(key, 0.0) for key in set(keys))
+
+    @contextmanager
+    def claim(self, keys: Sequence[str]) -> Iterator[None]:
+        """Hold these utterances, so that no other process extracts them meanwhile.
+
+        The lock goes with its process, however that ends.
+        """
+        locks = self.folder / "locks"
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(locks / f"{sha256_json(sorted(keys))[:16]}.lock")
+            lock.acquire()
+        except OSError as error:
+            raise StoreError(
+                f"Cannot write to the feature store {self.folder}: {error.strerror}. "
+                "Choose another folder with --cache."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def write(
+        self,
+        kind: Kind,
+        tensors: Mapping[str, Tensor],
+        seconds: Mapping[str, float],
+    ) -> None:
+        """Add a shard, whole or not at all.
+
+        Args:
+            kind: What the tensors are.
+            tensors: By utterance key (and by key and ``.norms``), on the CPU.
+            seconds: What each utterance took to extract.
+
+        Raises:
+            StoreError: Where the folder cannot be written or the disk is full.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import save_file
+
+        about = self.folder / "about.json"
+        if not about.exists():
+            with replacing(about) as beside:
+                beside.write_text(json.dumps(self.identity, indent=2), "utf-8")
+        name = sha256_json([kind, sorted(tensors)])[:32]
+        with replacing(self.folder / kind / f"{name}.safetensors") as beside:
+            try:
+                metadata = {SECONDS: json.dumps(dict(seconds))}
+                save_file(dict(tensors), beside, metadata=metadata)
+            except SafetensorError as error:
+                raise _as_os_error(error) from error
+
+    def read(self, kind: Kind, keys: Sequence[str]) -> Reader:
+        """Open the features of these utterances, memory-mapped.
+
+        Raises:
+            StoreError: Where one of them is not there.
+        """
+        where = {key: s.path for s in self.shards(kind) for key in s.keys}
+        if missing := [key for key in keys if key not in where]:
+            raise StoreError(
+                f"The feature store {self.folder} lacks {len(missing)} utterances, "
+                "most likely removed meanwhile. Run the same command again."
+            )
+        return Reader({key: where[key] for key in keys})
+
+    def drop(self, kind: Kind, keys: Collection[str]) -> int:
+        """Remove the shards of a kind that hold only these utterances; give bytes."""
+        freed = 0
+        for shard in self.shards(kind):
+            if shard.keys <= frozenset(keys):
+                freed += shard.path.stat().st_size
+                shard.path.unlink(missing_ok=True)
+        return freed
+
+
+    def bytes(self, kind: Kind) -> int:
+        """Tell how much disk a kind takes."""
+        return sum(shard.path.stat().st_size for shard in self.shards(kind))
+
+
+def stored(root: Path) -> list[FeatureStore]:
+    """List the stores below a folder, sorted by name."""
+    stores = []
+    for about in sorted(root.glob("*/about.json")):
+        try:
+            stores.append(FeatureStore(root, json.loads(about.read_text("utf-8"))))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return stores
+
+
+class Reader:
+    """Features by utterance key; a shard is mapped into memory when first asked."""
+
+    def __init__(self, where: Mapping[str, Path]) -> None:
+        """Take the path of each utterance's shard."""
+        self._where = where
+        self._open: dict[Path, object] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Give a tensor by utterance key, or by key and ``.norms``; do not write to it."""
+        from safetensors import safe_open
+
+        path = self._where[name.removesuffix(NORMS)]
+        if path not in self._open:
+            self._open[path] = safe_open(path, framework="pt")
+        tensor: Tensor = self._open[path].get_tensor(name)  # type: ignore[attr-defined]
+        return tensor
+
+
+def _read_header(path: Path) -> Shard | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _parse_header(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _parse_header(path: Path, size: int, _mtime_ns: int) -> Shard | None:
+    """Read a safetensors header (8 bytes of length, then JSON), and check the size."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > size:
+                return None
+            header = json.loads(file.read(length))
+        metadata = header.pop("__metadata__", {})
+        end = max(entry["data_offsets"][1] for entry in header.values())
+        if size != 8 + length + end:
+            return None
+        keys = frozenset(name for name in header if not name.endswith(NORMS))
+        return Shard(path, keys, json.loads(metadata.get(SECONDS, "{}")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _as_os_error(error: Exception) -> OSError:
+    """Turn safetensors' error for a failed write into the OS error that it wraps."""
+    import errno
+    import re
+
+    code = re.search(r"os error (\d+)|code: (\d+)", str(error))
+    number = int(next(filter(None, code.groups()))) if code else errno.EIO
+    return OSError(number, str(error))

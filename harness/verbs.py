@@ -1,0 +1,283 @@
+"""The verbs that look and tidy: ``list``, ``corpus``, ``split`` and ``cache``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.console import clock, print_table, say, size, stages
+from harness.errors import DataError, ExitCode
+from harness.options import CACHE, DATA_ROOT, SPLIT, together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.manifest import Manifest
+    from harness.registry import Registry
+    from harness.types import Reads
+
+
+
+@click.command("list")
+@click.argument(
+    "what",
+    type=click.Choice(["upstreams", "downstreams", "corpora", "executors", "plugins"]),
+    required=False,
+)
+@click.pass_obj
+def list_offers(registry: Registry, what: str | None) -> None:
+    """Show what is there: upstreams, downstreams, corpora, executors, plugins."""
+    tables = {
+        "upstreams": (
+            ("upstream", "layers", "dim", "weights", "trained on", "checkpoint"),
+            [
+                (
+                    u.name,
+                    str(u.layers),
+                    str(u.dim),
+                    f"{u.parameters / 1e6:.0f} M" if u.parameters else "none",
+                    u.pretraining or "–",
+                    u.checkpoint or "–",
+                )
+                for u in registry.upstreams
+            ],
+        ),
+        "downstreams": (
+            ("downstream", "reads", "what it is"),
+            [(d.name, _reads(d.reads), d.summary) for d in registry.downstreams],
+        ),
+        "corpora": (
+            ("corpus", "languages", "labels", "licence", "title"),
+            [
+                (c.name, ", ".join(c.languages), str(len(c.labels)), c.licence, c.title)
+                for c in registry.corpora
+            ],
+        ),
+        "executors": (
+            ("executor", "where tasks run"),
+            [(e.name, e.summary) for e in registry.executors],
+        ),
+        "plugins": (
+            ("plugin", "package", "version", "state"),
+            [
+                (p.name, p.distribution, p.version, p.problem or "in use")
+                for p in registry.plugins
+            ],
+        ),
+    }
+    for name in [what] if what else tables:
+        print_table(*tables[name])
+
+
+def _reads(reads: Reads) -> str:
+    layers = "all layers" if reads.layers == "all" else "last layer"
+    return f"{layers}, {'frames' if reads.frames else 'means over time'}"
+
+
+# ---------------------------------------------------------------- corpus
+
+
+@click.group()
+def corpus() -> None:
+    """Look at a corpus on this machine."""
+
+
+@corpus.command("check")
+@click.argument("name")
+@DATA_ROOT
+@CACHE
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+)
+@click.pass_obj
+def check_corpus(
+    registry: Registry, name: str, data_root: Path, cache_folder: Path, form: str
+) -> ExitCode:
+    """Read a corpus, decode every file, and tell what is there and what is wrong.
+
+    Leaves with 2 where an audio file cannot be used.
+    """
+    manifest = _manifest(registry, name, data_root, cache_folder)
+    if form == "json":
+        click.echo(json.dumps(_passport(manifest), indent=2, ensure_ascii=False))
+    else:
+        _print_passport(manifest)
+    return ExitCode.USER if manifest.bad else ExitCode.OK
+
+
+def _manifest(
+    registry: Registry, name: str, data_root: Path, cache_folder: Path
+) -> Manifest:
+    from harness.files import Memory
+    from harness.manifest import read_manifest
+    from harness.plan import corpus_root
+
+    corpus = registry.corpora[name]
+    root = corpus_root(corpus, registry, data_root=data_root, cache=cache_folder)
+    with scanning(quiet=False) as advance:
+        return read_manifest(
+            corpus, root, Memory(cache_folder / "memory.json"), advance=advance(name)
+        )
+
+
+def _passport(manifest: Manifest) -> dict[str, object]:
+    """Describe a corpus as a JSON value."""
+    utterances = manifest.utterances
+    speakers = Counter(utterance.speaker for utterance in utterances)
+    gender = {utterance.speaker: utterance.gender for utterance in utterances}
+    return {
+        "corpus": manifest.corpus.name,
+        "version": manifest.corpus.version,
+        "utterances": len(utterances),
+        "labels": dict(sorted(Counter(u.label for u in utterances).items())),
+        "speakers": {
+            speaker: {"gender": gender[speaker], "utterances": count}
+            for speaker, count in sorted(speakers.items())
+        },
+        "hours": round(manifest.seconds / 3600, 4),
+        "manifest_sha256": manifest.sha256,
+        "problems": [
+            dict(zip(("path", "detail"), line.split(": ", 1), strict=True))
+            for line in manifest.bad
+        ],
+    }
+
+
+def _print_passport(manifest: Manifest) -> None:
+    utterances, recordings = manifest.utterances, manifest.recordings
+    count = Counter((u.speaker, u.label) for u in utterances)
+    gender = {u.speaker: u.gender or "?" for u in utterances}
+    labels = manifest.labels
+    print_table(
+        ("speaker", "gender", *labels, "all"),
+        [
+            (
+                speaker,
+                gender[speaker],
+                *(str(count[speaker, label]) for label in labels),
+                str(sum(count[speaker, label] for label in labels)),
+            )
+            for speaker in sorted(gender)
+        ],
+    )
+    seconds = [recording.seconds for recording in recordings]
+    rates = Counter((r.rate, r.channels) for r in recordings)
+    click.echo(
+        f"\n{manifest.corpus.title}, version {manifest.corpus.version}: "
+        f"{len(utterances)} utterances of {len(gender)} speakers, "
+        f"{len(labels)} labels, {clock(manifest.seconds)} of audio"
+    )
+    if recordings:
+        click.echo(f"{min(seconds):.2f} to {max(seconds):.2f} s an utterance")
+    for (rate, channels), number in rates.most_common():
+        click.echo(f"{number} files at {rate} Hz with {channels} channel(s)")
+    click.echo(f"manifest {manifest.sha256}")
+    for line in manifest.bad:
+        click.echo(f"cannot be used: {line}")
+
+
+@contextmanager
+def scanning(*, quiet: bool) -> Iterator[Callable[[str], Callable[[float], None]]]:
+    """Show how many files of which corpus were read."""
+    with stages(quiet=quiet)("reading audio files", 0, "files") as advance:
+        yield lambda corpus: advance
+
+
+# ---------------------------------------------------------------- split
+
+
+@click.command()
+@click.argument("name")
+@together(*SPLIT)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the split to this file, for 'harness run --split FILE'.",
+)
+@DATA_ROOT
+@CACHE
+@click.pass_obj
+def split(
+    registry: Registry,
+    name: str,
+    strategy: str,
+    folds: int,
+    split_seed: int,
+    out: Path | None,
+    data_root: Path,
+    cache_folder: Path,
+) -> None:
+    """Divide a corpus, tell how close it came, and write it down for others to use."""
+    from harness.splits import closeness, describe, make_split, write_split
+
+    manifest = _manifest(registry, name, data_root, cache_folder)
+    made = make_split(manifest.utterances, strategy, folds=folds, seed=split_seed)
+    for line in describe(closeness(made, manifest.utterances)):
+        click.echo(line)
+    if out is not None:
+        if out.suffix != ".json":
+            raise DataError(f"A split file's name ends in .json; {out} does not.")
+        write_split(
+            made,
+            out,
+            corpus=name,
+            version=manifest.corpus.version,
+            manifest_sha256=manifest.sha256,
+        )
+        say(f"Written to {out}. Use it by: harness run --corpus {name} --split {out}")
+
+
+# ---------------------------------------------------------------- cache
+
+
+@click.group(invoke_without_command=True)
+@CACHE
+@click.pass_context
+def cache(context: click.Context, cache_folder: Path) -> None:
+    """Show which features are kept, and how much disk they take."""
+    from harness.store import KINDS, stored
+
+    context.obj = cache_folder
+    if context.invoked_subcommand is not None:
+        return
+    rows = [
+        (
+            store.folder.name,
+            str(store.identity.get("feeding")),
+            str(len(store.keys("pooled"))),
+            *(size(store.bytes(kind)) for kind in KINDS),
+        )
+        for store in stored(cache_folder / "features")
+    ]
+    print_table(("features", "feeding", "utterances", *KINDS), rows)
+    click.echo(f"in {cache_folder}")
+
+
+@cache.command("prune")
+@click.option("--all", "everything", is_flag=True, help="Means over time, too.")
+@click.option("--only", metavar="TEXT", default="", help="Stores whose name has this.")
+@click.pass_obj
+def prune_cache(cache_folder: Path, everything: bool, only: str) -> None:
+    """Remove stored frames (they are extracted again when a head needs them).
+
+    Means over time are small and stay, unless --all is given.
+    """
+    from harness.store import KINDS, stored
+
+    kinds = KINDS if everything else ("last", "all")
+    freed = sum(
+        store.drop(kind, store.keys(kind))
+        for store in stored(cache_folder / "features")
+        if only in store.folder.name
+        for kind in kinds
+    )
+    click.echo(f"{size(freed)} freed")

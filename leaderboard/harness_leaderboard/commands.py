@@ -1,0 +1,124 @@
+"""The leaderboard's verbs: tables to stdout, what was left out to stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.errors import HarnessError
+from harness_leaderboard import render, store, tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from harness.registry import Registry
+    from harness.types import Renderer, Report, Table
+
+PIPED_WIDTH = 100  # columns of a table that does not go to a terminal
+
+
+class FormatOption(click.Option):
+    """A renderer's name; ``--help`` lists what the plugins offer."""
+
+    def make_metavar(self, ctx: click.Context | None = None) -> str:
+        """List the names."""
+        registry: Registry = (ctx or click.get_current_context()).obj
+        return f"[{'|'.join(renderer.name for renderer in registry.renderers)}]"
+
+
+@click.command(
+    epilog="\b\nExamples:\n  harness leaderboard\n"
+    "  harness leaderboard --metric uar --format markdown > board.md"
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default="runs",
+    envvar="HARNESS_RUNS",
+    show_default=True,
+    show_envvar=True,
+    help="Folder of results, read with all folders inside it.",
+)
+@click.option(
+    "--view",
+    type=click.Choice(list(tables.VIEWS)),
+    default="board",
+    show_default=True,
+    help="Which table: the board has a row a system and a column a corpus.",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(list(tables.METRICS)),
+    default="macro_f1",
+    show_default=True,
+    help="What is averaged. Macro-F1 and UAR weigh every emotion the same, weighted F1 "
+    "and accuracy every utterance.",
+)
+@click.option(
+    "--format",
+    "form",
+    cls=FormatOption,
+    default="rich",
+    show_default=True,
+    help="How the table is printed. CSV and JSON hold fractions of one, the others "
+    "percent.",
+)
+@click.pass_obj
+def leaderboard(
+    registry: Registry, runs: Path, view: str, metric: str, form: str
+) -> None:
+    """Show stored results as a table.
+
+    Only results that are comparable are averaged: what differs in split, corpus
+    version, feeding, recipe or selection stands in a row or column of its own. Nothing
+    is computed again, so this is quick and safe to repeat.
+    """
+    renderer = registry.renderers[form]
+    chosen = tables.VIEWS[view]
+    show(chosen.make(_read(runs, chosen.columns(metric)), metric), renderer)
+
+
+def show_report(report: Report) -> None:
+    """Print the board of a run's own cells, if it has any result."""
+    run_ids = frozenset(cell.run_id for cell in report.cells)
+    view = tables.VIEWS["board"]
+    columns = view.columns("macro_f1")
+    table, left_out = store.read_runs(report.runs, columns, run_ids=run_ids)
+    _warn(left_out)
+    if len(table):
+        rich = next(offer for offer in render.renderers() if offer.name == "rich")
+        show(view.make(table, "macro_f1"), rich)
+
+
+def show(table: Table, renderer: Renderer) -> None:
+    """Print a table to stdout, in colour and as wide as the terminal if it is one."""
+    terminal = sys.stdout.isatty()
+    text = renderer.render(
+        table,
+        width=shutil.get_terminal_size((PIPED_WIDTH, 24)).columns,
+        colour=terminal and not os.environ.get("NO_COLOR"),
+    )
+    click.echo(text, nl=False)
+
+
+def _read(runs: Path, columns: tuple[str, ...]) -> pa.Table:
+    """Read results, and name on stderr what is left out."""
+    table, left_out = store.read_runs(runs, columns)
+    _warn(left_out)
+    if not len(table):
+        what = "holds no results" if runs.is_dir() else "does not exist"
+        raise HarnessError(
+            f"The folder {runs} {what}. Make some with 'harness run --upstream … "
+            f"--downstream … --corpus … --runs {runs}', or name another with --runs."
+        )
+    return table
+
+
+def _warn(left_out: tuple[str, ...]) -> None:
+    for sentence in left_out:
+        click.echo(f"warning: {render.plain(sentence)}", err=True)

@@ -1,0 +1,199 @@
+"""Renderers: a table as text for a terminal, a page, a spreadsheet or a program.
+
+Names come from plugins and from recordings' folders, so every renderer escapes what its
+form takes for markup, and those that a person reads show control characters as codes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from harness.types import Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from harness.types import Entry, Table
+
+
+def renderers() -> Iterator[Renderer]:
+    """Give the bundled renderers."""
+    yield Renderer(name="rich", summary="for the terminal", render=rich)
+    yield Renderer(name="markdown", summary="for a README", render=markdown)
+    yield Renderer(name="csv", summary="values, metrics as fractions", render=to_csv)
+    yield Renderer(name="json", summary="texts and values", render=to_json)
+
+
+def plain(text: str) -> str:
+    """Show what is not printable as its code, so that no name moves the cursor."""
+    return "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def name_columns(table: Table) -> int:
+    """Count the leading columns that hold names; they are repeated, and never split."""
+    count = 0
+    for column in zip(*table.rows, strict=True):
+        if not all(isinstance(entry.value, str) for entry in column):
+            break
+        count += 1
+    return count
+
+
+# ---------------------------------------------------------------- for a person
+
+
+def rich(table: Table, *, width: int, colour: bool) -> str:
+    """Draw for a terminal; a table that is too wide continues below itself.
+
+    The best of a column is bold, or marked ``*`` where there is no colour.
+    """
+    from rich.console import Console, Group
+    from rich.text import Text
+
+    file = io.StringIO()
+    console = Console(
+        file=file,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        legacy_windows=False,
+    )
+    parts: list[RenderableType] = [Text(plain(table.title), style="bold")]
+    for columns in _parts(table, width):
+        parts += [_drawn(table, columns, colour, width), Text()]
+    if any(entry.best for row in table.rows for entry in row):
+        mark = "bold" if colour else "*"
+        parts.append(Text(f"{mark}: the best of its column."))
+    parts += [Text(plain(note), style="dim") for note in table.notes]
+    console.print(Group(*parts))
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
+
+
+GAP = 3  # blanks between columns of a terminal table
+NAME = 16  # columns that a name gets before figures go to another table
+
+
+def _drawn(
+    table: Table, columns: Sequence[int], colour: bool, width: int
+) -> RenderableType:
+    """Draw some columns, the names among them folded where they take too much room."""
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    names = name_columns(table)
+    room = width - sum(_width(table, column) + GAP for column in columns[names:])
+    drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in columns:
+        is_name = column < names
+        drawn.add_column(
+            Text(plain(table.columns[column])),
+            justify="left" if is_name else "right",
+            vertical="top" if is_name else "bottom",
+            max_width=max(4, room // names - GAP) if is_name else None,
+            overflow="fold",
+        )
+    for row in table.rows:
+        drawn.add_row(*(_cell(row[column], colour) for column in columns))
+    return drawn
+
+
+def _cell(entry: Entry, colour: bool) -> RenderableType:
+    from rich.text import Text
+
+    style = "bold" if entry.best else ""
+    return Text(plain(entry.text) + ("*" if entry.best and not colour else ""), style)
+
+
+def _parts(table: Table, width: int) -> Iterator[list[int]]:
+    """Share the columns out over as many tables as the width demands."""
+    names = list(range(name_columns(table)))
+    least = sum(min(_width(table, name), NAME) + GAP for name in names)
+    part, used = list(names), least
+    for column in range(len(names), len(table.columns)):
+        needed = _width(table, column) + GAP
+        if used + needed > width and len(part) > len(names):
+            yield part
+            part, used = list(names), least
+        part.append(column)
+        used += needed
+    yield part
+
+
+def _width(table: Table, column: int) -> int:
+    """Measure a column: its widest entry, or the longest word of its header."""
+    from rich.cells import cell_len
+
+    entries = (row[column] for row in table.rows)
+    widths = [cell_len(plain(entry.text)) + entry.best for entry in entries]
+    words = plain(table.columns[column]).split()
+    return max([1, *widths, *map(cell_len, words)])
+
+
+def markdown(table: Table, *, width: int, colour: bool) -> str:
+    """Write a GitHub table, the best of a column in bold."""
+    names = name_columns(table)
+    rules = ["---"] * names + ["---:"] * (len(table.columns) - names)
+    rows = [[_markdown(name) for name in table.columns], rules]
+    for row in table.rows:
+        texts = [(_markdown(entry.text), entry.best) for entry in row]
+        rows.append([f"**{text}**" if best else text for text, best in texts])
+    lines = [f"**{_markdown(table.title)}**", ""]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    for note in table.notes:
+        lines += ["", _markdown(note)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown(text: str) -> str:
+    escaped = re.sub(r"([\\`*\[\]|~#])", r"\\\1", plain(text))
+    escaped = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", escaped)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+# ---------------------------------------------------------------- for a program
+
+
+def to_csv(table: Table, *, width: int, colour: bool) -> str:
+    """Write values, metrics as fractions of one; what has no value as its text."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(table.columns)
+    for row in table.rows:
+        writer.writerow(
+            entry.text if entry.value is None else entry.value for entry in row
+        )
+    return file.getvalue()
+
+
+def to_json(table: Table, *, width: int, colour: bool) -> str:
+    """Write everything that the table holds."""
+    rows = [
+        [asdict(entry) | {"value": _finite(entry.value)} for entry in row]
+        for row in table.rows
+    ]
+    content = {
+        "title": table.title,
+        "columns": table.columns,
+        "rows": rows,
+        "notes": table.notes,
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value: float | int | str | None) -> float | int | str | None:
+    """Leave out what JSON cannot say."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,441 @@
+"""Views: pure functions from stored results to tables.
+
+What makes figures comparable is written down once, as facets of the system (a row) and
+of the task (a column). Results that differ in any facet are never averaged: they become
+rows or columns of their own, and a label is qualified by those facets that differ. What
+all results share is said once, in a note.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from harness.types import Entry, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import pyarrow as pa
+
+METRICS = {
+    "macro_f1": "Macro-F1",
+    "weighted_f1": "Weighted F1",
+    "uar": "UAR",
+    "accuracy": "Accuracy",
+}
+
+Key = tuple[object, ...]
+"""The values of a name and its facets, in the order in which they are declared."""
+
+System = tuple[Key, Key]
+"""The keys of an upstream and of a downstream."""
+
+NOTHING = Entry(text="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facet:
+    """Something besides the name that makes figures incomparable where it differs.
+
+    Attributes:
+        column: Of the results.
+        noun: What a note calls it.
+        text: From a value to a few words.
+        everywhere: Whether a label shows it as soon as it differs anywhere on the
+            board, or only where two labels would else be the same.
+    """
+
+    column: str
+    noun: str
+    text: Callable[[object], str] = str
+    everywhere: bool = False
+
+    def say(self, value: object) -> str:
+        """Put a value into a few words; only clips have a reason to have none."""
+        if value is None and self.column != "max_seconds":
+            return f"unknown {self.noun or self.column}"
+        return self.text(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """A name and its facets: together, the identity of a row or of a column."""
+
+    name: str
+    facets: tuple[Facet, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Give the columns of the results that make a ``Key``."""
+        return (self.name, *(facet.column for facet in self.facets))
+
+
+def _digest(noun: str) -> Callable[[object], str]:
+    return lambda value: f"{noun} {str(value)[:8]}"
+
+
+def _count(noun: str) -> Callable[[object], str]:
+    return lambda lines: f"{len(str(lines).splitlines())} {noun}"
+
+
+UPSTREAM = Axis(
+    name="upstream",
+    facets=(
+        Facet(column="upstream_feeding", noun="feeding", everywhere=True),
+        Facet(column="checkpoint_sha256", noun="weights", text=_digest("weights")),
+    ),
+)
+DOWNSTREAM = Axis(
+    name="downstream",
+    facets=(
+        Facet(column="recipe", noun="recipe", everywhere=True),
+        Facet(
+            column="selection",
+            noun="",
+            text=lambda value: f"selected by {value}",
+            everywhere=True,
+        ),
+        Facet(column="recipe_deviations", noun="", text=_count("deviations")),
+    ),
+)
+CORPUS = Axis(
+    name="corpus",
+    facets=(
+        Facet(column="split", noun="split", everywhere=True),
+        Facet(column="folds", noun="", text=lambda value: f"{value} folds"),
+        Facet(
+            column="max_seconds",
+            noun="clips",
+            text=lambda value: "whole" if value is None else f"≤ {value:g} s",
+            everywhere=True,
+        ),
+        Facet(column="language", noun="language"),
+        Facet(column="corpus_version", noun="version", text=_digest("version")),
+        Facet(column="skipped", noun="", text=_count("files skipped")),
+        Facet(column="manifest_sha256", noun="data", text=_digest("data")),
+        Facet(column="split_sha256", noun="split file", text=_digest("split")),
+    ),
+)
+AXES = (UPSTREAM, DOWNSTREAM, CORPUS)
+KEYS = tuple(column for axis in AXES for column in axis.columns)
+
+
+# ---------------------------------------------------------------- figures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """What one system reached in one task.
+
+    Attributes:
+        system: Key of the upstream and of the downstream.
+        task: Key of the corpus.
+        mean: Over seeds, each the mean over its folds, as a fraction of one.
+        spread: Population standard deviation over runs.
+        runs: How many runs stand behind it.
+        seeds: How many seeds.
+        done: Folds that the seed with the fewest has.
+        folds: Folds that make a set.
+    """
+
+    system: System
+    task: Key
+    mean: float
+    spread: float
+    runs: int
+    seeds: int
+    done: int
+    folds: int
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every seed has every fold."""
+        return self.done >= self.folds
+
+    @property
+    def text(self) -> str:
+        """Print it in percent: mean ± spread (runs)."""
+        spread = f" ± {_percent(self.spread)}" if self.runs > 1 else ""
+        folds = "" if self.complete else f", {self.done}/{self.folds} folds"
+        return f"{_percent(self.mean)}{spread} ({self.runs}{folds})"
+
+
+def columns(metric: str) -> tuple[str, ...]:
+    """Give the columns that ``figures`` reads."""
+    return (*KEYS, "fold", "seed", "created", metric)
+
+
+def figures(runs: pa.Table, metric: str) -> tuple[list[Figure], tuple[str, ...]]:
+    """Average results that are comparable, and only those.
+
+    A seed counts as the mean over its folds. Where some seeds have all folds, seeds
+    that lack some do not count. Of two results of the same cell the newer one counts.
+
+    Args:
+        runs: Results with at least ``columns(metric)``.
+        metric: One of ``METRICS``.
+
+    Returns:
+        The figures, and notes on what does not count.
+    """
+    import pyarrow.compute as pc
+
+    runs, notes = _current(runs, metric)
+    seeds = runs.group_by([*KEYS, "seed"]).aggregate(
+        [(metric, "mean"), (metric, "variance"), (metric, "count")]
+    )
+    mean, n = seeds[f"{metric}_mean"], seeds[f"{metric}_count"]
+    square = pc.add(seeds[f"{metric}_variance"], pc.multiply(mean, mean))
+    seeds = (
+        seeds.append_column("mean", mean)
+        .append_column("n", n)
+        .append_column("total", pc.multiply(n, mean))
+        .append_column("squares", pc.multiply(n, square))
+        .append_column("complete", pc.greater_equal(n, seeds["folds"]))
+    )
+    sums = [("mean", "mean"), ("n", "count"), ("n", "min")]
+    sums += [("n", "sum"), ("total", "sum"), ("squares", "sum")]
+    rows = seeds.group_by([*KEYS, "complete"]).aggregate(sums)
+    found: dict[Key, Figure] = {}
+    passed_over = 0
+    for row in rows.sort_by([("complete", "descending")]).to_pylist():
+        figure = _figure(row)
+        if (figure.system, figure.task) in found:
+            passed_over += figure.seeds
+        else:
+            found[figure.system, figure.task] = figure
+    if passed_over:
+        notes.append(
+            f"Not counted: {passed_over} seeds that lack folds, beside complete ones."
+        )
+    return list(found.values()), tuple(notes)
+
+
+def _current(runs: pa.Table, metric: str) -> tuple[pa.Table, list[str]]:
+    """Keep results that have a figure, and the newest of each cell."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    notes = []
+    for column in ("recipe_deviations", "skipped"):  # lists cannot be grouped by
+        lines = pc.binary_join(runs[column], "\n")
+        runs = runs.set_column(runs.column_names.index(column), column, lines)
+    folds = pc.fill_null(runs["folds"], 1)
+    runs = runs.set_column(runs.column_names.index("folds"), "folds", folds)
+    usable = runs.filter(pc.fill_null(pc.is_finite(runs[metric]), False))
+    if len(usable) < len(runs):
+        notes.append(
+            f"Not counted: {len(runs) - len(usable)} results without {metric}."
+        )
+    cell = [*KEYS, "fold", "seed"]
+    cells = usable.group_by(cell).aggregate([("created", "count")])
+    if len(cells) == len(usable):
+        return usable, notes
+    newest_last = usable.sort_by([("created", "ascending")])
+    newest_last = newest_last.append_column("row", pa.array(range(len(usable))))
+    newest = newest_last.group_by(cell).aggregate([("row", "max")])["row_max"]
+    notes.append(
+        f"Not counted: {len(usable) - len(newest)} results, each superseded by a newer "
+        "one of the same cell."
+    )
+    return newest_last.take(newest), notes
+
+
+def _figure(row: Mapping[str, object]) -> Figure:
+    upstream, downstream, corpus = (
+        tuple(row[column] for column in axis.columns) for axis in AXES
+    )
+    number = cast("Mapping[str, float]", row)
+    runs = number["n_sum"]
+    variance = number["squares_sum"] / runs - (number["total_sum"] / runs) ** 2
+    return Figure(
+        system=(upstream, downstream),
+        task=corpus,
+        mean=number["mean_mean"],
+        spread=math.sqrt(max(variance, 0.0)),
+        runs=int(runs),
+        seeds=int(number["n_count"]),
+        done=int(number["n_min"]),
+        folds=int(number["folds"]),
+    )
+
+
+# ---------------------------------------------------------------- labels
+
+
+def labels(axis: Axis, keys: Iterable[Key]) -> dict[Key, str]:
+    """Name keys, each with as few facets as tell it from the others."""
+    found = {key: str(key[0]) for key in sorted(set(keys), key=repr)}
+    for place, facet in enumerate(axis.facets, start=1):
+        alike: dict[str, set[object]] = defaultdict(set)
+        for key, label in found.items():
+            alike["" if facet.everywhere else label].add(key[place])
+        for key, label in found.items():
+            if len(alike["" if facet.everywhere else label]) > 1:
+                found[key] = f"{label} · {facet.say(key[place])}"
+    return _distinct(found)
+
+
+def _distinct(found: dict[Key, str]) -> dict[Key, str]:
+    """Number labels that are the same, since names may look like anything."""
+    seen: dict[str, int] = defaultdict(int)
+    for key, label in found.items():
+        seen[label] += 1
+        if seen[label] > 1:
+            found[key] = f"{label} #{seen[label]}"
+    return found
+
+
+def shared(grid: Grid) -> tuple[str, ...]:
+    """Say once what all results have in common."""
+    keys: dict[Axis, Iterable[Key]] = {
+        UPSTREAM: [upstream for upstream, _ in grid.systems],
+        DOWNSTREAM: [downstream for _, downstream in grid.systems],
+        CORPUS: grid.corpora,
+    }
+    said = []
+    for axis, of_axis in keys.items():
+        for place, facet in enumerate(axis.facets, start=1):
+            values = {key[place] for key in of_axis}
+            if facet.everywhere and len(values) == 1:
+                said.append(f"{facet.noun} {facet.say(values.pop())}".strip())
+    return (f"All runs: {', '.join(said)}.",) if said else ()
+
+
+# ---------------------------------------------------------------- views
+
+
+class Grid:
+    """Figures by system and task, and what a table asks of them."""
+
+    def __init__(self, found: Iterable[Figure]) -> None:
+        """Name the systems and the tasks."""
+        self.figures = {(figure.system, figure.task): figure for figure in found}
+        systems = {system for system, _ in self.figures}
+        corpora = labels(CORPUS, (task for _, task in self.figures))
+        self.corpora = dict(sorted(corpora.items(), key=lambda item: item[1]))
+        upstreams = labels(UPSTREAM, (upstream for upstream, _ in systems))
+        downstreams = labels(DOWNSTREAM, (downstream for _, downstream in systems))
+        self.systems = {
+            system: (upstreams[system[0]], downstreams[system[1]]) for system in systems
+        }
+
+    @property
+    def averaged(self) -> bool:
+        """Tell whether a mean over the columns means anything: one a corpus, alike."""
+        names = {task[0] for task in self.corpora}
+        alike = all(
+            len({task[place] for task in self.corpora}) == 1
+            for place, facet in enumerate(CORPUS.facets, start=1)
+            if facet.everywhere
+        )
+        return len(names) == len(self.corpora) > 1 and alike
+
+    def complete(self, system: System) -> list[float]:
+        """Give a row's figures, those that rest on every fold."""
+        row = (self.figures.get((system, task)) for task in self.corpora)
+        return [figure.mean for figure in row if figure and figure.complete]
+
+    def ranked(self) -> list[System]:
+        """Sort rows that have every column by their mean, the others after them."""
+
+        def place(system: System) -> tuple[int, float, tuple[str, str]]:
+            complete = self.complete(system)
+            missing = len(self.corpora) - len(complete)
+            mean = 0.0 if missing else math.fsum(complete) / len(complete)
+            return missing, -mean, self.systems[system]
+
+        return sorted(self.systems, key=place)
+
+    def column(self, task: Key) -> dict[System, Entry]:
+        """Give a column's entries, with the best of them marked."""
+        column = {system: self.figures.get((system, task)) for system in self.systems}
+        return marked({system: _entry(figure) for system, figure in column.items()})
+
+    def average(self) -> dict[System, Entry]:
+        """Give the mean over corpora, only for rows that have all of them."""
+        of = len(self.corpora)
+        rows = {system: self.complete(system) for system in self.systems}
+        return marked(
+            {
+                system: percent(math.fsum(row) / of)
+                if len(row) == of
+                else Entry(text=f"{len(row)} of {of}")
+                for system, row in rows.items()
+            }
+        )
+
+
+def _entry(figure: Figure | None) -> Entry:
+    """Print a figure; one that lacks folds has no value to be compared by."""
+    if figure is None:
+        return NOTHING
+    return Entry(text=figure.text, value=figure.mean if figure.complete else None)
+
+
+def marked(column: Mapping[System, Entry]) -> dict[System, Entry]:
+    """Mark the best of at least two entries; those that read the same are a tie."""
+    texts = {
+        system: _percent(entry.value)
+        for system, entry in column.items()
+        if isinstance(entry.value, float)
+    }
+    best = max(texts.values(), key=float) if len(texts) > 1 else None
+    return {
+        system: replace(entry, best=best is not None and texts.get(system) == best)
+        for system, entry in column.items()
+    }
+
+
+def percent(fraction: float) -> Entry:
+    """Print a fraction of one."""
+    return Entry(text=_percent(fraction), value=fraction)
+
+
+def board(runs: pa.Table, metric: str = "macro_f1") -> Table:
+    """Show systems against corpora, the best first.
+
+    Args:
+        runs: Results with at least ``columns(metric)``.
+        metric: One of ``METRICS``.
+    """
+    found, notes = figures(runs, metric)
+    grid = Grid(found)
+    columns = [(label, grid.column(task)) for task, label in grid.corpora.items()]
+    if grid.averaged:
+        columns.append(("mean", grid.average()))
+    return Table(
+        title=f"{METRICS[metric]} in percent",
+        columns=("upstream", "downstream", *(label for label, _ in columns)),
+        rows=tuple(
+            (
+                *(Entry(text=name, value=name) for name in grid.systems[system]),
+                *(column[system] for _, column in columns),
+            )
+            for system in grid.ranked()
+        ),
+        notes=(
+            "Mean over seeds (of a seed: over its folds) ± population standard "
+            "deviation over runs, in brackets the number of runs.",
+            *shared(grid),
+            *notes,
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A table by name: the columns that it reads for a metric, and how it is made."""
+
+    columns: Callable[[str], tuple[str, ...]]
+    make: Callable[[pa.Table, str], Table]
+
+
+VIEWS = {"board": View(columns=columns, make=board)}
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"

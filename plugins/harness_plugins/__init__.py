@@ -1,0 +1,1 @@
+"""The bundled plugins: each file is an example to copy."""

@@ -1,0 +1,153 @@
+"""What the corpora share: from a folder on anybody's disk to checked utterances."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness import Corpus, Utterance
+
+
+@dataclass(frozen=True)
+class File:
+    """An audio file of a corpus' tree.
+
+    Attributes:
+        path: Below the corpus' root, spelt as on this disk.
+        folder: Name of the folder that it is in, in Unicode NFC.
+        name: Its own name, in Unicode NFC and with the ending in lower case.
+    """
+
+    path: str
+    folder: str
+    name: str
+
+    @classmethod
+    def below(cls, root: Path, path: Path) -> File:
+        """Describe the file at ``path``."""
+        suffix = path.suffix.lower()
+        return cls(
+            path=path.relative_to(root).as_posix(),
+            folder=unicodedata.normalize("NFC", path.parent.name),
+            name=unicodedata.normalize("NFC", path.stem) + suffix,
+        )
+
+
+def read_tree(
+    corpus: Corpus,
+    root: Path,
+    parse: Callable[[File], Utterance | None],
+    *,
+    count: int | None = None,
+    suffixes: tuple[str, ...] = (".wav",),
+) -> Iterator[Utterance]:
+    """Yield an utterance for each audio file, in the order of their ids.
+
+    What is known comes first; only then an audio file that ``parse`` does not know
+    raises, so that a reader who wants all there is to say still gets the rest.
+
+    Args:
+        corpus: Whom the error messages speak of.
+        root: The corpus' folder. The archive's own layout may begin there or deeper.
+        parse: From a file to its utterance, or ``None`` for one that is no part of
+            the corpus.
+        count: How many utterances this version has, where that is known.
+        suffixes: Which files are audio, in lower case.
+
+    Raises:
+        DataError: Where the folder is missing, holds none of the corpus' files, more
+            than there are, an unknown one or one twice, or a link that leads out.
+    """
+    files = list(audio_files(corpus, root, suffixes=suffixes))
+    parsed = [(file, parse(file)) for file in files]
+    utterances = [utterance for _, utterance in parsed if utterance is not None]
+    unknown = [file.path for file, utterance in parsed if utterance is None]
+    if not utterances:
+        seen = f"such as {_some(unknown)}" if unknown else "no audio file at all"
+        raise DataError(
+            f"{root} holds no file of {corpus.title} ({corpus.version}), but {seen}. "
+            f"{corpus.obtain}"
+        )
+    _refuse_two_copies(corpus, root, utterances)
+    if count is not None and len(utterances) > count:
+        raise DataError(
+            f"{root} holds {len(utterances)} utterances where {corpus.title} "
+            f"({corpus.version}) has {count}: it is another version. {corpus.obtain}"
+        )
+    yield from sorted(utterances, key=lambda utterance: utterance.id)
+    if unknown:
+        raise DataError(
+            f"{root} holds {len(unknown)} audio file(s) that are no part of "
+            f"{corpus.title} ({corpus.version}): {_some(unknown)}. Move them out of "
+            "the folder, or see whether it is another version of the corpus."
+        )
+
+
+def audio_files(
+    corpus: Corpus, root: Path, *, suffixes: tuple[str, ...]
+) -> Iterator[File]:
+    """Yield the audio files below a folder; hidden files and folders do not count.
+
+    Raises:
+        DataError: Where the folder or one in it cannot be read, or a link leads out.
+    """
+    if not root.is_dir():
+        raise DataError(
+            f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain} Then set "
+            "HARNESS_DATA to the folder above it."
+        )
+
+    def stop(error: OSError) -> None:
+        raise DataError(
+            f"Cannot read {error.filename}: {error.strerror}. Mend its permissions."
+        ) from error
+
+    for folder, folders, names in os.walk(root, onerror=stop):
+        folders[:] = sorted(name for name in folders if not _is_junk(name))
+        for path in (Path(folder, name) for name in (*folders, *sorted(names))):
+            if path.is_symlink():
+                _refuse_leading_out(root, path)
+        for name in names:
+            if not _is_junk(name) and Path(name).suffix.lower() in suffixes:
+                yield File.below(root, Path(folder, name))
+
+
+def _is_junk(name: str) -> bool:
+    """Say whether an operating system left it there, not the corpus' authors."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _refuse_leading_out(root: Path, link: Path) -> None:
+    try:
+        inside = link.resolve(strict=True).is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # it leads nowhere, or round in circles
+        inside = False
+    if not inside:
+        raise DataError(
+            f"{link} is a link that leads out of {root} or nowhere. Put the file or "
+            "folder itself there."
+        )
+
+
+def _refuse_two_copies(corpus: Corpus, root: Path, found: list[Utterance]) -> None:
+    first: dict[str, str] = {}
+    for utterance in found:
+        other = first.setdefault(utterance.id, utterance.path)
+        if other != utterance.path:
+            raise DataError(
+                f"{root} holds more than one copy of {corpus.title}: '{other}' and "
+                f"'{utterance.path}' are the same utterance. Keep one of them."
+            )
+
+
+def _some(paths: list[str], most: int = 5) -> str:
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return ", ".join(f"'{path}'" for path in sorted(paths)[:most]) + more

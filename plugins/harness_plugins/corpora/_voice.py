@@ -1,0 +1,255 @@
+"""A small source-filter voice: glottal pulses and noise through moving formants.
+
+Time runs in samples at 16 kHz (S of them) and in frames of 5 ms (T of them). The
+source is the derivative of a Rosenberg pulse with jitter, shimmer and breath; five
+resonances filter it frame by frame, in overlapping windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Response = NDArray[np.complex128]
+
+RATE = 16_000  # hertz
+HOP = 80  # samples, 5 ms
+WINDOW = 320  # samples, 20 ms
+FFT = 1024  # leaves a resonance 44 ms to ring
+UPPER_FORMANTS = (3500.0, 4500.0)  # hertz; vowels move the lower three
+LEVEL = -30.0  # of neutral speech, in decibels of full scale
+BANDWIDTHS = np.array([70.0, 90.0, 140.0, 220.0, 300.0])  # hertz
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speaker:
+    """What stays the same in all that a person says into a microphone.
+
+    Attributes:
+        pitch: Usual fundamental frequency, in hertz.
+        tract: Factor on every formant: short vocal tracts have high ones.
+        level: Gain of the microphone, in decibels.
+        colour: Response of microphone and room, (FFT // 2 + 1,) in decibels.
+        noise: Background noise against the speech, in decibels.
+    """
+
+    pitch: float
+    tract: float
+    level: float
+    colour: Array
+    noise: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prosody:
+    """How something is said: the cue of emotion, against saying it neutrally.
+
+    Attributes:
+        pitch: Semitones.
+        span: Factor on the movement of the pitch.
+        tempo: Factor on the speaking rate.
+        level: Decibels.
+        tilt: Decibels an octave above 500 Hz.
+        breath: Decibels of aspiration noise.
+    """
+
+    pitch: float = 0.0
+    span: float = 1.0
+    tempo: float = 1.0
+    level: float = 0.0
+    tilt: float = 0.0
+    breath: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+    """A stretch of speech with steady targets, which the voice glides between.
+
+    Attributes:
+        seconds: How long it lasts at the usual tempo.
+        formants: The lower three, in hertz, for a vocal tract of factor one.
+        voice: Amplitude of the glottal source.
+        noise: Amplitude of noise made in the mouth.
+        centre: Where that noise is strongest, in hertz.
+        accent: Semitones that the pitch rises to.
+    """
+
+    seconds: float
+    formants: tuple[float, float, float]
+    voice: float = 0.0
+    noise: float = 0.0
+    centre: float = 3000.0
+    accent: float = 0.0
+
+
+def speak(
+    sounds: list[Sound], speaker: Speaker, prosody: Prosody, rng: np.random.Generator
+) -> Array:
+    """Say some sounds.
+
+    Returns:
+        Waveform (S,) at 16 kHz, at ``LEVEL`` plus what speaker and prosody say.
+    """
+    frames = [max(2, round(s.seconds / prosody.tempo * RATE / HOP)) for s in sounds]
+    formants = _track([s.formants for s in sounds], frames, glide=9) * speaker.tract
+    voice = _track([s.voice for s in sounds], frames, glide=7)
+    noise = _track([s.noise for s in sounds], frames, glide=3)
+    centre = _track([s.centre for s in sounds], frames, glide=3)
+    accent = _track([s.accent for s in sounds], frames, glide=25)
+
+    pitch = _pitch(accent, speaker, prosody, rng)
+    glottal = _glottal_source(_samples(pitch), prosody, rng) * _samples(voice)
+    hiss = rng.standard_normal(len(glottal)) * _samples(noise)
+
+    colour = _response(speaker.colour)
+    tract = _vocal_tract(formants) * _response(slope(prosody.tilt)) * colour
+    mouth = 0.35 * _resonance(centre, 0.35 * centre) * colour
+    wave = _filtered(glottal, tract) + _filtered(hiss, mouth)
+    wave *= _factor(LEVEL + prosody.level) / _active_level(wave, voice + noise)
+    room = _room_noise(len(wave), speaker.colour + slope(-4.0), rng)
+    return _factor(speaker.level) * (wave + _factor(LEVEL + speaker.noise) * room)
+
+
+def _factor(decibels: float) -> float:
+    return float(10 ** (decibels / 20))
+
+
+def _active_level(wave: Array, activity: Array) -> float:
+    """Give the root mean square of what is not pause."""
+    return float(np.sqrt(np.mean(wave[_samples(activity) > 0.1] ** 2)))
+
+
+def _track(targets: list[object], frames: list[int], *, glide: int) -> Array:
+    """Hold each target for its frames, then smooth over ``glide`` frames: (T, …)."""
+    steps = np.repeat(np.asarray(targets, dtype=float), frames, axis=0)
+    weights = np.hanning(glide + 2)[1:-1]
+    padded = np.pad(
+        steps, [(glide // 2, glide // 2)] + [(0, 0)] * (steps.ndim - 1), mode="edge"
+    )
+    windows = np.lib.stride_tricks.sliding_window_view(padded, glide, axis=0)
+    return windows @ (weights / weights.sum())
+
+
+def _samples(track: Array) -> Array:
+    """Go from frames (T,) to samples (S,), S = T · HOP."""
+    frames = (np.arange(len(track) * HOP) - HOP / 2) / HOP
+    return np.interp(frames, np.arange(len(track)), track)
+
+
+def _pitch(
+    accent: Array, speaker: Speaker, prosody: Prosody, rng: np.random.Generator
+) -> Array:
+    """Draw the fundamental frequency (T,) in hertz: declination, accents, drift."""
+    declination = np.linspace(1.5, -2.0, len(accent))
+    drift = _track(list(rng.normal(0, 1.0, len(accent))), [1] * len(accent), glide=31)
+    semitones = prosody.pitch + prosody.span * (accent + declination + 2 * drift)
+    return speaker.pitch * 2 ** (semitones / 12)
+
+
+def _glottal_source(pitch: Array, prosody: Prosody, rng: np.random.Generator) -> Array:
+    """Make the derivative of the glottal flow (S,) with breath while it is open.
+
+    Args:
+        pitch: Fundamental frequency (S,) in hertz.
+        prosody: Says how breathy.
+        rng: For jitter (1 %), shimmer (5 %) and breath.
+    """
+    cycle = np.floor(np.cumsum(pitch) / RATE).astype(int)
+    jitter = 1 + 0.01 * rng.standard_normal(cycle[-1] + 2)
+    phase = np.cumsum(pitch * jitter[cycle]) / RATE
+    shimmer = 1 + 0.05 * rng.standard_normal(int(phase[-1]) + 2)
+    flow = _rosenberg(phase % 1.0)
+    pulses = np.diff(flow, prepend=0.0) * shimmer[phase.astype(int)] * RATE / pitch
+    breath = 0.08 * 10 ** (prosody.breath / 20) * rng.standard_normal(len(flow))
+    return pulses + breath * (0.3 + flow)
+
+
+def _rosenberg(phase: Array, opening: float = 0.4, closing: float = 0.2) -> Array:
+    """Give the glottal flow at a phase in [0, 1): it opens, closes and stays shut."""
+    rising = 0.5 * (1 - np.cos(np.pi * phase / opening))
+    falling = np.cos(0.5 * np.pi * (phase - opening) / closing)
+    return np.where(
+        phase < opening, rising, np.where(phase < opening + closing, falling, 0.0)
+    )
+
+
+def _vocal_tract(formants: Array) -> Response:
+    """Give the response (T, FFT // 2 + 1) of five resonances in cascade.
+
+    Args:
+        formants: The lower three, (T, 3), in hertz.
+    """
+    upper = np.broadcast_to(UPPER_FORMANTS, (len(formants), 2))
+    poles = np.ones((len(formants), 1))
+    for centre, width in zip(np.hstack([formants, upper]).T, BANDWIDTHS, strict=True):
+        poles = _multiply(poles, _poles(centre, width))
+    return _all_pole(poles)
+
+
+def _resonance(centre: Array, width: Array) -> Response:
+    """Give a digital resonator's response (T, FFT // 2 + 1), one at 0 Hz."""
+    return _all_pole(_poles(centre, width))
+
+
+def _poles(centre: Array, width: Array | float) -> Array:
+    """Give a resonator's denominator, (T, 3) coefficients."""
+    radius = np.exp(-np.pi * width / RATE) * np.ones_like(centre)
+    cosine = np.cos(2 * np.pi * np.minimum(centre, 7600) / RATE)
+    return np.stack([np.ones_like(centre), -2 * radius * cosine, radius**2], axis=1)
+
+
+def _multiply(left: Array, right: Array) -> Array:
+    """Multiply polynomials row by row: (T, m) by (T, n) gives (T, m + n - 1)."""
+    product = np.zeros((len(left), left.shape[1] + right.shape[1] - 1))
+    for power in range(right.shape[1]):
+        product[:, power : power + left.shape[1]] += left * right[:, power, None]
+    return product
+
+
+def _all_pole(denominator: Array) -> Response:
+    return np.asarray(
+        denominator.sum(axis=1, keepdims=True) / np.fft.rfft(denominator, FFT)
+    )
+
+
+def slope(decibels: float) -> Array:
+    """Give decibels (FFT // 2 + 1,) that change by so much an octave over 500 Hz."""
+    frequency = np.fft.rfftfreq(FFT, 1 / RATE)
+    return np.asarray(decibels * np.log2(np.maximum(frequency, 500.0) / 500.0))
+
+
+def _response(decibels: Array) -> Response:
+    """Give the causal, minimum-phase response (1, FFT // 2 + 1) of such a gain."""
+    cepstrum = np.fft.irfft(decibels * np.log(10) / 20, FFT)
+    cepstrum[1 : FFT // 2] *= 2
+    cepstrum[FFT // 2 + 1 :] = 0
+    return np.asarray(np.exp(np.fft.rfft(cepstrum, FFT)))[None]
+
+
+def _room_noise(samples: int, decibels: Array, rng: np.random.Generator) -> Array:
+    """Draw noise (S,) of standard deviation one with such a spectrum."""
+    spectrum = np.fft.rfft(rng.standard_normal(samples))
+    bins = np.linspace(0, FFT // 2, len(spectrum))
+    gain = 10 ** (np.interp(bins, np.arange(FFT // 2 + 1), decibels) / 20)
+    noise = np.fft.irfft(spectrum * gain, samples)
+    return np.asarray(noise / noise.std())
+
+
+def _filtered(wave: Array, response: Response) -> Array:
+    """Filter (S,) by a response a frame, (T, FFT // 2 + 1), in overlapping windows."""
+    starts = np.arange(0, len(wave) + WINDOW, HOP)
+    padded = np.pad(wave, (WINDOW // 2, WINDOW // 2 + WINDOW + FFT))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[starts]
+    taper = np.hanning(WINDOW + 1)[:-1] * (2 * HOP / WINDOW)
+    frames = np.minimum(np.arange(len(starts)), len(response) - 1)
+    rung = np.fft.irfft(np.fft.rfft(windows * taper, FFT) * response[frames], FFT)
+    out = np.zeros(len(padded))
+    for start, piece in zip(starts, rung, strict=True):
+        out[start : start + FFT] += piece
+    return out[WINDOW // 2 : WINDOW // 2 + len(wave)]

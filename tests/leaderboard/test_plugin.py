@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import harness_leaderboard
+import pytest
+from click.testing import CliRunner
+from harness_leaderboard import store
+
+from harness import HarnessError, StoreError, hookimpl
+from harness.errors import UnknownNameError
+from harness.registry import Registry, plugin_manager
+from harness.types import Cell, Renderer, Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result as Outcome
+    from conftest import MakeResult
+
+    from harness.types import Result
+
+
+class Shout:
+    @hookimpl
+    def harness_renderers(self) -> list[Renderer]:
+        def render(table, *, width, colour):
+            return table.title.upper() + "\n"
+
+        return [Renderer(name="shout", summary="loud", render=render)]
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry.of(plugin_manager([harness_leaderboard, Shout()]))
+
+
+@pytest.fixture
+def run(registry: Registry, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    app = click.Group("harness")
+    registry.hook.harness_commands(app=app)
+
+    def run(*words: object) -> Outcome:
+        return CliRunner().invoke(
+            app, [str(word) for word in words], obj=registry, catch_exceptions=False
+        )
+
+    return run
+
+
+def cell_of(result: Result) -> Cell:
+    return Cell(
+        run_id=result.run_id,
+        upstream=result.upstream,
+        feeding=result.upstream_feeding,
+        downstream=result.downstream,
+        corpus=result.corpus,
+        split=result.split,
+        fold=result.fold,
+        seed=result.seed,
+    )
+
+
+def test_hook_result_stores_what_hook_finished_runs_finds(
+    registry: Registry, make_result: MakeResult, runs: Path
+):
+    result = make_result()
+    registry.hook.harness_result(result=result, runs=runs)
+    assert registry.hook.harness_finished_runs(runs=runs) == {result.run_id}
+
+
+def test_hook_run_started_refuses_a_folder_that_cannot_be_written_to(
+    registry: Registry, make_result: MakeResult, tmp_path: Path
+):
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(StoreError, match="--runs"):
+        registry.hook.harness_run_started(
+            cells=(cell_of(make_result()),), finished=0, runs=tmp_path / "runs"
+        )
+
+
+def test_hook_run_started_asks_nothing_of_the_folder_when_all_is_done(
+    registry: Registry, make_result: MakeResult, runs: Path
+):
+    registry.hook.harness_run_started(
+        cells=(cell_of(make_result()),), finished=1, runs=runs
+    )
+    assert not runs.exists()
+
+
+def test_hook_run_finished_prints_the_board_of_its_own_cells(
+    registry: Registry,
+    make_result: MakeResult,
+    runs: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    mine, other = make_result(), make_result(upstream="someone-elses")
+    store.write_result(mine, runs)
+    store.write_result(other, runs)
+    report = Report(runs=runs, cells=(cell_of(mine),), computed=1, failed=())
+    registry.hook.harness_run_finished(report=report)
+    printed = capsys.readouterr().out
+    assert "whisper-base" in printed
+    assert "someone-elses" not in printed
+    assert "\x1b" not in printed
+
+
+def test_hook_run_finished_prints_nothing_where_every_cell_failed(
+    registry: Registry,
+    make_result: MakeResult,
+    runs: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    cell = cell_of(make_result())
+    report = Report(runs=runs, cells=(cell,), computed=0, failed=((cell, "no"),))
+    registry.hook.harness_run_finished(report=report)
+    assert capsys.readouterr().out == ""
+
+
+def test_hook_commands_adds_the_leaderboard(run, make_result: MakeResult, runs: Path):
+    store.write_result(make_result(), runs)
+    outcome = run("leaderboard", "--runs", runs)
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith("Macro-F1 in percent\nupstream ")
+    assert outcome.stderr == ""
+
+
+def test_the_folder_is_read_from_the_environment(
+    run, make_result: MakeResult, runs: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store.write_result(make_result(), runs)
+    monkeypatch.setenv("HARNESS_RUNS", str(runs))
+    assert "whisper-base" in run("leaderboard").stdout
+
+
+def test_a_metric_is_asked_for(run, make_result: MakeResult, runs: Path):
+    store.write_result(make_result(), runs)
+    printed = run("leaderboard", "--runs", runs, "--metric", "uar").stdout
+    assert "UAR in percent" in printed
+    assert "82.0 (1)" in printed
+
+
+def test_left_out_files_are_named_on_stderr(run, make_result: MakeResult, runs: Path):
+    store.write_result(make_result(), runs)
+    (runs / "broken\x1b[2J.parquet").write_bytes(b"PAR1")
+    outcome = run("leaderboard", "--runs", runs, "--format", "json")
+    assert json.loads(outcome.stdout)["title"] == "Macro-F1 in percent"
+    assert outcome.stderr.startswith("warning: ")
+    assert "\x1b" not in outcome.stderr
+
+
+def test_hook_renderers_takes_a_form_from_a_third_party(
+    run, make_result: MakeResult, runs: Path
+):
+    store.write_result(make_result(), runs)
+    outcome = run("leaderboard", "--runs", runs, "--format", "shout")
+    assert outcome.stdout == "MACRO-F1 IN PERCENT\n"
+
+
+def test_help_lists_the_forms_that_plugins_offer(run):
+    help_text = " ".join(run("leaderboard", "--help").stdout.split())
+    assert "[csv|json|markdown|rich|shout]" in help_text
+
+
+def test_an_unknown_form_suggests_a_near_one(run, make_result: MakeResult, runs: Path):
+    store.write_result(make_result(), runs)
+    with pytest.raises(UnknownNameError, match="Did you mean 'markdown'"):
+        run("leaderboard", "--runs", runs, "--format", "markdwn")
+
+
+def test_an_empty_folder_names_the_next_step(run, runs: Path):
+    runs.mkdir()
+    with pytest.raises(HarnessError, match=r"holds no results.*harness run"):
+        run("leaderboard", "--runs", runs)
+
+
+def test_a_missing_folder_names_the_next_step(run, runs: Path):
+    with pytest.raises(HarnessError, match=r"does not exist.*harness run"):
+        run("leaderboard", "--runs", runs)
+
+
+def test_loading_the_plugin_imports_nothing_heavy():
+    code = (
+        "import sys, harness_leaderboard;"
+        "heavy = {'pyarrow', 'rich', 'numpy', 'torch', 'matplotlib'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code]) == b"[]\n"

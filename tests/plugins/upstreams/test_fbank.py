@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from harness_plugins.upstreams import fbank
+
+
+@pytest.fixture(scope="module")
+def encode():
+    return fbank.load(None, device="cpu", feeding="full")
+
+
+def noise(seconds, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    return 0.1 * torch.randn(round(16_000 * seconds), generator=random)
+
+
+def tone(hertz, seconds=0.5):
+    return 0.1 * torch.sin(2 * torch.pi * hertz * torch.arange(16_000 * seconds) / 16e3)
+
+
+@pytest.mark.parametrize(("seconds", "frames"), [(0.025, 1), (0.035, 2), (1.0, 98)])
+def test_a_frame_comes_every_ten_milliseconds(encode, seconds, frames):
+    (states,) = encode([noise(seconds)])
+    assert states.shape == (1, frames, 80)
+    assert states.dtype == torch.float32
+
+
+def test_the_description_holds(encode):
+    (upstream,) = fbank.harness_upstreams()
+    (states,) = encode([noise(2.0)])
+    layers, frames, dim = states.shape
+    assert (layers, dim) == (upstream.layers, upstream.dim)
+    assert abs(frames - 2.0 / upstream.hop) <= 2
+
+
+def test_a_higher_tone_excites_a_higher_bin(encode):
+    low, high = encode([tone(300), tone(3000)])
+    assert low.mean(dim=1).argmax() < high.mean(dim=1).argmax()
+
+
+def test_ten_times_louder_adds_the_same_to_every_bin(encode):
+    soft, loud = encode([noise(0.5), 10 * noise(0.5)])
+    step = torch.log(torch.tensor(100.0)) / fbank.SPREAD
+    torch.testing.assert_close(loud - soft, step.expand_as(soft), atol=1e-4, rtol=0)
+
+
+def test_a_constant_offset_changes_nothing(encode):
+    plain, shifted = encode([noise(0.5), noise(0.5) + 0.2])
+    torch.testing.assert_close(plain, shifted, atol=1e-3, rtol=0)
+
+
+def test_company_in_the_batch_changes_nothing(encode):
+    (alone,) = encode([noise(0.3)])
+    _, together = encode([noise(1.0, seed=1), noise(0.3)])
+    assert torch.equal(alone, together)
+
+
+def test_states_are_of_order_one_even_in_silence(encode):
+    for states in encode([noise(0.5), torch.zeros(8000)]):
+        assert states.abs().max() < 3
+
+
+def test_the_waveform_is_left_as_it_was(encode):
+    waveform = noise(0.3)
+    encode([waveform])
+    assert torch.equal(waveform, noise(0.3))
