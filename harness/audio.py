@@ -80,7 +80,11 @@ def probe(path: Path, *, start: float = 0.0, end: float | None = None) -> Probe:
             found["rate"], found["channels"] = file.samplerate, file.channels
             first, wanted = _span(file, start, end)
             file.seek(first)
-            digest, read, finite = hashlib.sha256(str(file.samplerate).encode()), 0, True
+            digest, read, finite = (
+                hashlib.sha256(str(file.samplerate).encode()),
+                0,
+                True,
+            )
             while read < wanted:
                 block = file.read(
                     min(BLOCK, wanted - read), dtype="float32", always_2d=True
@@ -147,7 +151,9 @@ def load(
             samples = file.read(wanted, dtype="float32", always_2d=True)
             file_rate = file.samplerate
     except (OSError, soundfile.LibsndfileError) as error:
-        raise DataError(f"Cannot decode {path}: {error}. Run again to check it.") from error
+        raise DataError(
+            f"Cannot decode {path}: {error}. Run again to check it."
+        ) from error
     mono = torch.from_numpy(samples.mean(axis=1))
     if file_rate != rate:
         mono = _resampler(file_rate, rate)(mono)

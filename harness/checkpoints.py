@@ -96,7 +96,9 @@ def _from_hub(upstream: Upstream, *, download: bool) -> Path | None:
     except LocalEntryNotFoundError as error:
         if not download:
             return None
-        raise CheckpointError(_ways_out(upstream, "the hub cannot be reached")) from error
+        raise CheckpointError(
+            _ways_out(upstream, "the hub cannot be reached")
+        ) from error
     except (HfHubHTTPError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(_ways_out(upstream, f"the hub said: {reason}")) from error

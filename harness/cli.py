@@ -17,12 +17,12 @@ from harness.console import Reporter, clock, print_table, say, size, stages
 from harness.errors import ExitCode, HarnessError
 from harness.options import GRID, request_of, together
 from harness.registry import PluginManager, Registry, plugin_manager
-from harness.verbs import cache, corpus, list_offers, scanning, split
+from harness.verbs import cache, corpus, list_offers, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.plan import Pair, Plan, Request
+    from harness.plan import Pair
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,13 +60,12 @@ def execute(
         return ExitCode.INTERRUPTED
 
 
-
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__, prog_name="speech-harness")
 def app() -> None:
-    """Measure how much emotion can be read out of a frozen speech model.
+    r"""Measure how much emotion can be read out of a frozen speech model.
 
     \b
     harness run --upstream fbank --downstream linear --corpus demo
@@ -86,7 +85,9 @@ def app() -> None:
     default=0,
     help="Tasks at once.  [default: one a core, or one for a GPU]",
 )
-@click.option("--keep-going", is_flag=True, help="When a cell fails, go on with others.")
+@click.option(
+    "--keep-going", is_flag=True, help="When a cell fails, go on with others."
+)
 @click.option(
     "--keep-features",
     type=click.Choice(["all", "pooled"]),
@@ -98,6 +99,7 @@ def app() -> None:
 @click.pass_obj
 def run(
     registry: Registry,
+    /,
     device: str,
     executor: str,
     workers: int,
@@ -106,12 +108,13 @@ def run(
     quiet: bool,
     **options: Any,  # noqa: ANN401 - click's
 ) -> ExitCode:
-    """Train and score heads on speech models; what is finished is never done again.
+    r"""Train and score heads on speech models; what is finished is never done again.
 
     \b
-    harness run --upstream whisper-base --downstream linear,nonlinear,multilayer \\
+    harness run --upstream whisper-base --downstream linear,nonlinear,multilayer \
                 --corpus emodb --split loso --seeds 0-2
     """
+    from harness.plan import make_plan
     from harness.run import Place, run_plan
 
     place = Place(
@@ -124,7 +127,7 @@ def run(
     registry.executors[executor]
     registry.manager.register(Reporter(quiet=quiet))
     tell = stages(quiet=quiet)
-    todo = _make_plan(request_of(options), registry, quiet=quiet, download=True)
+    todo = make_plan(request_of(options), registry, download=True, stages=tell)
     report = run_plan(todo, registry, place, tell)
     return ExitCode.SOME_CELLS_FAILED if report.failed else ExitCode.OK
 
@@ -133,13 +136,23 @@ def run(
 @together(*GRID)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.pass_obj
-def plan(registry: Registry, quiet: bool, **options: Any) -> None:  # noqa: ANN401 - click's
+def plan(registry: Registry, /, quiet: bool, **options: Any) -> None:  # noqa: ANN401 - click's
     """Say what 'harness run' with the same options would do, and do nothing."""
+    from harness.plan import make_plan
     from harness.splits import closeness, describe
 
-    todo = _make_plan(request_of(options), registry, quiet=quiet, download=False)
+    todo = make_plan(request_of(options), registry, stages=stages(quiet=quiet))
     print_table(
-        ("upstream", "feeding", "corpus", "split", "cells", "done", "to hear", "to store"),
+        (
+            "upstream",
+            "feeding",
+            "corpus",
+            "split",
+            "cells",
+            "done",
+            "to hear",
+            "to store",
+        ),
         [_plan_row(pair) for pair in todo.pairs],
     )
     for manifest, division in {
@@ -174,16 +187,6 @@ def _plan_row(pair: Pair) -> tuple[str, ...]:
         clock(heard) if heard else "–",
         size(pair.bytes_to_store) if heard else "–",
     )
-
-
-def _make_plan(
-    request: Request, registry: Registry, *, quiet: bool, download: bool
-) -> Plan:
-    """Make a plan; reading many files for the first time shows its progress."""
-    from harness.plan import make_plan
-
-    with scanning(quiet=quiet) as tell:
-        return make_plan(request, registry, download=download, scanning=tell)
 
 
 for verb in (list_offers, corpus, split, cache):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness.hookspecs import hookimpl
+from harness.types import silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 
-    from harness.run import Stages
-    from harness.types import Cell, Result
+    from harness.types import Cell, Result, Stages
 
 EVERY = 10.0
 """Seconds between two plain lines of a stage."""
+
+BRIEF = 1.0
+"""A stage that is over in fewer seconds is not worth a line."""
 
 
 def say(message: str) -> None:
@@ -63,13 +66,8 @@ class Reporter:
 def stages(*, quiet: bool) -> Stages:
     """Choose how progress is told: not at all, by bars, or by lines."""
     if quiet:
-        return _silence
+        return silence
     return _bars if sys.stderr.isatty() else _lines
-
-
-@contextmanager
-def _silence(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    yield lambda amount: None
 
 
 @contextmanager
@@ -86,12 +84,15 @@ def _lines(title: str, total: float, unit: str) -> Iterator[Callable[[float], No
             say(_line(title, done, total, unit, said - started))
 
     yield advance
-    say(_line(title, done, total, unit, time.monotonic() - started))
+    if (elapsed := time.monotonic() - started) >= BRIEF:
+        say(_line(title, done, total, unit, elapsed))
 
 
 def _line(title: str, done: float, total: float, unit: str, elapsed: float) -> str:
     amount = _amount(done, total, unit, elapsed)
-    left = f", {clock(elapsed / done * (total - done))} left" if 0 < done < total else ""
+    left = (
+        f", {clock(elapsed / done * (total - done))} left" if 0 < done < total else ""
+    )
     return f"{title}: {amount} in {clock(elapsed)}{left}"
 
 

@@ -143,10 +143,14 @@ def extract(task: Extraction) -> float:
                 took[recording.key] = seconds
                 for kind in task.kinds:
                     if recording.key in missing[kind]:
-                        shards[kind] |= _stored(kind, recording.key, hidden, task.source)
+                        shards[kind] |= _stored(
+                            kind, recording.key, hidden, task.source
+                        )
         for kind in reversed(task.kinds):
             if shards[kind]:
-                store.write(kind, shards[kind], {key: took[key] for key in missing[kind]})
+                store.write(
+                    kind, shards[kind], {key: took[key] for key in missing[kind]}
+                )
     return task.seconds
 
 
@@ -227,7 +231,9 @@ def _ahead(
 
 
 @functools.lru_cache(maxsize=1)
-def encoder(source: Source, device: str) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
+def encoder(
+    source: Source, device: str
+) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Load an upstream once a process; the one before it is let go."""
     return source.upstream.load(
         source.checkpoint.folder, device=device, feeding=source.feeding

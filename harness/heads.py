@@ -28,7 +28,7 @@ def mean_over_time(frames: Tensor, lengths: Sequence[int]) -> Tensor:
     return sums / counts.unsqueeze(1)
 
 
-def sum_of_layers(weights: Tensor, frames: Sequence[Tensor]) -> Tensor:
+def sum_of_layers(weights: Tensor, frames: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Sum the layers of each utterance, weighted.
 
     Every stored state is read once forward and once backward, in place: nothing is
@@ -39,10 +39,11 @@ def sum_of_layers(weights: Tensor, frames: Sequence[Tensor]) -> Tensor:
         frames: For each of the B utterances, shape (L, T, D); no gradient goes there.
 
     Returns:
-        Shape (ΣT, D), the utterances one after another.
+        For each utterance, shape (T, D).
     """
-    result: Tensor = _SumOfLayers.apply(weights, *frames)
-    return result
+    packed: Tensor = _SumOfLayers.apply(weights, *frames)  # type: ignore[no-untyped-call]
+    lengths = [utterance.shape[1] for utterance in frames]
+    return torch.split(packed, lengths)
 
 
 class _SumOfLayers(torch.autograd.Function):

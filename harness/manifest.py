@@ -7,18 +7,20 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness import audio
 from harness.errors import DataError
 from harness.files import sha256_json
+from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from harness.files import Memory
-    from harness.types import Corpus, Utterance
+    from harness.types import Corpus, Stages, Utterance
 
 SHOWN = 20
 """How many bad files an error message lists before it only counts them."""
@@ -71,6 +73,11 @@ class Manifest:
         )
 
     @property
+    def contents(self) -> dict[str, str]:
+        """The hash of each utterance's decoded audio, by id."""
+        return {r.utterance.id: r.content for r in self.recordings}
+
+    @property
     def utterances(self) -> tuple[Utterance, ...]:
         """The utterances without their audio's facts."""
         return tuple(recording.utterance for recording in self.recordings)
@@ -93,7 +100,7 @@ def read_manifest(
     *,
     min_seconds: float = 0.0,
     max_seconds: float | None = None,
-    advance: Callable[[float], None] = lambda files: None,
+    stages: Stages = silence,
 ) -> Manifest:
     """Read a corpus and every one of its files.
 
@@ -104,7 +111,7 @@ def read_manifest(
         min_seconds: Shorter clips are bad: the model's receptive field.
         max_seconds: Clips are cut to this length; without it, one that is longer than
             ``audio.MAX_SECONDS`` is bad.
-        advance: Told of each file that was read.
+        stages: Told of the progress.
 
     Raises:
         DataError: Where the folder is missing, is not this corpus, or is empty.
@@ -122,12 +129,17 @@ def read_manifest(
         advance(1)
         return found
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with (
+        stages(f"checking {corpus.name}", len(utterances), "files") as advance,
+        ThreadPoolExecutor(os.cpu_count()) as threads,
+    ):
         probes = list(threads.map(look, utterances))
     memory.save()
     good, bad = [], []
     for utterance, found in zip(utterances, probes, strict=True):
-        problem = found["problem"] or _length(found["seconds"], min_seconds, max_seconds)
+        problem = found["problem"] or _length(
+            found["seconds"], min_seconds, max_seconds
+        )
         if problem:
             bad.append(f"{utterance.id}: {problem}")
         else:
@@ -148,8 +160,10 @@ def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
         )
     utterances = sorted(corpus.read(root), key=lambda utterance: utterance.id)
     if not utterances:
-        raise DataError(f"{root} holds no utterance of '{corpus.name}'. {corpus.obtain}")
-    for one, next_one in zip(utterances, utterances[1:], strict=False):
+        raise DataError(
+            f"{root} holds no utterance of '{corpus.name}'. {corpus.obtain}"
+        )
+    for one, next_one in pairwise(utterances):
         if one.id == next_one.id:
             raise DataError(f"Corpus '{corpus.name}' has two utterances '{one.id}'.")
     for utterance in utterances:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Split ``a,b,c``, each name once."""
-    names = (name.strip() for name in (value or "").split(","))
-    return tuple(dict.fromkeys(name for name in names if name))
+    found = tuple(dict.fromkeys(filter(None, map(str.strip, (value or "").split(",")))))
+    if not found:
+        raise click.BadParameter("it names nothing.")
+    return found
 
 
 def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -81,7 +83,11 @@ SPLIT = (
         "several parts), or a file written by 'harness split'.",
     ),
     click.option(
-        "--folds", type=click.IntRange(3), default=5, show_default=True, help="Of kfold."
+        "--folds",
+        type=click.IntRange(3),
+        default=5,
+        show_default=True,
+        help="Of kfold.",
     ),
     click.option(
         "--split-seed", type=int, default=0, show_default=True, help="Of the split."
@@ -173,7 +179,9 @@ def together(
     """Join options into one decorator; ``--help`` shows them in this order."""
 
     def decorate(verb: Callable[..., Any]) -> Callable[..., Any]:
-        return functools.reduce(lambda verb, option: option(verb), reversed(options), verb)
+        return functools.reduce(
+            lambda verb, option: option(verb), reversed(options), verb
+        )
 
     return decorate
 

@@ -17,17 +17,17 @@ from harness.errors import DataError, HarnessError
 from harness.features import Source, kinds_for
 from harness.files import Memory, sha256_json
 from harness.manifest import read_manifest, refuse_bad
-from harness.types import Cell
+from harness.types import Cell, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from harness.features import FrameType
     from harness.manifest import Manifest, Recording
     from harness.registry import Registry
     from harness.splits import Fold, Split
     from harness.store import Kind
-    from harness.types import Corpus, Downstream, Upstream
+    from harness.types import Corpus, Downstream, Selection, Stages, Upstream
 
 RECIPE_VERSION = 1
 """Raised when training or scoring changes a number."""
@@ -71,7 +71,7 @@ class Request:
     feeding: str | None = None
     max_seconds: float | None = None
     frame_type: FrameType = "float32"
-    selection: str = "macro_f1"
+    selection: Selection = "macro_f1"
     skip_bad: bool = False
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     data_root: Path
@@ -128,7 +128,9 @@ class Pair:
         Two a weight and a frame for the upstream, six for a head with frames.
         """
         upstream = self.source.upstream
-        window = upstream.window if self.source.feeding == upstream.feedings[0] else None
+        window = (
+            upstream.window if self.source.feeding == upstream.feedings[0] else None
+        )
         total = 0.0
         for recording in self.missing:
             seconds = self._heard(recording)
@@ -185,7 +187,7 @@ def make_plan(
     registry: Registry,
     *,
     download: bool = False,
-    scanning: Callable[[str], Callable[[float], None]] = lambda corpus: lambda n: None,
+    stages: Stages = silence,
 ) -> Plan:
     """Decide what to do.
 
@@ -193,7 +195,7 @@ def make_plan(
         request: What the user asked for.
         registry: What the plugins offer.
         download: Whether to fetch checkpoints that are not on this machine.
-        scanning: Told that a corpus is being read; gives what is told of each file.
+        stages: Told of the progress of reading corpora.
 
     Raises:
         HarnessError: For every mistake that can be found before the work.
@@ -213,7 +215,7 @@ def make_plan(
             memory,
             min_seconds=shortest,
             max_seconds=request.max_seconds,
-            advance=scanning(corpus.name),
+            stages=stages,
         )
         for corpus in corpora
     ]
@@ -272,7 +274,6 @@ def _feeding(request: Request, upstream: Upstream) -> str:
 
 def _split(manifest: Manifest, request: Request) -> Split:
     """Make or read the split, and refuse one that leaks."""
-    contents = {r.utterance.id: r.content for r in manifest.recordings}
     if request.split.endswith(".json"):
         stored = splits.read_split(Path(request.split))
         if stored.corpus != manifest.corpus.name:
@@ -288,7 +289,7 @@ def _split(manifest: Manifest, request: Request) -> Split:
             folds=request.folds,
             seed=request.split_seed,
         )
-    splits.check_split(split, manifest.utterances, contents)
+    splits.check_split(split, manifest.utterances, manifest.contents)
     return split
 
 

@@ -44,7 +44,8 @@ class Plugin:
 
     def __str__(self) -> str:
         """Name the plugin in a result."""
-        return f"{self.name} ({self.distribution} {self.version})"
+        package = f" ({self.distribution} {self.version})" if self.distribution else ""
+        return self.name + package
 
 
 class Names(Generic[Offered]):
@@ -118,7 +119,8 @@ class Registry:
         def collect(noun: str, offers: pluggy.HookCaller) -> Names[Offered]:
             names = Names[Offered](noun)
             for implementation in offers.get_hookimpls():
-                for offer in implementation.function():
+                offered: Iterable[Offered] = implementation.function()  # type: ignore[assignment]
+                for offer in offered:
                     names.add(offer, plugins[implementation.plugin_name])
             return names
 

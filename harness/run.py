@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.errors import HarnessError
@@ -12,29 +12,13 @@ from harness.features import Extraction, chunks, extract
 from harness.types import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Mapping
 
     from harness.manifest import Recording
     from harness.plan import Job, Pair, Plan, Request
     from harness.registry import Registry
     from harness.training import Training
-    from harness.types import Cell, Map
-
-
-class Stages(Protocol):
-    """How a run tells of its progress."""
-
-    def __call__(
-        self, title: str, total: float, unit: str
-    ) -> AbstractContextManager[Callable[[float], None]]:
-        """Open a stage; what it gives is told of each amount that is done.
-
-        Args:
-            title: What is being done.
-            total: How much there is to do.
-            unit: ``files``, ``audio`` (seconds) or ``cells``.
-        """
+    from harness.types import Cell, Map, Stages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,8 +151,7 @@ def _train(
     by_id = {r.utterance.id: r for r in pair.manifest.recordings}
     cells = {job.cell.run_id: job.cell for job in pair.jobs}
     tasks = [
-        _task(job, pair, request, registry, by_id, device, threads)
-        for job in pair.jobs
+        _task(job, pair, request, registry, by_id, device, threads) for job in pair.jobs
     ]
     title = f"heads on {pair.source.upstream.name} × {pair.manifest.corpus.name}"
     with stages(title, len(tasks), "cells") as advance:

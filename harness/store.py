@@ -58,7 +58,7 @@ class FeatureStore:
         self.folder = root / f"{identity['upstream']}-{sha256_json(identity)[:16]}"
 
     def shards(self, kind: Kind) -> list[Shard]:
-        """List the shards of a kind, from their headers; damaged files are passed over."""
+        """List the shards of a kind, from their headers, passing over damaged ones."""
         files = sorted((self.folder / kind).glob("*.safetensors"))
         return [shard for file in files if (shard := _read_header(file)) is not None]
 
@@ -148,7 +148,6 @@ class FeatureStore:
                 shard.path.unlink(missing_ok=True)
         return freed
 
-
     def bytes(self, kind: Kind) -> int:
         """Tell how much disk a kind takes."""
         return sum(shard.path.stat().st_size for shard in self.shards(kind))
@@ -174,7 +173,7 @@ class Reader:
         self._open: dict[Path, object] = {}
 
     def __getitem__(self, name: str) -> Tensor:
-        """Give a tensor by utterance key, or by key and ``.norms``; do not write to it."""
+        """Give a tensor, by key or by key and ``.norms``; do not write to it."""
         from safetensors import safe_open
 
         path = self._where[name.removesuffix(NORMS)]

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -29,12 +29,10 @@ if TYPE_CHECKING:
     from harness.manifest import Recording
     from harness.metrics import Scores
     from harness.store import FeatureStore, Reader
-    from harness.types import Downstream, Reads, Recipe, Utterance
+    from harness.types import Downstream, Reads, Selection, Utterance
 
 VERSION = 1
 """Raised when this module's numbers change."""
-
-Selection = Literal["macro_f1", "uar"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +115,9 @@ class _Part:
         if not reads.frames:
             states = store.read("pooled", keys)
             last = reads.layers == "last"
-            pooled = torch.stack([states[key][-1 if last else slice(None)] for key in keys])
+            pooled = torch.stack(
+                [states[key][-1 if last else slice(None)] for key in keys]
+            )
             return cls(pooled, (), truth)
         return cls(None, tuple(_frames(store, keys, reads)), truth)
 
@@ -134,9 +134,7 @@ class _Part:
         return Batch(frames=tuple(states.to(device) for states in frames))
 
 
-def _frames(
-    store: FeatureStore, keys: Sequence[str], reads: Reads
-) -> Iterator[Tensor]:
+def _frames(store: FeatureStore, keys: Sequence[str], reads: Reads) -> Iterator[Tensor]:
     """Give each utterance's frames; the last layer's also out of all layers."""
     if reads.layers == "last" and not set(keys) <= store.keys("last"):
         states = store.read("all", keys)
@@ -201,7 +199,7 @@ def _descend(task: Training, parts: Sequence[_Part]) -> _Fitted:
         best, best_state = float("-inf"), {}
         for number in range(1, recipe.epochs + 1):
             rate = optimiser.param_groups[0]["lr"]
-            train_loss = _epoch(head, training, recipe, loss, optimiser, order, device)
+            train_loss = _epoch(task, head, training, loss, optimiser, order)
             valid_loss, scores = _validate(task, head, valid)
             plateau.step(valid_loss)
             history.append(
@@ -248,23 +246,23 @@ def _class_weights(labels: Tensor, classes: int) -> Tensor:
 
 
 def _epoch(
+    task: Training,
     head: nn.Module,
     part: _Part,
-    recipe: Recipe,
     loss: nn.Module,
     optimiser: torch.optim.Optimizer,
     order: torch.Generator,
-    device: str,
 ) -> float:
     """Take one pass over the training part; give the mean loss of its steps."""
     head.train()
-    size = min(recipe.batch, len(part))
+    size = min(task.downstream.recipe.batch, len(part))
     shuffled = torch.randperm(len(part), generator=order).tolist()
     total, steps = 0.0, len(part) // size
     for step in range(steps):
         chosen = shuffled[step * size : (step + 1) * size]
         optimiser.zero_grad()
-        value = loss(head(part.batch(chosen, device)), part.labels[chosen].to(device))
+        logits = _forward(task, head, part.batch(chosen, task.device))
+        value = loss(logits, part.labels[chosen].to(task.device))
         value.backward()
         optimiser.step()
         total += value.item()
@@ -285,19 +283,25 @@ def _logits(task: Training, head: nn.Module, part: _Part) -> Tensor:
     with torch.inference_mode():
         logits = torch.cat(
             [
-                head(part.batch(slice(start, start + size), task.device))
+                _forward(task, head, part.batch(slice(start, start + size), task.device))
                 for start in range(0, len(part), size)
             ]
-        )
-    if logits.shape != (len(part), len(task.labels)):
-        raise PluginError(
-            f"Downstream '{task.downstream.name}' gave logits of shape "
-            f"{tuple(logits.shape)} where {(len(part), len(task.labels))} is due."
         )
     if not torch.isfinite(logits).all():
         raise HarnessError(
             f"Training '{task.downstream.name}' diverged: its logits are not finite. "
             "Look at the upstream's features, or at the recipe's learning rate."
+        )
+    return logits
+
+
+def _forward(task: Training, head: nn.Module, batch: Batch) -> Tensor:
+    """Give a batch's logits, and see that they are (B, C)."""
+    logits: Tensor = head(batch)
+    if logits.shape != (len(batch), len(task.labels)):
+        raise PluginError(
+            f"Downstream '{task.downstream.name}' gave logits of shape "
+            f"{tuple(logits.shape)} where {(len(batch), len(task.labels))} is due."
         )
     return logits
 
@@ -357,9 +361,7 @@ def _result(
     )
 
 
-def _prediction(
-    utterance: Utterance, row: Tensor, labels: Sequence[str]
-) -> Prediction:
+def _prediction(utterance: Utterance, row: Tensor, labels: Sequence[str]) -> Prediction:
     return Prediction(
         utterance=utterance.id,
         speaker=utterance.speaker,

@@ -7,6 +7,7 @@ hertz, metrics are fractions of one.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 Gender = Literal["female", "male"]
+Selection = Literal["macro_f1", "uar"]
 
 # ---------------------------------------------------------------- corpora
 
@@ -84,6 +86,7 @@ class Corpus:
 
 
 # ---------------------------------------------------------------- upstreams
+
 
 class Load(Protocol):
     """Build an encoder; the only place where an upstream imports torch."""
@@ -321,6 +324,27 @@ class Executor:
     name: str
     summary: str
     start: Callable[[int], AbstractContextManager[Map]]
+
+
+class Stages(Protocol):
+    """How long work tells of its progress."""
+
+    def __call__(
+        self, title: str, total: float, unit: str
+    ) -> AbstractContextManager[Callable[[float], None]]:
+        """Open a stage; what it gives is told of each amount that is done.
+
+        Args:
+            title: What is being done.
+            total: How much there is to do.
+            unit: ``files``, ``audio`` (seconds) or ``cells``.
+        """
+
+
+@contextmanager
+def silence(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
+    """Tell nobody: the stages of quiet work."""
+    yield lambda amount: None
 
 
 # ---------------------------------------------------------------- cells and results

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,9 @@ from harness.errors import DataError, ExitCode
 from harness.options import CACHE, DATA_ROOT, SPLIT, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from harness.manifest import Manifest
     from harness.registry import Registry
     from harness.types import Reads
-
 
 
 @click.command("list")
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def list_offers(registry: Registry, what: str | None) -> None:
     """Show what is there: upstreams, downstreams, corpora, executors, plugins."""
-    tables = {
+    tables: dict[str, tuple[tuple[str, ...], list[tuple[str, ...]]]] = {
         "upstreams": (
             ("upstream", "layers", "dim", "weights", "trained on", "checkpoint"),
             [
@@ -123,10 +119,8 @@ def _manifest(
 
     corpus = registry.corpora[name]
     root = corpus_root(corpus, registry, data_root=data_root, cache=cache_folder)
-    with scanning(quiet=False) as advance:
-        return read_manifest(
-            corpus, root, Memory(cache_folder / "memory.json"), advance=advance(name)
-        )
+    memory = Memory(cache_folder / "memory.json")
+    return read_manifest(corpus, root, memory, stages=stages(quiet=False))
 
 
 def _passport(manifest: Manifest) -> dict[str, object]:
@@ -185,13 +179,6 @@ def _print_passport(manifest: Manifest) -> None:
         click.echo(f"cannot be used: {line}")
 
 
-@contextmanager
-def scanning(*, quiet: bool) -> Iterator[Callable[[str], Callable[[float], None]]]:
-    """Show how many files of which corpus were read."""
-    with stages(quiet=quiet)("reading audio files", 0, "files") as advance:
-        yield lambda corpus: advance
-
-
 # ---------------------------------------------------------------- split
 
 
@@ -217,15 +204,22 @@ def split(
     cache_folder: Path,
 ) -> None:
     """Divide a corpus, tell how close it came, and write it down for others to use."""
-    from harness.splits import closeness, describe, make_split, write_split
+    from harness.splits import (
+        check_split,
+        closeness,
+        describe,
+        make_split,
+        write_split,
+    )
 
+    if out is not None and out.suffix != ".json":
+        raise DataError(f"A split file's name ends in .json; {out} does not.")
     manifest = _manifest(registry, name, data_root, cache_folder)
     made = make_split(manifest.utterances, strategy, folds=folds, seed=split_seed)
+    check_split(made, manifest.utterances, manifest.contents)
     for line in describe(closeness(made, manifest.utterances)):
         click.echo(line)
     if out is not None:
-        if out.suffix != ".json":
-            raise DataError(f"A split file's name ends in .json; {out} does not.")
         write_split(
             made,
             out,

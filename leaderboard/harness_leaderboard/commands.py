@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.errors import HarnessError
-from harness_leaderboard import render, store, tables
+from harness.errors import HarnessError, UnknownNameError
+from harness_leaderboard import render, store, tables, views
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,10 +46,12 @@ class FormatOption(click.Option):
 )
 @click.option(
     "--view",
-    type=click.Choice(list(tables.VIEWS)),
+    type=click.Choice(list(views.VIEWS)),
     default="board",
     show_default=True,
-    help="Which table: the board has a row a system and a column a corpus.",
+    help="Which table: "
+    + "; ".join(f"{name}, {view.summary}" for name, view in views.VIEWS.items())
+    + ".",
 )
 @click.option(
     "--metric",
@@ -68,9 +70,27 @@ class FormatOption(click.Option):
     help="How the table is printed. CSV and JSON hold fractions of one, the others "
     "percent.",
 )
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="COLUMN=VALUE[,VALUE…]",
+    help="Only results that have one of these values, such as split=loso or "
+    "corpus=emodb,emovo. May be given several times.",
+)
+@click.option(
+    "--against",
+    type=click.Choice(["published"]),
+    help="Set the paper's figures beside these (classifiers, languages, corpora).",
+)
 @click.pass_obj
 def leaderboard(
-    registry: Registry, runs: Path, view: str, metric: str, form: str
+    registry: Registry,
+    runs: Path,
+    view: str,
+    metric: str,
+    form: str,
+    only: tuple[str, ...],
+    against: str | None,
 ) -> None:
     """Show stored results as a table.
 
@@ -79,20 +99,31 @@ def leaderboard(
     is computed again, so this is quick and safe to repeat.
     """
     renderer = registry.renderers[form]
-    chosen = tables.VIEWS[view]
-    show(chosen.make(_read(runs, chosen.columns(metric)), metric), renderer)
+    chosen = views.VIEWS[view]
+    if against and not chosen.published:
+        known = [name for name, view in views.VIEWS.items() if view.published]
+        raise HarnessError(
+            f"The paper has no figures for the view '{view}'. "
+            f"It has for: {', '.join(known)}."
+        )
+    question = tables.Question(
+        metric=metric,
+        against=against is not None,
+        pretraining={one.name: one.languages for one in registry.upstreams},
+    )
+    table = _read(runs, chosen.columns(question), _filters(only))
+    show(chosen.make(table, question), renderer)
 
 
 def show_report(report: Report) -> None:
     """Print the board of a run's own cells, if it has any result."""
     run_ids = frozenset(cell.run_id for cell in report.cells)
-    view = tables.VIEWS["board"]
-    columns = view.columns("macro_f1")
-    table, left_out = store.read_runs(report.runs, columns, run_ids=run_ids)
+    needed = tables.columns("macro_f1")
+    table, left_out = store.read_runs(report.runs, needed, run_ids=run_ids)
     _warn(left_out)
     if len(table):
         rich = next(offer for offer in render.renderers() if offer.name == "rich")
-        show(view.make(table, "macro_f1"), rich)
+        show(tables.board(table), rich)
 
 
 def show(table: Table, renderer: Renderer) -> None:
@@ -106,9 +137,21 @@ def show(table: Table, renderer: Renderer) -> None:
     click.echo(text, nl=False)
 
 
-def _read(runs: Path, columns: tuple[str, ...]) -> pa.Table:
-    """Read results, and name on stderr what is left out."""
-    table, left_out = store.read_runs(runs, columns)
+def _filters(only: tuple[str, ...]) -> dict[str, set[str]]:
+    """Read ``column=value,value`` options."""
+    known = (*tables.KEYS, "fold", "seed", "device", "harness_version")
+    filters = {}
+    for words in only:
+        column, _, values = words.partition("=")
+        if column not in known:
+            raise UnknownNameError("column", column, known)
+        filters[column] = set(values.split(","))
+    return filters
+
+
+def _read(runs: Path, columns: tuple[str, ...], only: dict[str, set[str]]) -> pa.Table:
+    """Read results that pass the filters, and name on stderr what is left out."""
+    table, left_out = store.read_runs(runs, (*columns, *only))
     _warn(left_out)
     if not len(table):
         what = "holds no results" if runs.is_dir() else "does not exist"
@@ -116,6 +159,11 @@ def _read(runs: Path, columns: tuple[str, ...]) -> pa.Table:
             f"The folder {runs} {what}. Make some with 'harness run --upstream … "
             f"--downstream … --corpus … --runs {runs}', or name another with --runs."
         )
+    for column, values in only.items():
+        present = {str(value) for value in table[column].unique().to_pylist()}
+        if missing := sorted(values - present):
+            raise UnknownNameError(column, missing[0], present)
+        table = store.only(table, column, values)
     return table
 
 

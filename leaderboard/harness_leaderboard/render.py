@@ -76,7 +76,7 @@ def rich(table: Table, *, width: int, colour: bool) -> str:
         parts += [_drawn(table, columns, colour, width), Text()]
     if any(entry.best for row in table.rows for entry in row):
         mark = "bold" if colour else "*"
-        parts.append(Text(f"{mark}: the best of its column."))
+        parts.append(Text(f"{mark}: the best."))
     parts += [Text(plain(note), style="dim") for note in table.notes]
     console.print(Group(*parts))
     return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
@@ -114,8 +114,8 @@ def _drawn(
 def _cell(entry: Entry, colour: bool) -> RenderableType:
     from rich.text import Text
 
-    style = "bold" if entry.best else ""
-    return Text(plain(entry.text) + ("*" if entry.best and not colour else ""), style)
+    mark = "*" if entry.best and not colour else ""
+    return Text(mark + plain(entry.text), "bold" if entry.best else "")
 
 
 def _parts(table: Table, width: int) -> Iterator[list[int]]:

@@ -192,6 +192,11 @@ def read_runs(
     return _once_each(table.combine_chunks()), left_out
 
 
+def only(table: pa.Table, column: str, values: Collection[str]) -> pa.Table:
+    """Keep the rows whose column, as text, is one of the values."""
+    return table.filter([str(value) in values for value in table[column].to_pylist()])
+
+
 def results(table: pa.Table) -> Iterator[Result]:
     """Turn rows that have every column back into results."""
     rows: list[dict[str, Any]] = table.to_pylist()

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from harness.types import Entry, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -30,6 +30,7 @@ METRICS = {
 Key = tuple[object, ...]
 """The values of a name and its facets, in the order in which they are declared."""
 
+Name = TypeVar("Name")
 System = tuple[Key, Key]
 """The keys of an upstream and of a downstream."""
 
@@ -183,7 +184,7 @@ def figures(runs: pa.Table, metric: str) -> tuple[list[Figure], tuple[str, ...]]
     """
     import pyarrow.compute as pc
 
-    runs, notes = _current(runs, metric)
+    runs, notes = current(runs, metric)
     seeds = runs.group_by([*KEYS, "seed"]).aggregate(
         [(metric, "mean"), (metric, "variance"), (metric, "count")]
     )
@@ -214,7 +215,7 @@ def figures(runs: pa.Table, metric: str) -> tuple[list[Figure], tuple[str, ...]]
     return list(found.values()), tuple(notes)
 
 
-def _current(runs: pa.Table, metric: str) -> tuple[pa.Table, list[str]]:
+def current(runs: pa.Table, metric: str) -> tuple[pa.Table, list[str]]:
     """Keep results that have a figure, and the newest of each cell."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -244,16 +245,22 @@ def _current(runs: pa.Table, metric: str) -> tuple[pa.Table, list[str]]:
     return newest_last.take(newest), notes
 
 
-def _figure(row: Mapping[str, object]) -> Figure:
+def place_of(row: Mapping[str, object]) -> tuple[System, Key]:
+    """Give the system and the task that a row of keys belongs to."""
     upstream, downstream, corpus = (
         tuple(row[column] for column in axis.columns) for axis in AXES
     )
+    return (upstream, downstream), corpus
+
+
+def _figure(row: Mapping[str, object]) -> Figure:
+    system, task = place_of(row)
     number = cast("Mapping[str, float]", row)
     runs = number["n_sum"]
     variance = number["squares_sum"] / runs - (number["total_sum"] / runs) ** 2
     return Figure(
-        system=(upstream, downstream),
-        task=corpus,
+        system=system,
+        task=task,
         mean=number["mean_mean"],
         spread=math.sqrt(max(variance, 0.0)),
         runs=int(runs),
@@ -277,6 +284,14 @@ def labels(axis: Axis, keys: Iterable[Key]) -> dict[Key, str]:
             if len(alike["" if facet.everywhere else label]) > 1:
                 found[key] = f"{label} · {facet.say(key[place])}"
     return _distinct(found)
+
+
+def system_names(systems: Iterable[System]) -> dict[System, tuple[str, str]]:
+    """Name the upstream and the downstream of each system."""
+    known = list(systems)
+    upstreams = labels(UPSTREAM, (upstream for upstream, _ in known))
+    downstreams = labels(DOWNSTREAM, (downstream for _, downstream in known))
+    return {system: (upstreams[system[0]], downstreams[system[1]]) for system in known}
 
 
 def _distinct(found: dict[Key, str]) -> dict[Key, str]:
@@ -317,22 +332,39 @@ class Grid:
         systems = {system for system, _ in self.figures}
         corpora = labels(CORPUS, (task for _, task in self.figures))
         self.corpora = dict(sorted(corpora.items(), key=lambda item: item[1]))
-        upstreams = labels(UPSTREAM, (upstream for upstream, _ in systems))
-        downstreams = labels(DOWNSTREAM, (downstream for _, downstream in systems))
-        self.systems = {
-            system: (upstreams[system[0]], downstreams[system[1]]) for system in systems
-        }
+        self.systems = system_names(systems)
 
     @property
     def averaged(self) -> bool:
         """Tell whether a mean over the columns means anything: one a corpus, alike."""
-        names = {task[0] for task in self.corpora}
-        alike = all(
-            len({task[place] for task in self.corpora}) == 1
-            for place, facet in enumerate(CORPUS.facets, start=1)
-            if facet.everywhere
-        )
-        return len(names) == len(self.corpora) > 1 and alike
+        return len(self.corpora) > 1 and not self.mixed
+
+    @property
+    def mixed(self) -> str:
+        """Say why the columns have no common mean, or nothing if they have one."""
+        names = [task[0] for task in self.corpora]
+        for task, label in self.corpora.items():
+            if names.count(task[0]) > 1:
+                return f"corpus '{task[0]}' was measured in several ways ({label}, …)"
+        for place, facet in enumerate(CORPUS.facets, start=1):
+            values = {task[place] for task in self.corpora}
+            if facet.everywhere and len(values) > 1:
+                several = sorted(facet.say(value) for value in values)
+                return f"the corpora differ in {facet.noun}: {', '.join(several)}"
+        return ""
+
+    def mean(self, system: System) -> float | None:
+        """Give the mean over all corpora, if there is a figure for every one."""
+        row = self.complete(system)
+        missing = len(self.corpora) - len(row)
+        return None if missing or self.mixed else math.fsum(row) / len(row)
+
+    def mean_entry(self, system: System) -> Entry:
+        """Print that mean, or how many corpora there are of how many."""
+        mean = self.mean(system)
+        if mean is not None:
+            return percent(mean)
+        return Entry(text=f"{len(self.complete(system))} of {len(self.corpora)}")
 
     def complete(self, system: System) -> list[float]:
         """Give a row's figures, those that rest on every fold."""
@@ -343,10 +375,8 @@ class Grid:
         """Sort rows that have every column by their mean, the others after them."""
 
         def place(system: System) -> tuple[int, float, tuple[str, str]]:
-            complete = self.complete(system)
-            missing = len(self.corpora) - len(complete)
-            mean = 0.0 if missing else math.fsum(complete) / len(complete)
-            return missing, -mean, self.systems[system]
+            missing = len(self.corpora) - len(self.complete(system))
+            return missing, -(self.mean(system) or 0.0), self.systems[system]
 
         return sorted(self.systems, key=place)
 
@@ -357,42 +387,68 @@ class Grid:
 
     def average(self) -> dict[System, Entry]:
         """Give the mean over corpora, only for rows that have all of them."""
-        of = len(self.corpora)
-        rows = {system: self.complete(system) for system in self.systems}
-        return marked(
-            {
-                system: percent(math.fsum(row) / of)
-                if len(row) == of
-                else Entry(text=f"{len(row)} of {of}")
-                for system, row in rows.items()
-            }
-        )
+        return marked({system: self.mean_entry(system) for system in self.systems})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detailed(Entry):
+    """An entry with more behind it.
+
+    Attributes:
+        second: Whether it is the best of its group of columns.
+        details: Further values by name: columns of their own in CSV.
+    """
+
+    second: bool = False
+    details: Mapping[str, float | int | str] = field(default_factory=dict)
 
 
 def _entry(figure: Figure | None) -> Entry:
     """Print a figure; one that lacks folds has no value to be compared by."""
     if figure is None:
         return NOTHING
-    return Entry(text=figure.text, value=figure.mean if figure.complete else None)
+    return Detailed(
+        text=figure.text,
+        value=figure.mean if figure.complete else None,
+        details={"spread": figure.spread, "runs": figure.runs},
+    )
 
 
-def marked(column: Mapping[System, Entry]) -> dict[System, Entry]:
+def marked(entries: Mapping[Name, Entry]) -> dict[Name, Entry]:
     """Mark the best of at least two entries; those that read the same are a tie."""
+    best = bests(entries)
+    return {name: replace(entry, best=name in best) for name, entry in entries.items()}
+
+
+def bests(entries: Mapping[Name, Entry]) -> set[Name]:
+    """Find the best of at least two entries that have a value."""
     texts = {
-        system: _percent(entry.value)
-        for system, entry in column.items()
+        name: _percent(entry.value)
+        for name, entry in entries.items()
         if isinstance(entry.value, float)
     }
     best = max(texts.values(), key=float) if len(texts) > 1 else None
-    return {
-        system: replace(entry, best=best is not None and texts.get(system) == best)
-        for system, entry in column.items()
-    }
+    return {name for name, text in texts.items() if text == best}
 
 
 def percent(fraction: float) -> Entry:
     """Print a fraction of one."""
     return Entry(text=_percent(fraction), value=fraction)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a view.
+
+    Attributes:
+        metric: One of ``METRICS``.
+        against: Whether the paper's figures are set beside ours.
+        pretraining: The languages that each upstream was trained on, by its name.
+    """
+
+    metric: str = "macro_f1"
+    against: bool = False
+    pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def board(runs: pa.Table, metric: str = "macro_f1") -> Table:
@@ -419,22 +475,41 @@ def board(runs: pa.Table, metric: str = "macro_f1") -> Table:
         ),
         notes=(
             "Mean over seeds (of a seed: over its folds) ± population standard "
-            "deviation over runs, in brackets the number of runs.",
+            "deviation over runs, in brackets the number of runs. The best of each "
+            "column is marked.",
             *shared(grid),
             *notes,
         ),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """A table by name: the columns that it reads for a metric, and how it is made."""
-
-    columns: Callable[[str], tuple[str, ...]]
-    make: Callable[[pa.Table, str], Table]
+def word(value: object) -> Entry:
+    """Print a name."""
+    text = "" if value is None else str(value)
+    return Entry(text=text, value=text)
 
 
-VIEWS = {"board": View(columns=columns, make=board)}
+def number(value: int) -> Entry:
+    """Print a count."""
+    return Entry(text=str(value), value=value)
+
+
+def bounds(value: float, low: float, high: float) -> str:
+    """Print a figure and its interval, in percent."""
+    return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Write numbers as spans: 0-2, 5."""
+    spans: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(
+        str(low) if low == high else f"{low}-{high}" for low, high in spans
+    )
 
 
 def _percent(fraction: float) -> str:

@@ -57,7 +57,7 @@ def test_always_the_same_answer_has_the_recall_of_chance():
 
 def test_nothing_right_is_zero_without_a_warning():
     scores = score(np.array([0, 0]), np.array([1, 1]), classes=2)
-    assert (scores.macro_f1, scores.weighted_f1, scores.uar, scores.accuracy) == (0,) * 4
+    assert scores.macro_f1 == scores.weighted_f1 == scores.uar == scores.accuracy == 0
 
 
 def test_scores_are_plain_python_numbers():

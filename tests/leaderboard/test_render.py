@@ -14,19 +14,17 @@ def table(
     *rows: tuple[str, ...], columns: tuple[str, ...] = (), **more: object
 ) -> Table:
     """A table of names and percentages; the first figure of the first row is best."""
-    entries = []
-    for number, row in enumerate(rows):
-        entries.append(
-            tuple(
-                Entry(
-                    text=text, value=float(text) / 100, best=(number, place) == (0, 1)
-                )
-                if text.replace(".", "").isdigit()
-                else Entry(text=text, value=text)
-                for place, text in enumerate(row)
-            )
-        )
-    return Table(title="UAR in percent", columns=columns, rows=tuple(entries), **more)
+
+    def entry(text: str, best: bool) -> Entry:
+        if text.replace(".", "").isdigit():
+            return Entry(text=text, value=float(text) / 100, best=best)
+        return Entry(text=text, value=text)
+
+    entries = tuple(
+        tuple(entry(text, (down, across) == (0, 1)) for across, text in enumerate(row))
+        for down, row in enumerate(rows)
+    )
+    return Table(title="UAR in percent", columns=columns, rows=entries, **more)
 
 
 BOARD = table(
@@ -55,10 +53,10 @@ def test_a_board_in_the_terminal():
 UAR in percent
 upstream       emodb   cafe
 ───────────────────────────
-whisper-base   82.9*   60.1
+whisper-base   *82.9   60.1
 fbank           41.0   33.3
 
-*: the best of its column.
+*: the best.
 All runs: split loso.
 """
     )
@@ -71,7 +69,7 @@ def test_a_board_that_is_too_wide_continues_below_itself():
 UAR in percent
 upstream       emodb
 ────────────────────
-whisper-base   82.9*
+whisper-base   *82.9
 fbank           41.0
 
 upstream       cafe
@@ -79,7 +77,7 @@ upstream       cafe
 whisper-base   60.1
 fbank          33.3
 
-*: the best of its column.
+*: the best.
 All runs: split loso.
 """
     )
@@ -108,19 +106,19 @@ def test_hostile_names_in_the_terminal_stay_text():
 UAR in percent
 up\\nstream                  em|odb
 ──────────────────────────────────
-[red]x[/]                    82.9*
+[red]x[/]                    *82.9
 a|b                            1.0
 ../x\\nnewline\\x1b[2J           2.0
 *bold* _it_ `c` <b> &amp;      3.0
 
-*: the best of its column.
+*: the best.
 """
     )
 
 
 def test_colour_makes_the_best_bold():
     text = render.rich(BOARD, width=60, colour=True)
-    assert "\x1b[1m82.9\x1b[0m" in text.replace("\x1b[1m \x1b[0m", " ")
+    assert "\x1b[1m82.9\x1b[0m" in text.replace("m 82.9", "m82.9")
     assert "*" not in text
 
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness import Corpus, Utterance
+    from harness.types import Gender
+
+
+GENDERS: dict[str, Gender] = {"f": "female", "m": "male"}
+"""The letters that half of the corpora write into their file names."""
 
 
 @dataclass(frozen=True)
@@ -22,23 +27,29 @@ class File:
 
     Attributes:
         path: Below the corpus' root, spelt as on this disk.
-        folder: Name of the folder that it is in, in Unicode NFC.
+        folders: Names of the folders on that way, in Unicode NFC.
         name: Its own name, in Unicode NFC and with the ending in lower case.
     """
 
     path: str
-    folder: str
+    folders: tuple[str, ...]
     name: str
 
     @classmethod
     def below(cls, root: Path, path: Path) -> File:
         """Describe the file at ``path``."""
-        suffix = path.suffix.lower()
+        below = path.relative_to(root)
+        spelt = Path(unicodedata.normalize("NFC", str(below)))
         return cls(
-            path=path.relative_to(root).as_posix(),
-            folder=unicodedata.normalize("NFC", path.parent.name),
-            name=unicodedata.normalize("NFC", path.stem) + suffix,
+            path=below.as_posix(),
+            folders=spelt.parent.parts,
+            name=spelt.stem + spelt.suffix.lower(),
         )
+
+    @property
+    def folder(self) -> str:
+        """Name the folder that it is in, in lower case; empty in the root itself."""
+        return self.folders[-1].lower() if self.folders else ""
 
 
 def read_tree(
@@ -46,7 +57,8 @@ def read_tree(
     root: Path,
     parse: Callable[[File], Utterance | None],
     *,
-    count: int | None = None,
+    count: int,
+    skip: Callable[[File], bool] = lambda file: False,
     suffixes: tuple[str, ...] = (".wav",),
 ) -> Iterator[Utterance]:
     """Yield an utterance for each audio file, in the order of their ids.
@@ -59,7 +71,8 @@ def read_tree(
         root: The corpus' folder. The archive's own layout may begin there or deeper.
         parse: From a file to its utterance, or ``None`` for one that is no part of
             the corpus.
-        count: How many utterances this version has, where that is known.
+        count: How many utterances this version has at most.
+        skip: Says which files are known, but not to be read.
         suffixes: Which files are audio, in lower case.
 
     Raises:
@@ -67,17 +80,17 @@ def read_tree(
             than there are, an unknown one or one twice, or a link that leads out.
     """
     files = list(audio_files(corpus, root, suffixes=suffixes))
-    parsed = [(file, parse(file)) for file in files]
+    parsed = [(file, parse(file)) for file in files if not skip(file)]
     utterances = [utterance for _, utterance in parsed if utterance is not None]
     unknown = [file.path for file, utterance in parsed if utterance is None]
     if not utterances:
-        seen = f"such as {_some(unknown)}" if unknown else "no audio file at all"
+        seen = _some([file.path for file in files]) or "no audio file at all"
         raise DataError(
             f"{root} holds no file of {corpus.title} ({corpus.version}), but {seen}. "
             f"{corpus.obtain}"
         )
     _refuse_two_copies(corpus, root, utterances)
-    if count is not None and len(utterances) > count:
+    if len(utterances) > count:
         raise DataError(
             f"{root} holds {len(utterances)} utterances where {corpus.title} "
             f"({corpus.version}) has {count}: it is another version. {corpus.obtain}"

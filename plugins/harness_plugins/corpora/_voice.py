@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
 
 RATE = 16_000  # hertz
 HOP = 80  # samples, 5 ms
-WINDOW = 320  # samples, 20 ms
+STEP = 2 * HOP  # samples from one filter to the next
+WINDOW = 2 * STEP  # samples that a filter sees; neighbours overlap by half
 FFT = 1024  # leaves a resonance 44 ms to ring
 UPPER_FORMANTS = (3500.0, 4500.0)  # hertz; vowels move the lower three
-LEVEL = -30.0  # of neutral speech, in decibels of full scale
+LEVEL = -35.0  # of neutral speech, in decibels of full scale
+BREATH = 0.08  # aspiration of neutral speech, against the pulses
 BANDWIDTHS = np.array([70.0, 90.0, 140.0, 220.0, 300.0])  # hertz
 
 
@@ -97,19 +101,19 @@ def speak(
         Waveform (S,) at 16 kHz, at ``LEVEL`` plus what speaker and prosody say.
     """
     frames = [max(2, round(s.seconds / prosody.tempo * RATE / HOP)) for s in sounds]
-    formants = _track([s.formants for s in sounds], frames, glide=9) * speaker.tract
-    voice = _track([s.voice for s in sounds], frames, glide=7)
-    noise = _track([s.noise for s in sounds], frames, glide=3)
-    centre = _track([s.centre for s in sounds], frames, glide=3)
-    accent = _track([s.accent for s in sounds], frames, glide=25)
+    formants = _glide([s.formants for s in sounds], frames, over=9) * speaker.tract
+    voice = _glide([s.voice for s in sounds], frames, over=7)
+    noise = _glide([s.noise for s in sounds], frames, over=3)
+    centre = _glide([s.centre for s in sounds], frames, over=3)
+    accent = _glide([s.accent for s in sounds], frames, over=25)
 
     pitch = _pitch(accent, speaker, prosody, rng)
     glottal = _glottal_source(_samples(pitch), prosody, rng) * _samples(voice)
     hiss = rng.standard_normal(len(glottal)) * _samples(noise)
 
     colour = _response(speaker.colour)
-    tract = _vocal_tract(formants) * _response(slope(prosody.tilt)) * colour
-    mouth = 0.35 * _resonance(centre, 0.35 * centre) * colour
+    tract = _vocal_tract(formants[::2]) * _response(slope(prosody.tilt)) * colour
+    mouth = 0.35 * _resonance(centre[::2], 0.35 * centre[::2]) * colour
     wave = _filtered(glottal, tract) + _filtered(hiss, mouth)
     wave *= _factor(LEVEL + prosody.level) / _active_level(wave, voice + noise)
     room = _room_noise(len(wave), speaker.colour + slope(-4.0), rng)
@@ -125,15 +129,19 @@ def _active_level(wave: Array, activity: Array) -> float:
     return float(np.sqrt(np.mean(wave[_samples(activity) > 0.1] ** 2)))
 
 
-def _track(targets: list[object], frames: list[int], *, glide: int) -> Array:
-    """Hold each target for its frames, then smooth over ``glide`` frames: (T, …)."""
+def _glide(targets: Sequence[object], frames: list[int], *, over: int) -> Array:
+    """Hold each target for its frames, then smooth over so many: (T, …)."""
     steps = np.repeat(np.asarray(targets, dtype=float), frames, axis=0)
-    weights = np.hanning(glide + 2)[1:-1]
-    padded = np.pad(
-        steps, [(glide // 2, glide // 2)] + [(0, 0)] * (steps.ndim - 1), mode="edge"
-    )
-    windows = np.lib.stride_tricks.sliding_window_view(padded, glide, axis=0)
-    return windows @ (weights / weights.sum())
+    return _smooth(steps, over)
+
+
+def _smooth(track: Array, over: int) -> Array:
+    """Smooth (T, …) over an odd number of frames, by a Hann window."""
+    weights = np.hanning(over + 2)[1:-1]
+    edges = [(over // 2, over // 2)] + [(0, 0)] * (track.ndim - 1)
+    padded = np.pad(track, edges, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, over, axis=0)
+    return np.asarray(windows @ (weights / weights.sum()))
 
 
 def _samples(track: Array) -> Array:
@@ -147,9 +155,9 @@ def _pitch(
 ) -> Array:
     """Draw the fundamental frequency (T,) in hertz: declination, accents, drift."""
     declination = np.linspace(1.5, -2.0, len(accent))
-    drift = _track(list(rng.normal(0, 1.0, len(accent))), [1] * len(accent), glide=31)
+    drift = _smooth(rng.standard_normal(len(accent)), over=31)
     semitones = prosody.pitch + prosody.span * (accent + declination + 2 * drift)
-    return speaker.pitch * 2 ** (semitones / 12)
+    return np.asarray(speaker.pitch * 2 ** (semitones / 12))
 
 
 def _glottal_source(pitch: Array, prosody: Prosody, rng: np.random.Generator) -> Array:
@@ -166,17 +174,17 @@ def _glottal_source(pitch: Array, prosody: Prosody, rng: np.random.Generator) ->
     shimmer = 1 + 0.05 * rng.standard_normal(int(phase[-1]) + 2)
     flow = _rosenberg(phase % 1.0)
     pulses = np.diff(flow, prepend=0.0) * shimmer[phase.astype(int)] * RATE / pitch
-    breath = 0.08 * 10 ** (prosody.breath / 20) * rng.standard_normal(len(flow))
-    return pulses + breath * (0.3 + flow)
+    breath = BREATH * _factor(prosody.breath) * rng.standard_normal(len(flow))
+    return np.asarray(pulses + breath * (0.3 + flow))
 
 
 def _rosenberg(phase: Array, opening: float = 0.4, closing: float = 0.2) -> Array:
     """Give the glottal flow at a phase in [0, 1): it opens, closes and stays shut."""
     rising = 0.5 * (1 - np.cos(np.pi * phase / opening))
     falling = np.cos(0.5 * np.pi * (phase - opening) / closing)
-    return np.where(
-        phase < opening, rising, np.where(phase < opening + closing, falling, 0.0)
-    )
+    shut = np.zeros_like(phase)
+    parts = [phase < opening, phase < opening + closing]
+    return np.asarray(np.select(parts, [rising, falling], shut))
 
 
 def _vocal_tract(formants: Array) -> Response:
@@ -242,13 +250,13 @@ def _room_noise(samples: int, decibels: Array, rng: np.random.Generator) -> Arra
 
 
 def _filtered(wave: Array, response: Response) -> Array:
-    """Filter (S,) by a response a frame, (T, FFT // 2 + 1), in overlapping windows."""
-    starts = np.arange(0, len(wave) + WINDOW, HOP)
-    padded = np.pad(wave, (WINDOW // 2, WINDOW // 2 + WINDOW + FFT))
+    """Filter (S,) by a response a step, in overlapping windows."""
+    starts = np.arange(0, len(wave) + WINDOW, STEP)
+    padded = np.pad(wave, (WINDOW // 2, 2 * WINDOW + FFT))
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[starts]
-    taper = np.hanning(WINDOW + 1)[:-1] * (2 * HOP / WINDOW)
-    frames = np.minimum(np.arange(len(starts)), len(response) - 1)
-    rung = np.fft.irfft(np.fft.rfft(windows * taper, FFT) * response[frames], FFT)
+    windows = windows * np.hanning(WINDOW + 1)[:-1]
+    filters = np.minimum(np.arange(len(starts)), len(response) - 1)
+    rung = np.fft.irfft(np.fft.rfft(windows, FFT) * response[filters], FFT)
     out = np.zeros(len(padded))
     for start, piece in zip(starts, rung, strict=True):
         out[start : start + FFT] += piece

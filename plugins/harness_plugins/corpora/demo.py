@@ -4,12 +4,15 @@ What     288 utterances, 4 emotions of 72 each: anger, happiness, neutral, sadne
          12 speakers (6 F, 6 M), six in each of two invented languages, which have
          their own vowels, consonants and rhythm; each says the six sentences of its
          language. 16 kHz, mono, 16 bit; 1 to 2 s each, 7 minutes in all.
-Cue      Emotion moves pitch, span, tempo, level, tilt and breath by ``CUES``; every
-         utterance strays from that by ``SPREAD`` (standard deviations). The cue is
-         the same in both languages. Measured: COMPUTED
+Cue      Emotion moves pitch, its span, tempo, level, tilt and breath by ``CUES``;
+         every utterance strays from that by ``SPREAD`` (standard deviations). Both
+         languages have the same cue. A logistic regression on mean log-mels finds it
+         in new speakers: macro-F1 85 % (57 % at half the cue, 19 % without, where
+         the confound misleads; chance is 25 %), and 87 to 91 % in the other language.
 Confound Half of a speaker's utterances are of one favourite emotion (``CONFOUND``),
-         and voice, microphone and background tell speakers apart at once. Where a
-         speaker is in training and in test, that is worth MEASURED
+         and vocal tract, pitch, microphone and background tell speakers apart. Where
+         speakers are known from training, that alone gives macro-F1 36 % without any
+         cue, and 98 % with it.
 Licence  CC0-1.0: it is computed, nobody speaks.
 Get it   It is made in the cache when it is first asked for, within some seconds.
 Run      harness run --upstream fbank --downstream linear --corpus demo
@@ -23,7 +26,7 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import Corpus, Utterance, hookimpl
+from harness import Corpus, StoreError, Utterance, hookimpl
 from harness_plugins.corpora._tree import File, read_tree
 
 if TYPE_CHECKING:
@@ -43,12 +46,12 @@ CONFOUND = 0.5  # a speaker's share of the favourite emotion; 0.25 would be none
 
 # semitones, log2 of span, log2 of tempo, dB, dB an octave, dB of breath
 CUES = {
-    "anger": (3.0, 0.4, 0.12, 5.0, 2.5, -3.0),
-    "happiness": (4.5, 0.9, 0.08, 2.0, 0.8, 0.0),
+    "anger": (3.0, 0.4, 0.15, 10.0, 5.0, -4.0),
+    "happiness": (6.0, 0.9, 0.10, 5.5, 0.0, 7.0),
     "neutral": (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-    "sadness": (-2.0, -0.8, -0.25, -4.0, -2.5, 6.0),
+    "sadness": (-2.0, -0.8, -0.25, -7.5, -4.5, 3.0),
 }
-SPREAD = (1.5, 0.3, 0.08, 2.0, 1.0, 2.0)
+SPREAD = (1.0, 0.2, 0.06, 1.2, 0.6, 1.5)
 
 LANGUAGES = {"a": "x-demo-a", "b": "x-demo-b"}
 FAVOURITES = {
@@ -199,9 +202,9 @@ def _speaker(number: int, name: str, rng: np.random.Generator) -> Speaker:
     return Speaker(
         pitch=(205.0 if female else 115.0) * 2 ** (rng.uniform(-3, 3) / 12),
         tract=(1.16 if female else 1.0) * rng.uniform(0.94, 1.06),
-        level=rng.uniform(-3, 3),
-        colour=slope(rng.uniform(-1.5, 1.5)) + rng.normal(0, 2.5, 5) @ waves,
-        noise=rng.uniform(-45, -30),
+        level=rng.uniform(-1.5, 1.5),
+        colour=slope(rng.uniform(-0.4, 0.4)) + rng.normal(0, 1.2, 5) @ waves,
+        noise=rng.uniform(-45, -39),
     )
 
 
@@ -258,9 +261,9 @@ DEMO = Corpus(
     languages=tuple(LANGUAGES.values()),
     labels=tuple(sorted(CUES)),
     licence="CC0-1.0",
-    homepage="https://github.com/speech-harness/speech-harness",
+    homepage="none: it is computed",
     citation="Synthesised by speech-harness.",
-    obtain="Delete this folder: it is made again when it is next asked for.",
+    obtain="Delete that folder: the corpus is made again when next asked for.",
     read=read,
 )
 
@@ -279,19 +282,30 @@ def harness_corpus_root(corpus: Corpus, cache: Path) -> Path | None:
     root = cache / f"demo-v{VERSION}"
     if _is_complete(root):
         return root
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".demo-", dir=cache) as scratch:
-        fresh = Path(scratch) / root.name
+    try:
+        _put(root)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot make corpus '{DEMO.name}' at {root}: {error.strerror}. Make room "
+            "there, or choose another folder with --cache."
+        ) from error
+    return root
+
+
+def _put(root: Path) -> None:
+    """Synthesise beside ``root`` and rename."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".demo-", dir=root.parent) as scratch:
+        fresh = Path(scratch, "fresh")
         fresh.mkdir()
         synthesise(fresh)
         if root.exists() and not _is_complete(root):
-            root.replace(Path(scratch) / "incomplete")
+            root.replace(Path(scratch, "incomplete"))
         try:
             fresh.replace(root)
-        except OSError:  # another process was faster
-            if not _is_complete(root):
+        except OSError:
+            if not _is_complete(root):  # or else another process was faster
                 raise
-    return root
 
 
 def _is_complete(root: Path) -> bool:

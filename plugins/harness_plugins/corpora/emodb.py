@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from harness.types import Gender
 
-COUNT = 535
 NAME = re.compile(
     r"(?P<speaker>03|08|09|1[0-6])"
     r"(?P<sentence>a0[12457]|b0[1239]|b10)"
@@ -45,7 +44,16 @@ LABELS = {
     "T": "sadness",  # Trauer
     "N": "neutral",
 }
-GENDERS: dict[str, Gender] = {
+COUNTS = {
+    "anger": 127,
+    "boredom": 81,
+    "disgust": 46,
+    "fear": 69,
+    "happiness": 71,
+    "neutral": 79,
+    "sadness": 62,
+}
+SPEAKERS: dict[str, Gender] = {
     "03": "male",  # 31 years old
     "08": "female",  # 34
     "09": "female",  # 21
@@ -61,19 +69,19 @@ GENDERS: dict[str, Gender] = {
 
 def read(root: Path) -> Iterator[Utterance]:
     """List the wavs; ``read_tree`` says what is refused."""
-    return read_tree(EMODB, root, _utterance, count=COUNT)
+    return read_tree(EMODB, root, _utterance, count=sum(COUNTS.values()))
 
 
 def _utterance(file: File) -> Utterance | None:
     match = NAME.fullmatch(file.name)
-    if match is None or file.folder.lower() != "wav":
+    if match is None or file.folder != "wav":
         return None
     return Utterance(
         id=f"wav/{file.name}",
         path=file.path,
         label=LABELS[match["emotion"]],
         speaker=match["speaker"],
-        gender=GENDERS[match["speaker"]],
+        gender=SPEAKERS[match["speaker"]],
         sentence=match["sentence"],
     )
 
@@ -83,7 +91,7 @@ EMODB = Corpus(
     title="EmoDB",
     version="1.0",
     languages=("de-DE",),
-    labels=tuple(sorted(LABELS.values())),
+    labels=tuple(COUNTS),
     licence="CC0-1.0",
     homepage="http://emodb.bilderbar.info",
     citation=(

@@ -38,9 +38,8 @@ def build(*, layers: int, dim: int, classes: int) -> Module:
             return self.scores.softmax(0)
 
         def forward(self, batch: Batch) -> Tensor:
-            frames = sum_of_layers(self.layer_weights, batch.frames)
-            lengths = [utterance.shape[1] for utterance in batch.frames]
-            logits: Tensor = self.nonlinear.head(frames, lengths)
+            frames = sum_of_layers(self.scores.softmax(0), batch.frames)
+            logits: Tensor = self.nonlinear(Batch(frames=frames))
             return logits
 
     return MultiLayer()

@@ -47,12 +47,8 @@ def build(*, layers: int, dim: int, classes: int) -> Module:
             self.classify = nn.Linear(PROJECTION, classes)
 
         def forward(self, batch: Batch) -> Tensor:
-            frames = torch.cat(batch.frames)
-            return self.head(frames, [len(utterance) for utterance in batch.frames])
-
-        def head(self, frames: Tensor, lengths: list[int]) -> Tensor:
-            """Classify utterances whose frames stand one after another, (ΣT, D)."""
-            pooled = mean_over_time(self.blocks(frames), lengths)
+            lengths = [len(utterance) for utterance in batch.frames]
+            pooled = mean_over_time(self.blocks(torch.cat(batch.frames)), lengths)
             logits: Tensor = self.classify(self.combine(self.project(pooled)))
             return logits
 

@@ -12,20 +12,12 @@ from harness import DataError, Utterance
 NAMES = ("03a01Fa.wav", "08b10Wc.wav", "16a07Lb.wav")
 
 
-def make(root: Path, *paths: str) -> Path:
-    """Make a tree of empty files: no reader opens them."""
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
-    return root
-
-
 def read(root: Path) -> list[Utterance]:
     return list(EMODB.read(root))
 
 
-def test_a_file_name_says_label_speaker_gender_and_sentence(tmp_path):
-    root = make(tmp_path, "wav/03a01Fa.wav")
+def test_a_file_name_says_label_speaker_gender_and_sentence(tree):
+    root = tree("wav/03a01Fa.wav")
     assert read(root) == [
         Utterance(
             id="wav/03a01Fa.wav",
@@ -50,8 +42,8 @@ def test_a_file_name_says_label_speaker_gender_and_sentence(tmp_path):
         ("N", "neutral"),
     ],
 )
-def test_the_german_code_stands_for(tmp_path, code, label):
-    root = make(tmp_path, f"wav/03a01{code}a.wav")
+def test_the_german_code_stands_for(tree, code, label):
+    root = tree(f"wav/03a01{code}a.wav")
     assert [utterance.label for utterance in read(root)] == [label]
 
 
@@ -67,15 +59,15 @@ def test_every_label_is_declared():
     )
 
 
-def test_ids_do_not_depend_on_where_the_archive_was_unpacked(tmp_path):
-    shallow = make(tmp_path / "shallow", *(f"wav/{name}" for name in NAMES))
-    deep = make(tmp_path / "deep", *(f"download/wav/{name}" for name in NAMES))
+def test_ids_do_not_depend_on_where_the_archive_was_unpacked(tree):
+    shallow = tree(*(f"wav/{name}" for name in NAMES))
+    deep = tree(*(f"download/wav/{name}" for name in NAMES), at="deep")
     assert [u.id for u in read(deep)] == [u.id for u in read(shallow)]
     assert read(deep)[0].path == "download/wav/03a01Fa.wav"
 
 
-def test_endings_and_folders_may_be_in_upper_case(tmp_path):
-    root = make(tmp_path, "WAV/03a01Fa.WAV")
+def test_endings_and_folders_may_be_in_upper_case(tree):
+    root = tree("WAV/03a01Fa.WAV")
     assert [(u.id, u.path) for u in read(root)] == [
         ("wav/03a01Fa.wav", "WAV/03a01Fa.WAV")
     ]
@@ -93,8 +85,8 @@ def test_endings_and_folders_may_be_in_upper_case(tmp_path):
         "lablaut/03a01Faxx.lablaut",
     ],
 )
-def test_what_lies_beside_is_ignored(tmp_path, junk):
-    root = make(tmp_path, "wav/03a01Fa.wav", junk)
+def test_what_lies_beside_is_ignored(tree, junk):
+    root = tree("wav/03a01Fa.wav", junk)
     assert [utterance.id for utterance in read(root)] == ["wav/03a01Fa.wav"]
 
 
@@ -108,29 +100,29 @@ def test_an_empty_folder_is_an_error(tmp_path):
         read(tmp_path)
 
 
-def test_a_folder_of_other_wavs_is_an_error_that_names_some(tmp_path):
+def test_a_folder_of_other_wavs_is_an_error_that_names_some(tree):
     with pytest.raises(DataError, match=r"no file of EmoDB.*'wav/hello\.wav'"):
-        read(make(tmp_path, "wav/hello.wav"))
+        read(tree("wav/hello.wav"))
 
 
 @pytest.mark.parametrize("name", ["03a01Xa.wav", "02a01Fa.wav", "03a03Fa.wav", "x.wav"])
-def test_a_wav_of_another_name_among_them_is_named(tmp_path, name):
+def test_a_wav_of_another_name_among_them_is_named(tree, name):
     with pytest.raises(DataError, match=f"1 audio file.*'wav/{name}'"):
-        read(make(tmp_path, "wav/03a01Fa.wav", f"wav/{name}"))
+        read(tree("wav/03a01Fa.wav", f"wav/{name}"))
 
 
-def test_known_utterances_come_before_the_unknown_file_is_refused(tmp_path):
-    found = EMODB.read(make(tmp_path, "wav/03a01Fa.wav", "wav/x.wav"))
+def test_known_utterances_come_before_the_unknown_file_is_refused(tree):
+    found = EMODB.read(tree("wav/03a01Fa.wav", "wav/x.wav"))
     assert next(iter(found)).id == "wav/03a01Fa.wav"
 
 
-def test_the_laryngograph_of_version_2_is_refused(tmp_path):
-    root = make(tmp_path, "db.yaml", "wav/03a01Fa.wav", "laryngo/03a01Fa.wav")
+def test_the_laryngograph_of_version_2_is_refused(tree):
+    root = tree("db.yaml", "wav/03a01Fa.wav", "laryngo/03a01Fa.wav")
     with pytest.raises(DataError, match=r"laryngo/03a01Fa\.wav.*another version"):
         read(root)
 
 
-def test_more_utterances_than_version_1_has_are_refused(tmp_path):
+def test_more_utterances_than_version_1_has_are_refused(tree):
     sentences = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
     names = [
         f"wav/{speaker}{sentence}{emotion}a.wav"
@@ -139,40 +131,40 @@ def test_more_utterances_than_version_1_has_are_refused(tmp_path):
         for emotion in "WLEAFTN"
     ]
     with pytest.raises(DataError, match=r"560 utterances where EmoDB \(1\.0\) has 535"):
-        read(make(tmp_path, *names))
+        read(tree(*names))
 
 
-def test_two_copies_of_the_corpus_are_refused(tmp_path):
-    root = make(tmp_path, "wav/03a01Fa.wav", "copy/wav/03a01Fa.wav")
+def test_two_copies_of_the_corpus_are_refused(tree):
+    root = tree("wav/03a01Fa.wav", "copy/wav/03a01Fa.wav")
     with pytest.raises(DataError, match="more than one copy"):
         read(root)
 
 
-def test_a_link_that_leads_out_is_refused(tmp_path):
-    outside = make(tmp_path / "outside", "03a01Wa.wav") / "03a01Wa.wav"
-    root = make(tmp_path / "emodb", "wav/03a01Fa.wav")
+def test_a_link_that_leads_out_is_refused(tree):
+    outside = tree("03a01Wa.wav", at="outside") / "03a01Wa.wav"
+    root = tree("wav/03a01Fa.wav")
     (root / "wav" / "03a01Wa.wav").symlink_to(outside)
     with pytest.raises(DataError, match=r"03a01Wa\.wav is a link that leads out"):
         read(root)
 
 
-def test_a_linked_folder_that_leads_out_is_refused(tmp_path):
-    outside = make(tmp_path / "outside", "03a01Fa.wav")
-    root = make(tmp_path / "emodb", "erkennung.txt")
+def test_a_linked_folder_that_leads_out_is_refused(tree):
+    outside = tree("03a01Fa.wav", at="outside")
+    root = tree("erkennung.txt")
     (root / "wav").symlink_to(outside)
     with pytest.raises(DataError, match="wav is a link that leads out"):
         read(root)
 
 
-def test_a_link_in_a_circle_is_refused(tmp_path):
-    root = make(tmp_path, "wav/03a01Fa.wav")
+def test_a_link_in_a_circle_is_refused(tree):
+    root = tree("wav/03a01Fa.wav")
     (root / "wav" / "03a01Wa.wav").symlink_to(root / "wav" / "03a01Wa.wav")
     with pytest.raises(DataError, match="link that leads out"):
         read(root)
 
 
-def test_the_corpus_folder_itself_may_be_a_link(tmp_path):
-    make(tmp_path / "disk", "wav/03a01Fa.wav")
+def test_the_corpus_folder_itself_may_be_a_link(tmp_path, tree):
+    tree("wav/03a01Fa.wav", at="disk")
     (tmp_path / "emodb").symlink_to(tmp_path / "disk")
     assert len(read(tmp_path / "emodb")) == 1
 

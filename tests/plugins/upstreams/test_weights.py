@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from harness_plugins.upstreams import weights
+from harness_plugins.upstreams import _weights as weights
 from safetensors.torch import save_file
 from torch import nn
 

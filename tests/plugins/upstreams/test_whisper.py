@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from harness_plugins.upstreams import weights, whisper
+from harness_plugins.upstreams import _weights, whisper
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import (
@@ -126,14 +126,14 @@ def test_without_preprocessor_settings_the_config_is_enough(tmp_path, checkpoint
     assert torch.equal(states, load(checkpoint)([noise(0.5)])[0])
 
 
-@pytest.mark.parametrize("feeding", ["full", "trimmed"])
+@pytest.mark.parametrize("feeding", ["full", "condensed", "trimmed"])
 @pytest.mark.parametrize(("samples", "frames"), [(400, 2), (3200, 10), (3201, 11)])
 def test_only_frames_that_cover_audio_come_back(checkpoint, feeding, samples, frames):
     (states,) = load(checkpoint, feeding)([noise(1.0)[:samples]])
     assert states.shape == (3, frames, 16)
 
 
-@pytest.mark.parametrize("feeding", ["full", "trimmed"])
+@pytest.mark.parametrize("feeding", ["full", "condensed", "trimmed"])
 def test_company_in_the_batch_changes_nothing(checkpoint, feeding):
     lengths = [0.2, 1.3, 5.1, 0.7, 0.03, 2.0, 1.0, 0.4, 0.5, 0.6]
     clips = [noise(seconds, seed) for seed, seconds in enumerate(lengths)]
@@ -142,7 +142,7 @@ def test_company_in_the_batch_changes_nothing(checkpoint, feeding):
     assert max(map(distance, encode(clips), alone)) < 1e-4
 
 
-@pytest.mark.parametrize("feeding", ["full", "trimmed"])
+@pytest.mark.parametrize("feeding", ["full", "condensed", "trimmed"])
 def test_a_long_clip_is_heard_in_consecutive_windows(checkpoint, feeding):
     clip = noise(4.5)
     encode = load(checkpoint, feeding)
@@ -191,6 +191,28 @@ def test_trimmed_hears_the_clip_and_a_second_of_silence(checkpoint, seconds, con
     assert distance(states, expected) < 1e-4
 
 
+@pytest.mark.parametrize(
+    ("seconds", "dense", "sizes"),
+    [(0.3, 65, [4] * 8 + [3]), (0.98, 99, [1]), (0.99, 100, []), (1.7, 100, [])],
+)
+def test_condensed_counts_a_silent_frame_for_its_neighbours(
+    checkpoint, seconds, dense, sizes
+):
+    (states,) = load(checkpoint, "condensed")([noise(seconds)])
+    counts = torch.tensor([1] * dense + sizes)
+    starts = counts.cumsum(0) - counts
+    expected = by_hand(checkpoint, noise(seconds), starts + counts // 2, counts)
+    assert distance(states, expected) < 1e-4
+
+
+def test_condensed_comes_closer_to_full_than_trimmed(checkpoint):
+    full, condensed, trimmed = (
+        load(checkpoint, feeding)([noise(0.3)])[0].mean(dim=1)
+        for feeding in ("full", "condensed", "trimmed")
+    )
+    assert (condensed - full).norm() < (trimmed - full).norm() / 2
+
+
 def test_the_waveform_is_left_as_it_was(checkpoint):
     waveform = noise(0.5)
     load(checkpoint)([waveform])
@@ -222,7 +244,7 @@ def test_no_weight_of_the_decoder_is_read(checkpoint, monkeypatch):
             read.append(name)
             return self.file.get_tensor(name)
 
-    monkeypatch.setattr(weights, "safe_open", Watched)
+    monkeypatch.setattr(_weights, "safe_open", Watched)
     load(checkpoint)
     assert {name.split(".")[1] for name in read} == {"encoder"}
 

@@ -57,6 +57,13 @@ def read_settings(folder: Path, **defaults: object) -> dict[str, object]:
     return defaults | (read_json(file) if file.exists() else {})
 
 
+def require(checkpoint: Path | None) -> Path:
+    """Give the checkpoint's folder, which a model with weights must have."""
+    if checkpoint is None:
+        raise CheckpointError("It needs a checkpoint: --checkpoint NAME=PATH.")
+    return checkpoint
+
+
 def fill(module: Module, folder: Path, prefixes: Sequence[str]) -> None:
     """Give a module that was built on the meta device its weights, in float32.
 

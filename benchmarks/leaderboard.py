@@ -1,0 +1,211 @@
+"""Made-up results, and how long the leaderboard takes over them.
+
+    python benchmarks/leaderboard.py paper RUNS     the paper's whole grid, 3 seeds
+    python benchmarks/leaderboard.py files RUNS     20 000 files of one result each
+    python benchmarks/leaderboard.py rows RUNS      one file of 1 000 000 results
+
+``paper`` plants the paper's own scores, so that every view has something to show. The
+others print seconds and peak memory of the default board, measured in a process of
+their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.metrics import score
+from harness.types import Epoch, Prediction, Result
+from harness_leaderboard import published, store
+
+# corpus: language, classes, speakers of the test part, utterances of each
+SIZES = {
+    "aesdd": ("el", 5, 5, 20),
+    "cafe": ("fr-CA", 7, 6, 16),
+    "demos": ("it", 7, 8, 140),
+    "emodb": ("de", 7, 5, 20),
+    "emomatch": ("es", 7, 6, 40),
+    "emovo": ("it", 7, 4, 40),
+    "eyase": ("ar-EG", 4, 5, 30),
+    "oreau": ("fr", 7, 5, 20),
+    "shemo": ("fa", 6, 9, 34),
+}
+LAYERS = {"wav2vec2-base": 12, "whisper-small": 12, "whisper-small-en": 12}
+
+
+def result(
+    upstream: str,
+    downstream: str,
+    corpus: str,
+    seed: int,
+    skill: float,
+    random: np.random.Generator,
+) -> Result:
+    """Make a result of about a given macro-F1, with predictions that say the same."""
+    language, classes, speakers, each = SIZES[corpus]
+    labels = tuple(f"emotion-{place}" for place in range(classes))
+    true = random.integers(0, classes, (speakers, each))
+    ability = np.clip(skill + 0.06 * random.standard_normal(speakers), 0.02, 0.99)
+    right = random.random((speakers, each)) < ability[:, None]
+    wrong = (true + random.integers(1, classes, true.shape)) % classes
+    said = np.where(right, true, wrong)
+    scores = score(true.ravel(), said.ravel(), classes=classes)
+    depth = LAYERS.get(upstream, 24)
+    peak = depth * (0.35 if upstream.startswith(("wav", "xls")) else 0.9)
+    weights = np.exp(-(((np.arange(1, depth + 1) - peak) / (0.25 * depth)) ** 2))
+    names = ("run", upstream, downstream, corpus, str(seed))
+    return Result(
+        run_id=hashlib.sha256("/".join(names).encode()).hexdigest(),
+        upstream=upstream,
+        upstream_revision="main",
+        upstream_feeding="full",
+        checkpoint_sha256=hashlib.sha256(upstream.encode()).hexdigest(),
+        layers=depth,
+        dim=768,
+        downstream=downstream,
+        recipe="peft-ser",
+        recipe_deviations=("no waveform augmentation",),
+        selection="macro_f1",
+        corpus=corpus,
+        corpus_version="1",
+        manifest_sha256=hashlib.sha256(corpus.encode()).hexdigest(),
+        language=language,
+        max_seconds=None,
+        split="speaker-independent",
+        split_sha256=hashlib.sha256(f"{corpus} split".encode()).hexdigest(),
+        fold="0",
+        folds=1,
+        seed=seed,
+        n_train=speakers * each * 8,
+        n_valid=speakers * each,
+        n_test=speakers * each,
+        speakers_train=tuple(f"train-{place}" for place in range(speakers * 8)),
+        speakers_valid=tuple(f"valid-{place}" for place in range(speakers)),
+        speakers_test=tuple(f"test-{place}" for place in range(speakers)),
+        labels=labels,
+        labels_absent=tuple(labels[place] for place in scores.labels_absent),
+        macro_f1=scores.macro_f1,
+        weighted_f1=scores.weighted_f1,
+        uar=scores.uar,
+        accuracy=scores.accuracy,
+        best_epoch=20,
+        epochs=30,
+        layer_weights=tuple(weights / weights.sum()) * (downstream == "multilayer"),
+        layer_norms=tuple(np.linspace(8, 40, depth)),
+        confusion=scores.confusion,
+        history=tuple(
+            Epoch(
+                epoch=epoch,
+                learning_rate=5e-4,
+                train_loss=float(1.9 * np.exp(-epoch / 8) + 0.05 * random.random()),
+                valid_loss=float(1.5 * np.exp(-epoch / 8) + 0.4 + 0.05 * epoch / 30),
+                valid_macro_f1=float(skill * (1 - np.exp(-epoch / 5))),
+                valid_uar=float(skill * (1 - np.exp(-epoch / 5))),
+            )
+            for epoch in range(1, 31)
+        ),
+        predictions=tuple(
+            Prediction(
+                utterance=f"{speaker:02d}/{place:03d}.wav",
+                speaker=f"test-{speaker}",
+                gender=("female", "male")[speaker % 2],
+                label=labels[true[speaker, place]],
+                predicted=labels[said[speaker, place]],
+                scores=tuple(np.full(classes, 1 / classes)),
+            )
+            for speaker, place in itertools.product(range(speakers), range(each))
+        ),
+        skipped=(),
+        trainable_parameters=395_280,
+        seconds_extract=float(speakers * each * depth / 20),
+        seconds_train=float({"linear": 3, "nonlinear": 60}.get(downstream, 90)),
+        peak_memory_bytes=900_000_000,
+        device="cpu",
+        versions={"torch": "2.11.0", "python": "3.11.9"},
+        harness_version="0.1.0",
+        plugin={"upstream": "speech-harness 0.1.0"},
+        created=f"2025-01-0{seed + 1}T00:00:00+00:00",
+    )
+
+
+def paper(runs: Path, seeds: int = 3) -> None:
+    """Write the paper's grid, with its scores where it printed them."""
+    random = np.random.default_rng(0)
+    of_corpus = {
+        (score.corpus, score.upstream, score.downstream): score.f1
+        for score in published.languages()
+    }
+    systems = {(s.upstream, s.downstream): s.f1 for s in published.classifiers()}
+    systems["fbank", "ast"] = 0.25
+    truth = random.bit_generator.state  # the same utterances for every system
+    for (upstream, downstream), mean in systems.items():
+        for corpus, seed in itertools.product(SIZES, range(seeds)):
+            skill = of_corpus.get((corpus, upstream, downstream), mean)
+            random.bit_generator.state = truth
+            made = result(upstream, downstream, corpus, seed, skill, random)
+            store.write_result(made, runs)
+
+
+def many(runs: Path, rows: int) -> pa.Table:
+    """Make results without predictions, as many as asked for, column by column."""
+    random = np.random.default_rng(0)
+    one = result("whisper-small", "linear", "emodb", 0, 0.8, random)
+    row = store._row(one) | {"predictions": [], "history": []}
+    number = np.arange(rows)
+    table = pa.Table.from_pylist([row], schema=store.schema())
+    columns = {name: pa.repeat(table[name][0], rows) for name in table.column_names}
+    columns["run_id"] = pa.array([f"{value:032x}" for value in number])
+    columns["macro_f1"] = pa.array(random.random(rows))
+    columns["seed"] = pa.array(number % 5)
+    columns["fold"] = pa.array((number // 5 % 10).astype(str))
+    columns["folds"] = pa.array(np.full(rows, 10))
+    corpora = np.array([f"corpus-{value}" for value in range(20)])
+    columns["corpus"] = pa.array(corpora[number // 50 % 20])
+    systems = number // 1000
+    columns["downstream"] = pa.array(np.char.add("head-", (systems % 5).astype(str)))
+    columns["upstream"] = pa.array(np.char.add("model-", (systems // 5).astype(str)))
+    return pa.table(columns, schema=store.schema())
+
+
+def measure(runs: Path) -> None:
+    """Print how long ``harness leaderboard`` takes, and its peak memory."""
+    command = [sys.executable, "-m", "harness", "leaderboard", "--runs", str(runs)]
+    command[1:3] = ["-c", "from harness.cli import main; main()"]
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, check=True)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    print(f"{seconds:.1f} s, {peak:.2f} GiB, {len(done.stdout.splitlines())} lines")
+
+
+def main() -> None:
+    """Do what the first argument says in the folder that the second names."""
+    what, runs = sys.argv[1], Path(sys.argv[2])
+    if what == "paper":
+        paper(runs)
+        return
+    if what == "files":
+        table = many(runs, 20_000)
+        for number in range(len(table)):
+            row = table.slice(number, 1)
+            name = f"made_{row['run_id'][0].as_py()}.parquet"
+            runs.mkdir(parents=True, exist_ok=True)
+            pq.write_table(row, runs / name, compression="zstd")
+    else:
+        store.write_table(many(runs, 1_000_000), runs / "packed.parquet")
+    os.sync()
+    measure(runs)
+
+
+if __name__ == "__main__":
+    main()

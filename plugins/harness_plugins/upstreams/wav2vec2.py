@@ -1,0 +1,249 @@
+"""wav2vec 2.0: the self-supervised models of the paper, and those built like them.
+
+Baevski et al. 2020, https://arxiv.org/abs/2006.11477.
+
+    harness run --upstream wav2vec2-base --downstream multilayer --corpus emodb
+
+A stack of convolutions turns the waveform into a frame every 20 ms, a Transformer puts
+the frames into context. The first convolution of some is normalised over time, and the
+positional one of others looks beyond its input, so that silence at a clip's end would
+change every frame before it. Hence all that looks over time but the attention runs clip
+by clip; only then are clips padded and stacked, and the attention sees no padding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import Upstream, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+    from torch.nn import Module
+    from transformers import PreTrainedModel
+    from transformers.models.wav2vec2.modeling_wav2vec2 import (
+        Wav2Vec2Encoder as Encoder,
+    )
+    from transformers.models.wav2vec2.modeling_wav2vec2 import (
+        Wav2Vec2EncoderLayer as Block,
+    )
+
+    Step = Callable[[Block, Tensor], Tensor]
+
+RATE = 16_000
+HOP = 320  # samples from a frame to the next: the product of the strides
+FILES = (
+    "config.json",
+    "preprocessor_config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "pytorch_model*.bin",
+    "pytorch_model.bin.index.json",
+)
+LICENCE = "Apache-2.0"
+PAPER = "https://arxiv.org/abs/2006.11477"
+
+
+@hookimpl
+def harness_upstreams() -> Iterator[Upstream]:
+    """Offer the paper's three, and two more that are multilingual."""
+    yield Upstream(
+        name="wav2vec2-base",
+        load=load,
+        layers=12,
+        dim=768,
+        hop=HOP / RATE,
+        checkpoint="facebook/wav2vec2-base",
+        revision="0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
+        files=FILES,
+        parameters=94_370_944,
+        languages=("en",),
+        pretraining="960 h of English audio books (LibriSpeech)",
+        licence=LICENCE,
+        paper=PAPER,
+    )
+    yield Upstream(
+        name="wav2vec2-large",
+        load=load,
+        layers=24,
+        dim=1024,
+        hop=HOP / RATE,
+        checkpoint="facebook/wav2vec2-large",
+        revision="312b2410566b698c7a649068d413b2067848bd75",
+        files=FILES,
+        parameters=315_427_968,
+        languages=("en",),
+        pretraining="960 h of English audio books (LibriSpeech)",
+        licence=LICENCE,
+        paper=PAPER,
+    )
+    yield Upstream(
+        name="xls-r-300m",
+        load=load,
+        layers=24,
+        dim=1024,
+        hop=HOP / RATE,
+        checkpoint="facebook/wav2vec2-xls-r-300m",
+        revision="1a640f32ac3e39899438a2931f9924c02f080a54",
+        files=FILES,
+        parameters=315_437_696,
+        languages=("mul",),
+        pretraining="436 000 h of speech in 128 languages",
+        licence=LICENCE,
+        paper="https://arxiv.org/abs/2111.09296",
+    )
+    yield Upstream(
+        name="xlsr-53",
+        load=load,
+        layers=24,
+        dim=1024,
+        hop=HOP / RATE,
+        checkpoint="facebook/wav2vec2-large-xlsr-53",
+        revision="c3f9d884181a224a6ac87bf8885c84d1cff3384f",
+        files=FILES,
+        parameters=315_437_696,
+        languages=("mul",),
+        pretraining="56 000 h of speech in 53 languages",
+        licence=LICENCE,
+        paper="https://arxiv.org/abs/2006.13979",
+    )
+    yield Upstream(
+        name="mms-300m",
+        load=load,
+        layers=24,
+        dim=1024,
+        hop=HOP / RATE,
+        checkpoint="facebook/mms-300m",
+        revision="4ee317ce793c53dbc041fc4376c7558292dd38dc",
+        files=FILES,
+        parameters=315_437_696,
+        languages=("mul",),
+        pretraining="500 000 h of speech in 1 400 languages",
+        licence="CC-BY-NC-4.0",
+        paper="https://arxiv.org/abs/2305.13516",
+    )
+
+
+def load(
+    checkpoint: Path | None, *, device: str, feeding: str
+) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
+    """Read the convolutions and the Transformer; no quantiser, no CTC head."""
+    from transformers import Wav2Vec2Model
+
+    return load_like(Wav2Vec2Model, checkpoint, device)
+
+
+def load_like(
+    kind: type[PreTrainedModel],
+    checkpoint: Path | None,
+    device: str,
+    steps: Callable[[Encoder, Tensor], Step] | None = None,
+) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
+    """Build the encoder of any model that has wav2vec 2.0's parts.
+
+    Args:
+        kind: Its class in transformers.
+        checkpoint: Its folder.
+        device: Where it runs.
+        steps: How its blocks are run, by default as ``blind_to_padding`` has it.
+    """
+    import torch
+    from torch.nn.functional import layer_norm
+
+    from harness_plugins.upstreams import _weights
+
+    folder = _weights.require(checkpoint)
+    family = kind.config_class.model_type
+    config = kind.config_class.from_dict(_weights.read_config(folder, family))
+    with torch.device("meta"):
+        whole = kind(config)
+    encoder = whole.encoder
+    parts = ("feature_extractor", "feature_projection", "encoder")
+    model = torch.nn.ModuleDict({part: getattr(whole, part) for part in parts})
+    _weights.fill(model, folder, (f"{kind.base_model_prefix}.", ""))
+    _fold_weight_norm(model)
+    model.to(device)
+    normalise = _weights.read_settings(folder, do_normalize=True)["do_normalize"]
+    norm_first = getattr(config, "do_stable_layer_norm", False)
+
+    @torch.inference_mode()
+    def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
+        """Turn waveforms, each (S,), into states, each (L, T, D)."""
+        clips = [embed(waveform.to(device)) for waveform in waveforms]
+        states = run_blocks(encoder, clips, steps or blind_to_padding)
+        if norm_first:
+            for state in states:
+                state[-1] = encoder.layer_norm(state[-1])
+        return states
+
+    def embed(waveform: Tensor) -> Tensor:
+        """Turn a waveform (S,) into the Transformer's input (T, D)."""
+        if normalise:
+            waveform = layer_norm(waveform, waveform.shape, eps=1e-7)
+        frames = whole.feature_extractor(waveform[None]).transpose(1, 2)
+        states = first(whole.feature_projection(frames))
+        states = states + encoder.pos_conv_embed(states)
+        embedded: Tensor = states if norm_first else encoder.layer_norm(states)
+        return embedded[0]
+
+    return encode
+
+
+def blind_to_padding(encoder: Encoder, real: Tensor) -> Step:
+    """Run blocks as they are, with an attention that sees the frames of (B, T)."""
+    import torch
+
+    scores = torch.zeros(real.shape, device=real.device)
+    scores = scores.masked_fill(~real, -torch.inf)[:, None, None]
+    mask = None if real.all() else scores
+    return lambda block, states: first(block(states, attention_mask=mask))
+
+
+def run_blocks(
+    encoder: Encoder,
+    clips: Sequence[Tensor],
+    steps: Callable[[Encoder, Tensor], Step],
+) -> list[Tensor]:
+    """Run a Transformer's blocks on clips, each (T, D), giving each (L, T, D).
+
+    The loop is our own, so that every release of transformers gives the same states.
+
+    Args:
+        encoder: Has the blocks as ``layers``.
+        clips: The input of the first block.
+        steps: From the encoder and from which of the padded frames are real, (B, T),
+            to a function that runs one block on (B, T, D).
+    """
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    states = pad_sequence(list(clips), batch_first=True)
+    lengths = torch.tensor([len(clip) for clip in clips], device=states.device)
+    step = steps(
+        encoder, torch.arange(states.shape[1], device=states.device) < lengths[:, None]
+    )
+    layers = []
+    for block in encoder.layers:
+        states = step(block, states)
+        layers.append(states)
+    return [
+        torch.stack([layer[row, : len(clip)] for layer in layers])
+        for row, clip in enumerate(clips)
+    ]
+
+
+def first(output: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """Take what matters of a module's output, whichever form its release gives it."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+def _fold_weight_norm(model: Module) -> None:
+    """Compute weights that are kept as direction and length once, and not per clip."""
+    from torch.nn.utils import parametrize
+
+    for module in model.modules():
+        if parametrize.is_parametrized(module):
+            parametrize.remove_parametrizations(module, "weight")

@@ -1,0 +1,200 @@
+"""The program end to end, on tones: plan, run, resume, fail, tidy."""
+
+from __future__ import annotations
+
+import pyarrow.parquet
+import pytest
+from toys import GRID
+
+from harness import Downstream, HarnessError, Reads, hookimpl
+
+LINEAR = (*GRID, "--downstream", "linear")
+
+
+def rows(tmp_path, **columns):
+    table = pyarrow.parquet.read_table(tmp_path / "runs")
+    return table.select(list(columns) or table.column_names).to_pylist()
+
+
+def results(tmp_path):
+    """Every number of every stored result, by cell."""
+    return {
+        (row["downstream"], row["fold"], row["seed"]): (
+            row["run_id"],
+            row["macro_f1"],
+            row["history"],
+            row["predictions"],
+            row["layer_weights"],
+        )
+        for row in rows(tmp_path)
+    }
+
+
+def test_a_run_ends_with_its_board(harness, tmp_path):
+    code, out, err = harness("run", *LINEAR, "--seeds", "0-1")
+    assert code == 0
+    assert "linear" in out
+    assert "tones" in out
+    assert "2 cells" in err
+    assert len(rows(tmp_path)) == 2
+
+
+def test_a_finished_cell_is_never_computed_again(harness, tmp_path):
+    harness("run", *LINEAR)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
+    code, out, err = harness("run", *LINEAR)
+    assert code == 0
+    assert "1 of them done before" in err
+    assert "linear" in out
+    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").iterdir()}
+
+
+def test_a_result_says_what_it_was_computed_from(harness, tmp_path):
+    harness("run", *LINEAR, "--split", "loso")
+    row = rows(tmp_path)[0]
+    assert row["upstream"] == "toy"
+    assert (row["layers"], row["dim"]) == (3, 8)
+    assert row["folds"] == 5
+    assert dict(row["plugin"])["upstream"] == "toy-plugin"
+    assert dict(row["plugin"])["downstream"].startswith("linear (speech-harness ")
+    assert dict(row["versions"]).keys() >= {"torch", "python"}
+    assert row["n_train"] + row["n_valid"] + row["n_test"] == 40
+    assert row["recipe"] == "peft-ser"
+    assert row["recipe_deviations"]
+    assert row["seconds_extract"] > 0
+    assert len(row["predictions"]) == row["n_test"]
+
+
+def test_leaving_one_speaker_out_validates_on_the_next(harness, tmp_path):
+    harness("run", *LINEAR, "--split", "loso")
+    parts = {
+        r["fold"]: (r["speakers_test"], r["speakers_valid"]) for r in rows(tmp_path)
+    }
+    assert parts == {f"s{n}": ([f"s{n}"], [f"s{(n + 1) % 5}"]) for n in range(5)}
+
+
+def test_the_same_command_elsewhere_gives_the_same_numbers(harness, tmp_path):
+    grid = (*GRID, "--downstream", "linear,multilayer", "--split", "loso")
+    harness("run", *grid)
+    first = results(tmp_path)
+    again = tmp_path / "again"
+    harness("run", *grid, "--cache", str(again / "c"), "--runs", str(again / "runs"))
+    assert results(again) == first
+
+
+def test_worker_processes_give_the_same_numbers(tmp_path, monkeypatch):
+    from harness.cli import execute
+
+    def run(executor):
+        folder = tmp_path / executor
+        code = execute(
+            [
+                *("run", "--upstream", "fbank", "--downstream", "linear"),
+                *("--corpus", "demo", "--split", "kfold", "--folds", "3"),
+                *("--executor", executor, "--workers", "2", "--device", "cpu"),
+                *("--cache", str(folder), "--runs", str(folder / "runs"), "--quiet"),
+            ]
+        )
+        assert code == 0
+        return results(folder)
+
+    assert run("local") == run("serial")
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(harness, tmp_path):
+    code, out, _ = harness("plan", *(option for option in LINEAR[:-4]), *LINEAR[-2:])
+    assert code == 0
+    assert "1 cells, 0 of them done" in out
+    assert "speaker-independent" in out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_plan_knows_what_is_done(harness):
+    harness("run", *LINEAR)
+    code, out, _ = harness(
+        "plan", "--upstream", "toy", "--corpus", "tones", *LINEAR[-2:]
+    )
+    assert code == 0
+    assert "1 cells, 1 of them done" in out
+
+
+def test_frames_are_dropped_after_the_last_cell(harness, tmp_path):
+    grid = (*GRID, "--downstream", "nonlinear,multilayer")
+    harness("run", *grid, "--keep-features", "pooled")
+    kept = {p.parent.name for p in (tmp_path / "cache").rglob("*.safetensors")}
+    assert kept == {"pooled"}
+
+
+def test_bad_audio_stops_a_run_before_any_work(harness, tones, tmp_path):
+    (tones / "s0_low_0.wav").write_text("not audio")
+    code, out, err = harness("run", *LINEAR)
+    assert code == 2
+    assert "s0_low_0.wav: unreadable" in err
+    assert out == ""
+    assert not (tmp_path / "runs").exists()
+
+
+def test_bad_audio_can_be_left_out_and_is_stored_with_the_result(
+    harness, tones, tmp_path
+):
+    (tones / "s0_low_0.wav").write_text("not audio")
+    assert harness("run", *LINEAR, "--skip-bad")[0] == 0
+    (row,) = rows(tmp_path)
+    assert row["skipped"][0].startswith("s0_low_0.wav: unreadable")
+
+
+def test_a_split_from_a_file_is_the_same_split(harness, tmp_path):
+    path = str(tmp_path / "tones.json")
+    assert harness("split", "tones", "--split", "loso", "--out", path)[0] == 0
+    harness("run", *LINEAR, "--split", "loso")
+    _, _, err = harness("run", *LINEAR, "--split", path)
+    assert "5 cells, 5 of them done before" in err
+
+
+def test_frames_in_half_precision_are_another_result(harness, tmp_path):
+    grid = (*GRID, "--downstream", "multilayer")
+    harness("run", *grid)
+    harness("run", *grid, "--frame-type", "float16")
+    one, other = rows(tmp_path)
+    assert one["run_id"] != other["run_id"]
+    assert one["macro_f1"] == pytest.approx(other["macro_f1"], abs=0.2)
+
+
+class Moody:
+    """Offers a head that fails on one fold."""
+
+    @hookimpl
+    def harness_downstreams(self):
+        def fit(train, labels, *, classes, seed):
+            if seed == 1:
+                raise HarnessError("Seed 1 is unlucky. Take another.")
+            return lambda batch: batch.pooled[:, :classes]
+
+        reads = Reads(layers="last", frames=False)
+        yield Downstream(name="moody", summary="", reads=reads, fit=fit)
+
+
+def test_a_failed_cell_ends_a_run(harness, manager):
+    manager.register(Moody())
+    code, _, err = harness("run", *GRID, "--downstream", "moody", "--seeds", "1")
+    assert code == 2
+    assert "Seed 1 is unlucky" in err
+
+
+def test_other_cells_go_on_if_asked(harness, manager, tmp_path):
+    manager.register(Moody())
+    grid = (*GRID, "--downstream", "moody", "--seeds", "0-2")
+    code, out, err = harness("run", *grid, "--keep-going")
+    assert code == 3
+    assert "failed: toy (full) · moody" in err
+    assert sorted(row["seed"] for row in rows(tmp_path)) == [0, 2]
+    assert "moody" in out
+
+
+def test_the_cache_is_shown_and_pruned(harness, tmp_path):
+    harness("run", *GRID, "--downstream", "multilayer")
+    assert "toy-" in harness("cache")[1]
+    assert harness("cache", "prune", "--only", "other")[1] == "0 bytes freed\n"
+    assert harness("cache", "prune")[0] == 0
+    kept = {p.parent.name for p in (tmp_path / "cache").rglob("*.safetensors")}
+    assert kept == {"pooled"}
