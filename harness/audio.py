@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import struct
 from typing import TYPE_CHECKING, TypedDict
 
@@ -76,7 +77,7 @@ def probe(path: Path, *, start: float = 0.0, end: float | None = None) -> Probe:
             return found | {"problem": "empty (zero bytes)"}
         with path.open("rb") as raw:
             found["sha256"] = hashlib.file_digest(raw, "sha256").hexdigest()
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             found["rate"], found["channels"] = file.samplerate, file.channels
             first, wanted = _span(file, start, end)
             file.seek(first)
@@ -143,7 +144,7 @@ def load(
     import torch
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             if max_seconds is not None:
                 end = min(end or float("inf"), start + max_seconds)
             first, wanted = _span(file, start, end)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import hookimpl
-from harness_leaderboard import commands, render, store
+from harness import Renderer, hookimpl
+from harness_leaderboard import commands, latex, page, render, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 
     import click
 
-    from harness.types import Cell, Renderer, Report, Result
+    from harness.types import Cell, Report, Result
 
 
 @hookimpl
 def harness_renderers() -> Iterable[Renderer]:
     """Offer the forms that come with the harness."""
-    return render.renderers()
+    yield Renderer(name="rich", summary="for the terminal", render=render.rich)
+    yield Renderer(name="markdown", summary="for a README", render=render.markdown)
+    yield Renderer(name="csv", summary="values for a program", render=render.to_csv)
+    yield Renderer(name="json", summary="all of it", render=render.to_json)
+    yield Renderer(name="latex", summary="for a paper", render=latex.latex)
+    yield Renderer(name="html", summary="a page of its own", render=page.html)
 
 
 @hookimpl
@@ -51,3 +56,4 @@ def harness_run_finished(report: Report) -> None:
 def harness_commands(app: click.Group) -> None:
     """Add the leaderboard's verbs."""
     app.add_command(commands.leaderboard)
+    app.add_command(commands.figure)

@@ -90,7 +90,8 @@ def require_common_mean(grid: Grid) -> None:
 
 
 BASELINE, ENGLISH, MULTILINGUAL = "baseline", "English-only", "multilingual"
-GROUPS = (BASELINE, ENGLISH, MULTILINGUAL)
+OTHER = "unknown"
+GROUPS = (BASELINE, ENGLISH, MULTILINGUAL, OTHER)
 MARKS = {"linear": "†", "multilayer": "‡", "nonlinear": "§"}
 
 
@@ -130,9 +131,9 @@ def languages(runs: pa.Table, question: Question) -> Table:
 
 def group_of(system: System, question: Question) -> str:
     """Say what an upstream was pre-trained on: nothing, English alone, or more."""
-    known = question.pretraining.get(str(system[0][0]), ())
+    known = question.pretraining.get(str(system[0][0]))
     if not known:
-        return BASELINE
+        return OTHER if known is None else BASELINE
     english = all(tag.split("-")[0] == "en" for tag in known)
     return ENGLISH if english else MULTILINGUAL
 

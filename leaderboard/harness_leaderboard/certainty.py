@@ -182,7 +182,5 @@ def _ties(
     adjusted = statistics.holm([test.p for test in tests.values()])
     least = min((test.least_p for test in tests.values()), default=0.0) * len(tests)
     if least > 1 - statistics.LEVEL:
-        remarks.append(
-            "with so few test speakers no test of this family can reach 5 %."
-        )
+        return {}, "too few test speakers for any test of this family to reach 5 %."
     return dict(zip(tests, adjusted, strict=True)), " ".join(remarks)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.errors import HarnessError, UnknownNameError
-from harness_leaderboard import render, store, tables, views
+from harness_leaderboard import figures, render, store, tables, views
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.registry import Registry
-    from harness.types import Renderer, Report, Table
+    from harness.types import Render, Report, Table
 
 PIPED_WIDTH = 100  # columns of a table that does not go to a terminal
 
@@ -31,11 +31,7 @@ class FormatOption(click.Option):
         return f"[{'|'.join(renderer.name for renderer in registry.renderers)}]"
 
 
-@click.command(
-    epilog="\b\nExamples:\n  harness leaderboard\n"
-    "  harness leaderboard --metric uar --format markdown > board.md"
-)
-@click.option(
+RUNS = click.option(
     "--runs",
     type=click.Path(path_type=Path),
     default="runs",
@@ -44,6 +40,28 @@ class FormatOption(click.Option):
     show_envvar=True,
     help="Folder of results, read with all folders inside it.",
 )
+METRIC = click.option(
+    "--metric",
+    type=click.Choice(list(tables.METRICS)),
+    default="macro_f1",
+    show_default=True,
+    help="What is averaged. Macro-F1 and UAR weigh every emotion the same, weighted F1 "
+    "and accuracy every utterance.",
+)
+ONLY = click.option(
+    "--only",
+    multiple=True,
+    metavar="COLUMN=VALUE[,VALUE…]",
+    help="Only results that have one of these values, such as split=loso or "
+    "corpus=emodb,emovo. May be given several times.",
+)
+
+
+@click.command(
+    epilog="\b\nExamples:\n  harness leaderboard\n"
+    "  harness leaderboard --metric uar --format markdown > board.md"
+)
+@RUNS
 @click.option(
     "--view",
     type=click.Choice(list(views.VIEWS)),
@@ -53,14 +71,7 @@ class FormatOption(click.Option):
     + "; ".join(f"{name}, {view.summary}" for name, view in views.VIEWS.items())
     + ".",
 )
-@click.option(
-    "--metric",
-    type=click.Choice(list(tables.METRICS)),
-    default="macro_f1",
-    show_default=True,
-    help="What is averaged. Macro-F1 and UAR weigh every emotion the same, weighted F1 "
-    "and accuracy every utterance.",
-)
+@METRIC
 @click.option(
     "--format",
     "form",
@@ -70,13 +81,7 @@ class FormatOption(click.Option):
     help="How the table is printed. CSV and JSON hold fractions of one, the others "
     "percent.",
 )
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="COLUMN=VALUE[,VALUE…]",
-    help="Only results that have one of these values, such as split=loso or "
-    "corpus=emodb,emovo. May be given several times.",
-)
+@ONLY
 @click.option(
     "--against",
     type=click.Choice(["published"]),
@@ -106,13 +111,58 @@ def leaderboard(
             f"The paper has no figures for the view '{view}'. "
             f"It has for: {', '.join(known)}."
         )
-    question = tables.Question(
+    question = _question(registry, metric, against=against is not None)
+    table = _read(runs, chosen.columns(question), _filters(only))
+    _print(chosen.make(table, question), renderer.render)
+
+
+@click.command(
+    epilog="\b\nExamples:\n  harness figure layers --out layers.pdf --out layers.png\n"
+    "  harness figure confusion --only corpus=emodb --only downstream=linear"
+)
+@click.argument("name", metavar="NAME", type=click.Choice(list(figures.DRAWINGS)))
+@RUNS
+@METRIC
+@ONLY
+@click.option(
+    "--out",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write, .png, .svg or .pdf. May be given several times.  "
+    "[default: NAME.png]",
+)
+@click.pass_obj
+def figure(
+    registry: Registry,
+    name: str,
+    runs: Path,
+    metric: str,
+    only: tuple[str, ...],
+    out: tuple[Path, ...],
+) -> None:
+    """Draw stored results.
+
+    layers and layers-spread show which layers the heads weigh, confusion what is taken
+    for what, history the learning curves, speakers how many utterances of each speaker
+    are right, cost the scores against seconds and parameters.
+    """
+    drawing = figures.DRAWINGS[name]
+    question = _question(registry, metric)
+    table = _read(runs, drawing.columns(question), _filters(only))
+    paths = out or (Path(f"{name}.png"),)
+    figures.save(drawing, table, question, paths)
+    for path in paths:
+        click.echo(path)
+
+
+def _question(
+    registry: Registry, metric: str, *, against: bool = False
+) -> tables.Question:
+    return tables.Question(
         metric=metric,
-        against=against is not None,
+        against=against,
         pretraining={one.name: one.languages for one in registry.upstreams},
     )
-    table = _read(runs, chosen.columns(question), _filters(only))
-    show(chosen.make(table, question), renderer)
 
 
 def show_report(report: Report) -> None:
@@ -122,14 +172,13 @@ def show_report(report: Report) -> None:
     table, left_out = store.read_runs(report.runs, needed, run_ids=run_ids)
     _warn(left_out)
     if len(table):
-        rich = next(offer for offer in render.renderers() if offer.name == "rich")
-        show(tables.board(table), rich)
+        _print(tables.board(table), render.rich)
 
 
-def show(table: Table, renderer: Renderer) -> None:
+def _print(table: Table, render: Render) -> None:
     """Print a table to stdout, in colour and as wide as the terminal if it is one."""
     terminal = sys.stdout.isatty()
-    text = renderer.render(
+    text = render(
         table,
         width=shutil.get_terminal_size((PIPED_WIDTH, 24)).columns,
         colour=terminal and not os.environ.get("NO_COLOR"),

@@ -34,7 +34,7 @@ def layers(runs: pa.Table, question: Question) -> Table:
     body = []
     for system, names, tasks in _layered(runs):
         weights = _mean([weights for weights, _ in tasks.values()])
-        scaled = _mean([_shares(weights, norms) for weights, norms in tasks.values()])
+        scaled = _mean([shares(weights, norms) for weights, norms in tasks.values()])
         centre = sum(place * weight for place, weight in enumerate(weights, 1))
         top = max(range(len(weights)), key=weights.__getitem__) + 1
         body.append(
@@ -55,10 +55,10 @@ def layers(runs: pa.Table, question: Question) -> Table:
         ),
         rows=tuple(body),
         notes=(
-            "Weights sum to one; averaged over the runs of a corpus, then over corpora. "
-            "A layer of large states counts for more than its weight says, hence the "
-            "second curve: weight × mean norm of the states, summing to one. Each curve "
-            "is scaled to its own highest layer. Centre is the mean layer.",
+            "Weights sum to one: a mean over runs, then over corpora. A layer of large "
+            "states counts for more than its weight says, hence the second curve: "
+            "weight × mean norm of the states, summing to one. Each curve is scaled to "
+            "its own highest layer. Centre is the mean layer.",
         ),
     )
 
@@ -100,7 +100,7 @@ def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
     return [sum(column) / len(alike) for column in zip(*alike, strict=True)]
 
 
-def _shares(weights: Sequence[float], norms: Sequence[float]) -> list[float]:
+def shares(weights: Sequence[float], norms: Sequence[float]) -> list[float]:
     """Multiply weights by norms where there are any, and make them sum to one."""
     if len(norms) != len(weights):
         norms = [1.0] * len(weights)

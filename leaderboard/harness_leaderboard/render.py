@@ -14,22 +14,14 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from harness.types import Renderer
+from harness_leaderboard.tables import Detailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
     from harness.types import Entry, Table
-
-
-def renderers() -> Iterator[Renderer]:
-    """Give the bundled renderers."""
-    yield Renderer(name="rich", summary="for the terminal", render=rich)
-    yield Renderer(name="markdown", summary="for a README", render=markdown)
-    yield Renderer(name="csv", summary="values, metrics as fractions", render=to_csv)
-    yield Renderer(name="json", summary="texts and values", render=to_json)
 
 
 def plain(text: str) -> str:
@@ -74,12 +66,21 @@ def rich(table: Table, *, width: int, colour: bool) -> str:
     parts: list[RenderableType] = [Text(plain(table.title), style="bold")]
     for columns in _parts(table, width):
         parts += [_drawn(table, columns, colour, width), Text()]
-    if any(entry.best for row in table.rows for entry in row):
-        mark = "bold" if colour else "*"
-        parts.append(Text(f"{mark}: the best."))
+    if legend := _legend(table, colour):
+        parts.append(Text(legend))
     parts += [Text(plain(note), style="dim") for note in table.notes]
     console.print(Group(*parts))
     return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
+
+
+def _legend(table: Table, colour: bool) -> str:
+    entries = [entry for row in table.rows for entry in row]
+    said = []
+    if any(entry.best for entry in entries):
+        said.append(f"{'bold' if colour else '*'}: the best.")
+    if any(second(entry) and not entry.best for entry in entries):
+        said.append(f"{'underlined' if colour else chr(39)}: the best of its group.")
+    return " ".join(said)
 
 
 GAP = 3  # blanks between columns of a terminal table
@@ -95,7 +96,9 @@ def _drawn(
     from rich.text import Text
 
     names = name_columns(table)
-    room = width - sum(_width(table, column) + GAP for column in columns[names:])
+    widths = {column: _width(table, column) for column in columns}
+    room = width - sum(widths[column] + GAP for column in columns[names:])
+    folded = sum(widths[column] + GAP for column in columns[:names]) > room
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
         is_name = column < names
@@ -103,7 +106,7 @@ def _drawn(
             Text(plain(table.columns[column])),
             justify="left" if is_name else "right",
             vertical="top" if is_name else "bottom",
-            max_width=max(4, room // names - GAP) if is_name else None,
+            width=max(4, room // names - GAP) if is_name and folded else widths[column],
             overflow="fold",
         )
     for row in table.rows:
@@ -114,14 +117,31 @@ def _drawn(
 def _cell(entry: Entry, colour: bool) -> RenderableType:
     from rich.text import Text
 
-    mark = "*" if entry.best and not colour else ""
-    return Text(mark + plain(entry.text), "bold" if entry.best else "")
+    text = Text(plain(entry.text))
+    if not colour:
+        return Text(_star(entry)) + text
+    if entry.best:
+        text.stylize("bold")
+    if second(entry):
+        text.stylize("underline")
+    return text
+
+
+def _star(entry: Entry) -> str:
+    return "*" if entry.best else "'" if second(entry) else ""
+
+
+def second(entry: Entry) -> bool:
+    """Tell whether an entry is the best of its group of columns."""
+    return isinstance(entry, Detailed) and entry.second
 
 
 def _parts(table: Table, width: int) -> Iterator[list[int]]:
     """Share the columns out over as many tables as the width demands."""
     names = list(range(name_columns(table)))
-    least = sum(min(_width(table, name), NAME) + GAP for name in names)
+    least = sum(_width(table, name) + GAP for name in names)
+    if least > width / 2:  # long names fold
+        least = min(least, (NAME + GAP) * len(names))
     part, used = list(names), least
     for column in range(len(names), len(table.columns)):
         needed = _width(table, column) + GAP
@@ -138,7 +158,7 @@ def _width(table: Table, column: int) -> int:
     from rich.cells import cell_len
 
     entries = (row[column] for row in table.rows)
-    widths = [cell_len(plain(entry.text)) + entry.best for entry in entries]
+    widths = [cell_len(plain(entry.text)) + len(_star(entry)) for entry in entries]
     words = plain(table.columns[column]).split()
     return max([1, *widths, *map(cell_len, words)])
 
@@ -149,13 +169,19 @@ def markdown(table: Table, *, width: int, colour: bool) -> str:
     rules = ["---"] * names + ["---:"] * (len(table.columns) - names)
     rows = [[_markdown(name) for name in table.columns], rules]
     for row in table.rows:
-        texts = [(_markdown(entry.text), entry.best) for entry in row]
-        rows.append([f"**{text}**" if best else text for text, best in texts])
+        rows.append([_markdown_entry(entry) for entry in row])
     lines = [f"**{_markdown(table.title)}**", ""]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     for note in table.notes:
         lines += ["", _markdown(note)]
     return "\n".join(lines) + "\n"
+
+
+def _markdown_entry(entry: Entry) -> str:
+    text = _markdown(entry.text)
+    if second(entry):
+        text = f"<u>{text}</u>"
+    return f"**{text}**" if entry.best else text
 
 
 def _markdown(text: str) -> str:
@@ -168,15 +194,37 @@ def _markdown(text: str) -> str:
 
 
 def to_csv(table: Table, *, width: int, colour: bool) -> str:
-    """Write values, metrics as fractions of one; what has no value as its text."""
+    """Write values, metrics as fractions of one; what has no value as its text.
+
+    What more an entry holds, such as its interval, has columns of its own.
+    """
+    details = [
+        list(
+            dict.fromkeys(name for row in table.rows for name in _details(row[column]))
+        )
+        for column in range(len(table.columns))
+    ]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(table.columns)
+    writer.writerow(
+        header
+        for column, names in zip(table.columns, details, strict=True)
+        for header in (column, *(f"{column} {name}" for name in names))
+    )
     for row in table.rows:
         writer.writerow(
-            entry.text if entry.value is None else entry.value for entry in row
+            value
+            for entry, names in zip(row, details, strict=True)
+            for value in (
+                entry.text if entry.value is None else entry.value,
+                *(_details(entry).get(name, "") for name in names),
+            )
         )
     return file.getvalue()
+
+
+def _details(entry: Entry) -> Mapping[str, float | int | str]:
+    return entry.details if isinstance(entry, Detailed) else {}
 
 
 def to_json(table: Table, *, width: int, colour: bool) -> str:

@@ -70,11 +70,8 @@ VIEWS = {
         summary="what was read of each corpus",
         columns=lambda _: (
             *(*inventory.READ, "labels", "skipped"),
-            *(
-                f"{what}_{part}"
-                for what in ("n", "speakers")
-                for part in inventory.PARTS
-            ),
+            *(f"n_{part}" for part in inventory.PARTS),
+            *(f"speakers_{part}" for part in inventory.PARTS),
         ),
         make=inventory.corpora,
         published=True,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -154,3 +156,11 @@ def test_a_wav_written_to_a_pipe_is_not_taken_for_truncated(tmp_path):
     raw[at : at + 4] = b"\xff\xff\xff\xff"
     path.write_bytes(raw)
     assert probe(path)["problem"] == ""
+
+
+def test_a_folder_whose_name_is_not_unicode_is_read(tmp_path):
+    folder = tmp_path / os.fsdecode(b"D\x82go\x96t")
+    folder.mkdir()
+    soundfile.write(os.fsencode(folder / "x.wav"), tone(440, RATE), RATE)
+    assert probe(folder / "x.wav")["problem"] == ""
+    assert len(load(folder / "x.wav", RATE)) == RATE

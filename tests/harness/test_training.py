@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from harness_plugins.downstreams import linear, majority, multilayer, nonlinear
 from sklearn.metrics import f1_score, recall_score
-from toys import TONES, TOY
 from torch import nn
+from toys import TONES, TOY
 
 from harness import Batch, Downstream, HarnessError, PluginError, Reads, Recipe
 from harness.checkpoints import Checkpoint
@@ -17,7 +18,6 @@ from harness.features import Extraction, Source, chunks, extract
 from harness.files import Memory
 from harness.manifest import read_manifest
 from harness.training import Training, _class_weights, train
-from harness_plugins.downstreams import linear, majority, multilayer, nonlinear
 
 FACTS = {
     "run_id": "0",

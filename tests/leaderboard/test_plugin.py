@@ -9,7 +9,7 @@ import click
 import harness_leaderboard
 import pytest
 from click.testing import CliRunner
-from harness_leaderboard import store
+from harness_leaderboard import store, views
 
 from harness import HarnessError, StoreError, hookimpl
 from harness.errors import UnknownNameError
@@ -164,7 +164,44 @@ def test_hook_renderers_takes_a_form_from_a_third_party(
 
 def test_help_lists_the_forms_that_plugins_offer(run):
     help_text = " ".join(run("leaderboard", "--help").stdout.split())
-    assert "[csv|json|markdown|rich|shout]" in help_text
+    assert "[csv|html|json|latex|markdown|rich|shout]" in help_text
+
+
+def test_only_some_results_are_asked_for(run, make_result: MakeResult, runs: Path):
+    store.write_result(make_result(corpus="emodb"), runs)
+    store.write_result(make_result(corpus="cafe"), runs)
+    printed = run("leaderboard", "--runs", runs, "--only", "corpus=cafe").stdout
+    assert "cafe" in printed
+    assert "emodb" not in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("corpsu=cafe", "No column is called .corpsu.. Did you mean .corpus."),
+        ("corpus=caf", "No corpus is called .caf.. Did you mean .cafe."),
+    ],
+)
+def test_a_filter_that_matches_nothing_suggests_a_near_one(
+    words: str, message: str, run, make_result: MakeResult, runs: Path
+):
+    store.write_result(make_result(corpus="cafe"), runs)
+    with pytest.raises(UnknownNameError, match=message):
+        run("leaderboard", "--runs", runs, "--only", words)
+
+
+def test_a_view_without_published_figures_says_which_have_some(
+    run, make_result: MakeResult, runs: Path
+):
+    store.write_result(make_result(), runs)
+    with pytest.raises(HarnessError, match="classifiers, languages, corpora"):
+        run("leaderboard", "--runs", runs, "--view", "layers", "--against", "published")
+
+
+@pytest.mark.parametrize("view", views.VIEWS)
+def test_every_view_is_printed(view: str, run, make_result: MakeResult, runs: Path):
+    store.write_result(make_result(), runs)
+    assert run("leaderboard", "--runs", runs, "--view", view).exit_code == 0
 
 
 def test_an_unknown_form_suggests_a_near_one(run, make_result: MakeResult, runs: Path):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from harness_leaderboard import render
+from harness_leaderboard.tables import Detailed
 
 from harness.types import Entry, Table
 
@@ -195,6 +196,32 @@ def test_json_has_no_nan():
     assert content["rows"][0][0]["value"] is None
 
 
-@pytest.mark.parametrize("renderer", list(render.renderers()), ids=lambda one: one.name)
-def test_every_form_ends_with_a_newline(renderer: render.Renderer):
-    assert renderer.render(BOARD, width=80, colour=False).endswith("\n")
+def test_the_best_of_a_group_is_marked_apart():
+    entries = (
+        Entry(text="a", value="a"),
+        Detailed(text="80.0", value=0.8, best=True, second=True),
+        Detailed(text="70.0", value=0.7, second=True),
+    )
+    board = Table(title="T", columns=("upstream", "x", "y"), rows=(entries,))
+    assert drawn(board).splitlines()[3:] == [
+        "a          *80.0   '70.0",
+        "",
+        "*: the best. ': the best of its group.",
+    ]
+    assert "\x1b[1;4m80.0" in render.rich(board, width=60, colour=True)
+    lines = render.markdown(board, width=60, colour=False).splitlines()
+    assert lines[-1] == "| a | **<u>80.0</u>** | <u>70.0</u> |"
+
+
+def test_csv_gives_details_columns_of_their_own():
+    first = Detailed(text="80.0", value=0.8, details={"low": 0.7, "high": 0.9})
+    board = Table(
+        title="",
+        columns=("upstream", "emodb"),
+        rows=((Entry(text="a", value="a"), first), (Entry(text="b"), Entry(text=""))),
+    )
+    assert render.to_csv(board, width=80, colour=False).splitlines() == [
+        "upstream,emodb,emodb low,emodb high",
+        "a,0.8,0.7,0.9",
+        "b,,,",
+    ]

@@ -2,7 +2,7 @@
 
 What     9697 utterances, 8 labels: disgust 1678, sadness 1530, anger 1477, happiness
          1395, fear 1156, guilt 1129, surprise 1000, neutral 332. 23 women and 45 men,
-         numbered 01 to 69 without 35. 48 kHz, 16 bit; free speech, no fixed sentences.
+         numbered 01 to 69 without 35. 2.5 GB.
 Paper    Parada-Cabaleiro, Costantini, Batliner, Schmitt, Schuller: DEMoS: an Italian
          emotional speech corpus. Lang. Resour. Eval. 54(2), 2020, 341-383.
 Licence  The authors' end user licence agreement: academic use.

@@ -6,8 +6,8 @@ What     535 utterances, 7 emotions: anger 127, boredom 81, neutral 79, happines
 Paper    Burkhardt, Paeschke, Rolfes, Sendlmeier, Weiss: A database of German
          emotional speech. Interspeech 2005, 1517-1520.
 Licence  CC0-1.0, as published by audEERING in audb; free download, no form.
-Get it   http://emodb.bilderbar.info/download/download.zip, 40 MB, unpacked so that
-         the wavs lie in emodb/wav/.
+Get it   http://emodb.bilderbar.info/download/download.zip, unpacked so that the
+         wavs lie in emodb/wav/.
 Traps    Version 2.0 (816 files, among them those that listeners did not recognise,
          and as many laryngograph recordings) has names that look the same: it is
          refused. audb's versions before 1.1.1 had wrong genders; the table below is

@@ -1,7 +1,7 @@
 """EmoMatchSpanishDB: Spanish, elicited from 50 non-actors.
 
 What     2020 utterances, 7 emotions: anger, disgust, fear, happiness, neutral, sadness
-         and surprise, twelve sentences. It is the part of a larger recording whose
+         and surprise. It is the part of a larger recording whose
          listeners agreed with the emotion that was asked for, so that the label in the
          name is the final one. 48 kHz; may be stereo.
 Paper    Garcia-Cuesta, Barba Salvador, Gachet Páez: EmoMatchSpanishDB. Multimed. Tools

@@ -6,7 +6,7 @@ What     588 utterances, 7 emotions of 84 each: anger, disgust, fear, happiness,
 Paper    Costantini, Iaderola, Paoloni, Todisco: EMOVO corpus: an Italian emotional
          speech database. LREC 2014, 3501-3504, https://aclanthology.org/L14-1478/.
 Licence  Not stated clearly; for research.
-Get it   EMOVO.zip, 330 MB, from http://voice.fub.it/activities/corpora/emovo/index.html
+Get it   EMOVO.zip from http://voice.fub.it/activities/corpora/emovo/index.html
          or, as that page is often down, Google Drive, file
          1SUtaKeA-LYnKaD3qv87Y5wYgihJiNJAo.
 Traps    The two channels differ in nearly all files: what is heard is their mean. One

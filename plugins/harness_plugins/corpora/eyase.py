@@ -1,4 +1,4 @@
-"""EYASE, Egyptian Arabic semi-natural emotion speech: 6 actors of a television series.
+"""EYASE: Egyptian Arabic, semi-natural, 6 actors of television drama.
 
 What     579 utterances, 4 emotions: anger 150, neutral 150, sadness 147, happiness 132.
          Three women with 80 each, three men with 117, 110 and 112. 44.1 kHz, mono, 16

@@ -8,9 +8,9 @@ Paper    Kerkeni, Cleder, Serrestou, Raoof: French emotional speech database - O
 Licence  CC BY 4.0, as far as we know; free download, no form.
 Get it   https://zenodo.org/records/4405783
 Variants oreau: the first version, OréauFR_01, which has the number of Table 1 in the
-         paper suite's study. oreau@v2: OréauFR_02, the 434 utterances that listeners
-         understood: anger 67, disgust 67, fear 51, happiness 62, neutral 70, sadness
-         55, surprise 62. Most of what is reported on Oréau is on this one.
+         paper suite's study. oreau@v2: OréauFR_02, the 434 utterances left after a
+         perception test: anger 67, disgust 67, fear 51, happiness 62, neutral 70,
+         sadness 55, surprise 62. Other tools' lists of Oréau are of this one.
 Traps    Both versions have the same folders below their own, and the same names. Where
          "OréauFR_01" or "OréauFR_02" stands in the path, it decides; the é comes in
          one character or two, or broken. Where neither does, 434 files are version 2.

@@ -33,10 +33,10 @@ def load(
         Wav2Vec2BertModel,
     )
 
-    from harness_plugins.upstreams import _weights
+    from harness_plugins.upstreams import _config, _weights
 
-    folder = _weights.require(checkpoint)
-    found = _weights.read_config(folder, "wav2vec2-bert")
+    folder = _config.require(checkpoint)
+    found = _config.read_config(folder, "wav2vec2-bert")
     config = Wav2Vec2BertConfig.from_dict(found)
     with torch.device("meta"):
         whole = Wav2Vec2BertModel(config)
@@ -47,7 +47,7 @@ def load(
     model = torch.nn.ModuleDict({part: getattr(whole, part) for part in parts})
     _weights.fill(model, folder, ("wav2vec2_bert.", ""))
     model.to(device)
-    log_mel = SeamlessM4TFeatureExtractor(**_weights.read_settings(folder))
+    log_mel = SeamlessM4TFeatureExtractor(**_config.read_settings(folder))
 
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:

@@ -1,11 +1,10 @@
-"""Read a checkpoint's folder: the weights that are used, or why it cannot be used.
+"""Read the weights that are used of a checkpoint, or say why it cannot be used.
 
 Reached only by work, from an upstream's ``load``.
 """
 
 from __future__ import annotations
 
-import json
 import zipfile
 from contextlib import contextmanager
 from pickle import UnpicklingError
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors import SafetensorError, safe_open
 
-from harness import CheckpointError
+from harness_plugins.upstreams._config import read_json, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,41 +26,6 @@ RENAMED = {  # torch's weight norm, before 2.0 and since
     ".weight_g": ".parametrizations.weight.original0",
     ".weight_v": ".parametrizations.weight.original1",
 }
-
-
-def read_json(file: Path) -> dict[str, object]:
-    """Read a configuration file."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise _refusal(file.parent, f"has no {file.name}") from None
-    except ValueError as error:
-        raise _refusal(file.parent, f"has a broken {file.name}: {error}") from None
-    if not isinstance(content, dict):
-        raise _refusal(file.parent, f"has a {file.name} that is not a JSON object")
-    return content
-
-
-def read_config(folder: Path, *families: str) -> dict[str, object]:
-    """Read ``config.json``, which must be of one of the model types named."""
-    config = read_json(folder / "config.json")
-    family = config.get("model_type")
-    if family not in families:
-        raise _refusal(folder, f"is of the family {family!r}, not {families[0]!r}")
-    return config
-
-
-def read_settings(folder: Path, **defaults: object) -> dict[str, object]:
-    """Read ``preprocessor_config.json``, or give the defaults where there is none."""
-    file = folder / "preprocessor_config.json"
-    return defaults | (read_json(file) if file.exists() else {})
-
-
-def require(checkpoint: Path | None) -> Path:
-    """Give the checkpoint's folder, which a model with weights must have."""
-    if checkpoint is None:
-        raise CheckpointError("It needs a checkpoint: --checkpoint NAME=PATH.")
-    return checkpoint
 
 
 def fill(module: Module, folder: Path, prefixes: Sequence[str]) -> None:
@@ -98,13 +62,13 @@ def _files(folder: Path) -> list[Path]:
         if index.exists():
             shards = read_json(index).get("weight_map")
             if not isinstance(shards, dict):
-                raise _refusal(folder, f"has a {index.name} without a weight_map")
+                raise refusal(folder, f"has a {index.name} without a weight_map")
             files = [folder / shard for shard in sorted(set(shards.values()))]
             for file in files:
                 if not file.exists():
-                    raise _refusal(folder, f"lacks {file.name}, which its index names")
+                    raise refusal(folder, f"lacks {file.name}, which its index names")
             return files
-    raise _refusal(folder, "has no model.safetensors and no pytorch_model.bin")
+    raise refusal(folder, "has no model.safetensors and no pytorch_model.bin")
 
 
 @contextmanager
@@ -120,7 +84,7 @@ def _opened(file: Path) -> Iterator[tuple[list[str], Callable[[str], Tensor]]]:
             yield list(loaded), loaded.__getitem__
     except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).partition("\n")[0] or "it ends too early"
-        raise _refusal(file.parent, f"has a damaged {file.name} ({reason})") from error
+        raise refusal(file.parent, f"has a damaged {file.name} ({reason})") from error
 
 
 def _own_name(stored: str, prefixes: Sequence[str]) -> str:
@@ -138,27 +102,18 @@ def _own_name(stored: str, prefixes: Sequence[str]) -> str:
 def _check(weights: dict[str, Tensor], wanted: dict[str, Tensor], folder: Path) -> None:
     """Refuse weights that are incomplete, misshapen or not finite."""
     if missing := sorted(wanted.keys() - weights.keys()):
-        raise _refusal(folder, f"lacks {_listed(missing)}")
+        raise refusal(folder, f"lacks {_listed(missing)}")
     misshapen = [name for name in wanted if weights[name].shape != wanted[name].shape]
     if misshapen:
         name = misshapen[0]
         shapes = f"{tuple(weights[name].shape)}, not {tuple(wanted[name].shape)}"
-        raise _refusal(
-            folder, f"has a {name} of shape {shapes} as its config.json says"
-        )
+        raise refusal(folder, f"has a {name} of shape {shapes} as its config.json says")
     broken = [name for name in wanted if not weights[name].isfinite().all()]
     if broken:
-        raise _refusal(folder, f"has NaN or infinite values in {_listed(broken)}")
+        raise refusal(folder, f"has NaN or infinite values in {_listed(broken)}")
 
 
 def _listed(names: Sequence[str]) -> str:
     """Name a few weights, and count the rest."""
     rest = f" and {len(names) - 3} more weights" if len(names) > 3 else ""
     return ", ".join(names[:3]) + rest
-
-
-def _refusal(folder: Path, problem: str) -> CheckpointError:
-    return CheckpointError(
-        f"The checkpoint {folder} {problem}. Download it again, or name another "
-        "folder with --checkpoint NAME=PATH."
-    )

@@ -153,11 +153,11 @@ def load_like(
     import torch
     from torch.nn.functional import layer_norm
 
-    from harness_plugins.upstreams import _weights
+    from harness_plugins.upstreams import _config, _weights
 
-    folder = _weights.require(checkpoint)
+    folder = _config.require(checkpoint)
     family = kind.config_class.model_type
-    config = kind.config_class.from_dict(_weights.read_config(folder, family))
+    config = kind.config_class.from_dict(_config.read_config(folder, family))
     with torch.device("meta"):
         whole = kind(config)
     encoder = whole.encoder
@@ -166,7 +166,7 @@ def load_like(
     _weights.fill(model, folder, (f"{kind.base_model_prefix}.", ""))
     _fold_weight_norm(model)
     model.to(device)
-    normalise = _weights.read_settings(folder, do_normalize=True)["do_normalize"]
+    normalise = _config.read_settings(folder, do_normalize=True)["do_normalize"]
     norm_first = getattr(config, "do_stable_layer_norm", False)
 
     @torch.inference_mode()

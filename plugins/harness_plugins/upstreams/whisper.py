@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
 
 RATE = 16_000
+FEEDINGS = ("full", "condensed", "trimmed")
 HOP = 320  # samples from a frame to the next: 160 in the mel, halved by a convolution
 TAIL = 50  # silent frames that stay under ``trimmed``
 STRIDE = 4  # silent frames after the tail that one of them stands for
@@ -68,7 +69,7 @@ def _whisper(size: str, layers: int, dim: int, revision: str) -> Upstream:
         rate=RATE,
         checkpoint=f"openai/whisper-{size}",
         revision=revision,
-        feedings=("full", "condensed", "trimmed"),
+        feedings=FEEDINGS,
         window=30.0,
         parameters=layers * block + front + 2 * dim,
         languages=("en",) if english else ("mul",),
@@ -87,15 +88,15 @@ def load(
     from transformers import WhisperConfig, WhisperFeatureExtractor
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-    from harness_plugins.upstreams import _weights
+    from harness_plugins.upstreams import _config, _weights
 
-    folder = _weights.require(checkpoint)
-    config = WhisperConfig.from_dict(_weights.read_config(folder, "whisper"))
+    folder = _config.require(checkpoint)
+    config = WhisperConfig.from_dict(_config.read_config(folder, "whisper"))
     with torch.device("meta"):
         encoder = WhisperEncoder(config)
     _weights.fill(encoder, folder, ("model.encoder.", "encoder."))
     encoder.to(device)
-    settings = _weights.read_settings(folder, feature_size=config.num_mel_bins)
+    settings = _config.read_settings(folder, feature_size=config.num_mel_bins)
     log_mel = WhisperFeatureExtractor(**settings)
     window: int = config.max_source_positions
 

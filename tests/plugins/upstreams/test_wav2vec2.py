@@ -105,6 +105,19 @@ def family(request, tmp_path_factory):
     return save(tmp_path_factory.mktemp("checkpoint"), kind, settings), kind, load
 
 
+@pytest.fixture(scope="module")
+def encode(family):
+    folder, _, load = family
+    return load(folder, device="cpu", feeding="full")
+
+
+@pytest.fixture(scope="module")
+def expected(family):
+    """Give what transformers gives for a clip."""
+    folder, kind, _ = family
+    return lambda waveform: transformers_states(folder, kind, waveform)
+
+
 @pytest.fixture
 def checkpoint(tmp_path):
     return save(tmp_path, Wav2Vec2Model, TINY)
@@ -145,39 +158,36 @@ def distance(states, expected):
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.73, 3.0, 30.0])
-def test_states_are_those_of_transformers(family, seconds):
-    folder, kind, load = family
-    (states,) = load(folder, device="cpu", feeding="full")([noise(seconds)])
-    assert distance(states, transformers_states(folder, kind, noise(seconds))) < 1e-4
+def test_states_are_those_of_transformers(encode, expected, seconds):
+    (states,) = encode([noise(seconds)])
+    assert distance(states, expected(noise(seconds))) < 1e-4
 
 
-def test_company_in_the_batch_changes_nothing(family):
-    folder, kind, load = family
+def test_company_in_the_batch_changes_nothing(encode, expected):
     lengths = [0.2, 1.3, 0.1, 2.5, 0.7]
     clips = [noise(seconds, seed) for seed, seconds in enumerate(lengths)]
-    alone = [transformers_states(folder, kind, clip) for clip in clips]
-    together = load(folder, device="cpu", feeding="full")(clips)
-    assert max(map(distance, together, alone)) < 1e-4
+    assert max(map(distance, encode(clips), map(expected, clips))) < 1e-4
 
 
-def test_the_waveform_is_left_as_it_was(family):
-    folder, _, load = family
+def test_a_quiet_clip_gives_the_states_of_transformers(encode, expected):
+    (states,) = encode([noise(0.5) / 1000])
+    assert distance(states, expected(noise(0.5) / 1000)) < 1e-4
+
+
+def test_silence_gives_finite_states(encode):
+    (states,) = encode([torch.zeros(8000)])
+    assert states.isfinite().all()
+
+
+def test_the_waveform_is_left_as_it_was(encode):
     waveform = noise(0.5)
-    load(folder, device="cpu", feeding="full")([waveform])
+    encode([waveform])
     assert torch.equal(waveform, noise(0.5))
 
 
-def test_a_quiet_clip_gives_the_states_of_transformers(family):
-    folder, kind, load = family
-    quiet = noise(0.5) / 1000
-    (states,) = load(folder, device="cpu", feeding="full")([quiet])
-    assert distance(states, transformers_states(folder, kind, quiet)) < 1e-4
-
-
-def test_silence_gives_finite_states(family):
-    folder, _, load = family
-    (states,) = load(folder, device="cpu", feeding="full")([torch.zeros(8000)])
-    assert states.isfinite().all()
+def test_states_carry_no_gradient(encode):
+    (states,) = encode([noise(0.1)])
+    assert not states.requires_grad
 
 
 def test_a_checkpoint_without_an_encoder_weight_is_refused(family, tmp_path):

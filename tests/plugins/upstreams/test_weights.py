@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from harness_plugins.upstreams import _config as config
 from harness_plugins.upstreams import _weights as weights
 from safetensors.torch import save_file
 from torch import nn
@@ -178,26 +179,26 @@ def test_a_folder_without_weights_is_refused(tmp_path, small):
 
 def test_a_folder_without_a_config_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match=r"has no config\.json"):
-        weights.read_config(tmp_path, "whisper")
+        config.read_config(tmp_path, "whisper")
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])
 def test_a_broken_config_is_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"config\.json"):
-        weights.read_config(tmp_path, "whisper")
+        config.read_config(tmp_path, "whisper")
 
 
 def test_another_family_is_refused_by_name(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(CheckpointError, match="family 'bert', not 'whisper'"):
-        weights.read_config(tmp_path, "whisper")
+        config.read_config(tmp_path, "whisper")
 
 
 def test_settings_fall_back_on_defaults(tmp_path):
-    assert weights.read_settings(tmp_path, feature_size=80) == {"feature_size": 80}
+    assert config.read_settings(tmp_path, feature_size=80) == {"feature_size": 80}
 
 
 def test_settings_come_from_the_folder(tmp_path):
     (tmp_path / "preprocessor_config.json").write_text('{"feature_size": 128}')
-    assert weights.read_settings(tmp_path, feature_size=80) == {"feature_size": 128}
+    assert config.read_settings(tmp_path, feature_size=80) == {"feature_size": 128}

@@ -1,0 +1,41 @@
+# Everything happens in .venv, which is made when it is first needed.
+#   make demo    run the harness on its own small corpus, offline, and show the leaderboard
+#   make test    run the tests
+#   make check   lint, types, layers, spelling
+#   make real    run the tests that need real recordings and weights
+#   make clean   remove .venv and what tools leave behind
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := $(VENV)/demo
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check real clean
+.DEFAULT_GOAL := demo
+
+$(READY): pyproject.toml constraints.txt
+	$(if $(shell command -v $(PYTHON)),$(PYTHON),python3) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/harness run --upstream fbank --downstream linear,nonlinear,multilayer,majority \
+	  --corpus demo --split kfold --folds 4 --cache $(DEMO)/cache --runs $(DEMO)/runs
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+real: $(READY)
+	$(BIN)/python -m pytest -m real
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

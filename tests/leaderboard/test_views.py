@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from harness_leaderboard import published, store, views
+from harness_leaderboard.tables import Question
+
+from harness import HarnessError
+from harness.metrics import score
+from harness.types import Prediction
+
+if TYPE_CHECKING:
+    from conftest import MakeResult
+
+    from harness.types import Result, Table
+
+PRETRAINING = {
+    "fbank": (),
+    "wav2vec2-base": ("en",),
+    "wav2vec2-large": ("en",),
+    "whisper-small": ("mul",),
+    "xls-r-300m": ("mul",),
+}
+
+
+def show(name: str, *results: Result, **question: object) -> Table:
+    """A view of results, from the columns alone that it says it reads."""
+    asked = Question(pretraining=PRETRAINING, **question)
+    view = views.VIEWS[name]
+    rows = [store._row(result) for result in results]
+    table = pa.Table.from_pylist(rows, schema=store.schema())
+    return view.make(table.select(dict.fromkeys(view.columns(asked))), asked)
+
+
+def texts(table: Table) -> list[list[str]]:
+    return [[entry.text for entry in row] for row in table.rows]
+
+
+def of(system: str, corpus: str = "emodb") -> dict[str, str]:
+    upstream, downstream = system.split("/")
+    return {"upstream": upstream, "downstream": downstream, "corpus": corpus}
+
+
+@pytest.fixture
+def speaking(make_result: MakeResult):
+    """Make results of a system that is right as often as asked, for each speaker."""
+
+    def speaking(
+        skill: float, speakers: int = 8, seed: int = 0, **changes: object
+    ) -> Result:
+        random = np.random.default_rng([speakers, seed, int(1e6 * skill)])
+        truth = np.random.default_rng(speakers)
+        true = truth.integers(0, 2, (speakers, 30))
+        said = np.where(random.random(true.shape) < skill, true, 1 - true)
+        labels = ("anger", "joy")
+        predictions = tuple(
+            Prediction(
+                utterance=f"{speaker}-{place}",
+                speaker=str(speaker),
+                gender=None,
+                label=labels[true[speaker, place]],
+                predicted=labels[said[speaker, place]],
+                scores=(0.5, 0.5),
+            )
+            for speaker, place in np.ndindex(true.shape)
+        )
+        scores = score(true.ravel(), said.ravel(), classes=2)
+        return make_result(
+            macro_f1=scores.macro_f1,
+            predictions=predictions,
+            seed=seed,
+            **changes,
+        )
+
+    return speaking
+
+
+# ---------------------------------------------------------------- Table 2
+
+
+def test_classifiers_are_means_over_corpora_with_the_best_of_a_row_marked(
+    make_result: MakeResult,
+):
+    table = show(
+        "classifiers",
+        make_result(**of("whisper-small/linear"), macro_f1=0.8),
+        make_result(**of("whisper-small/linear", "cafe"), macro_f1=0.6),
+        make_result(**of("whisper-small/multilayer"), macro_f1=0.5),
+        make_result(**of("whisper-small/multilayer", "cafe"), macro_f1=0.5),
+    )
+    assert table.columns == ("upstream", "linear", "multilayer")
+    assert texts(table) == [["whisper-small", "70.0", "50.0"]]
+    assert [entry.best for entry in table.rows[0]] == [False, True, False]
+
+
+def test_heads_stand_from_simple_to_complex(make_result: MakeResult):
+    heads = ("multilayer", "acme", "nonlinear", "linear")
+    table = show("classifiers", *(make_result(downstream=head) for head in heads))
+    assert table.columns[1:] == ("linear", "nonlinear", "multilayer", "acme")
+
+
+def test_a_system_that_lacks_a_corpus_has_no_mean(make_result: MakeResult):
+    table = show(
+        "classifiers",
+        make_result(**of("whisper-small/linear"), macro_f1=0.9),
+        make_result(**of("whisper-small/multilayer"), macro_f1=0.5),
+        make_result(**of("whisper-small/multilayer", "cafe"), macro_f1=0.5),
+    )
+    assert texts(table) == [["whisper-small", "1 of 2", "50.0"]]
+    assert table.rows[0][1].value is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"split": "loso"}, "measured in several ways"),
+        ({"corpus": "cafe", "split": "loso"}, "differ in split"),
+        ({"corpus": "cafe", "max_seconds": 6.0}, "differ in clips"),
+    ],
+)
+def test_results_that_are_not_alike_have_no_mean(
+    changes: dict[str, object], reason: str, make_result: MakeResult
+):
+    with pytest.raises(HarnessError, match=f"{reason}.*--only"):
+        show("classifiers", make_result(), make_result(**changes))
+
+
+# ---------------------------------------------------------------- Table 3
+
+
+def test_languages_show_each_upstream_with_its_best_head(make_result: MakeResult):
+    table = show(
+        "languages",
+        make_result(**of("whisper-small/linear"), macro_f1=0.8),
+        make_result(**of("whisper-small/multilayer"), macro_f1=0.5),
+        make_result(**of("wav2vec2-base/linear"), macro_f1=0.3),
+        make_result(**of("wav2vec2-base/multilayer"), macro_f1=0.6),
+        make_result(**of("fbank/ast"), macro_f1=0.2),
+    )
+    assert table.columns == (
+        "corpus",
+        "baseline: fbank ast",
+        "English-only: wav2vec2-base ‡",
+        "multilingual: whisper-small †",
+    )
+    assert texts(table) == [["emodb (de)", "20.0 (1)", "60.0 (1)", "80.0 (1)"]]
+
+
+def test_the_best_head_is_judged_by_the_corpora_that_all_heads_have(
+    make_result: MakeResult,
+):
+    table = show(
+        "languages",
+        make_result(**of("whisper-small/linear"), macro_f1=0.5),
+        make_result(**of("whisper-small/multilayer"), macro_f1=0.6),
+        make_result(**of("whisper-small/linear", "cafe"), macro_f1=0.9),
+    )
+    assert table.columns[1] == "multilingual: whisper-small ‡"
+
+
+def test_the_best_of_a_row_and_of_each_group_are_marked(make_result: MakeResult):
+    table = show(
+        "languages",
+        make_result(**of("wav2vec2-base/linear"), macro_f1=0.3),
+        make_result(**of("wav2vec2-large/linear"), macro_f1=0.4),
+        make_result(**of("whisper-small/linear"), macro_f1=0.9),
+        make_result(**of("xls-r-300m/linear"), macro_f1=0.1),
+    )
+    entries = table.rows[0][1:]
+    assert [entry.text[:2] for entry in entries] == ["30", "40", "90", "10"]
+    assert [entry.best for entry in entries] == [False, False, True, False]
+    assert [entry.second for entry in entries] == [False, True, True, False]
+
+
+def test_an_upstream_that_no_plugin_knows_is_shown_last(make_result: MakeResult):
+    table = show(
+        "languages",
+        make_result(**of("acme/linear")),
+        make_result(**of("whisper-small/linear")),
+    )
+    assert table.columns[1:] == ("multilingual: whisper-small †", "unknown: acme †")
+
+
+# ---------------------------------------------------------------- Table 1 and runs
+
+
+def test_corpora_are_counted_from_what_was_read(make_result: MakeResult):
+    table = show("corpora", make_result(), make_result(seed=1))
+    assert dict(zip(table.columns, texts(table)[0], strict=True)) == {
+        "corpus": "emodb",
+        "language": "de",
+        "version": "1",
+        "utterances": "8",
+        "emotions": "2",
+        "speakers": "4",
+        "skipped": "0",
+        "runs": "2",
+        "data": "dddddddd",
+    }
+
+
+def test_corpora_stand_beside_the_published_counts(make_result: MakeResult):
+    table = show("corpora", make_result(), against=True)
+    assert texts(table)[0][-4:] == ["535", "-527", "7", "-5"]
+
+
+def test_runs_say_what_stands_behind_a_figure(make_result: MakeResult):
+    folds = [
+        make_result(split="loso", folds=10, fold=str(fold), seed=seed)
+        for fold in range(3)
+        for seed in (0, 1, 2, 5)
+    ]
+    table = show("runs", *folds)
+    assert texts(table) == [
+        [
+            *("whisper-base", "linear", "emodb", "12", "0-2, 5", "3 of 10"),
+            *("4/2/2", "0.1.0", "2.11.0", "cpu", "2025-01-01"),
+        ]
+    ]
+
+
+# ---------------------------------------------------------------- Figure 2
+
+
+def test_layers_are_averaged_over_runs_and_then_over_corpora(make_result: MakeResult):
+    def weighing(corpus: str, weights: tuple[float, ...], seed: int = 0) -> Result:
+        return make_result(
+            corpus=corpus, layer_weights=weights, layer_norms=(1.0, 3.0), seed=seed
+        )
+
+    table = show(
+        "layers",
+        weighing("emodb", (0.2, 0.8), 0),
+        weighing("emodb", (0.4, 0.6), 1),
+        weighing("cafe", (0.7, 0.3)),
+    )
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["corpora"].value == 2
+    assert row["weights"].details == pytest.approx({"layer 1": 0.5, "layer 2": 0.5})
+    assert row["centre"].value == pytest.approx(1.5)
+    scaled = (0.3 / 2.4 + 0.7 / 1.6) / 2
+    assert row["weights × norms"].details["layer 1"] == pytest.approx(scaled)
+
+
+def test_heads_that_weigh_no_layers_are_not_among_them(make_result: MakeResult):
+    assert show("layers", make_result(layer_weights=())).rows == ()
+
+
+def test_a_curve_is_as_high_as_its_weights(make_result: MakeResult):
+    table = show("layers", make_result(layer_weights=(0.0, 0.2, 0.8), layer_norms=()))
+    assert texts(table)[0][3] == "▁▃█"
+
+
+# ---------------------------------------------------------------- how sure
+
+
+def test_intervals_hold_the_figure_and_rank_what_is_far_apart(speaking):
+    table = show(
+        "intervals",
+        speaking(0.95, upstream="good"),
+        speaking(0.55, upstream="poor"),
+    )
+    good, poor = (row[2] for row in table.rows)
+    assert good.details["low"] < good.value < good.details["high"]
+    assert (good.details["first"], good.details["last"]) == (1, 1)
+    assert (good.best, poor.best) == (True, False)
+    assert poor.details["p"] == pytest.approx(2 / 2**8)
+    assert "≈" not in poor.text
+
+
+def test_systems_that_do_not_differ_from_the_best_are_ties(speaking):
+    table = show(
+        "intervals",
+        speaking(0.8, upstream="one"),
+        speaking(0.81, upstream="other"),
+        speaking(0.1, upstream="poor"),
+    )
+    assert [row[2].text.endswith("≈") for row in table.rows] == [False, True, False]
+
+
+def test_few_speakers_have_no_interval_and_a_note(speaking):
+    table = show("intervals", speaking(0.8, speakers=3))
+    assert texts(table)[0][2] == ""
+    assert "emodb: 3 test speakers are too few for an interval." in table.notes
+
+
+def test_where_no_test_can_reach_significance_there_are_no_ties(speaking):
+    table = show(
+        "intervals",
+        *(speaking(skill, speakers=5, upstream=f"u{skill}") for skill in (0.8, 0.81)),
+    )
+    assert not any("≈" in row[2].text for row in table.rows)
+    assert any("too few test speakers for any test" in note for note in table.notes)
+
+
+# ---------------------------------------------------------------- against the paper
+
+
+def test_the_papers_tables_are_shipped_whole():
+    assert len(published.corpora()) == 9
+    assert len(published.classifiers()) == 6 * 3
+    assert len(published.languages()) == 9 * 7
+
+
+def test_the_papers_two_tables_contradict_each_other():
+    means = {
+        printed.upstream: round(100 * mean, 2)
+        for printed, mean in published.contradictions()
+    }
+    assert means == {
+        "wav2vec2-base": 54.62,
+        "wav2vec2-large": 57.26,
+        "xls-r-300m": 40.33,
+        "whisper-small-en": 60.89,
+        "whisper-small": 65.96,
+        "whisper-medium": 64.36,
+    }
+
+
+@pytest.mark.parametrize(
+    ("skill", "side"), [(0.872, "inside"), (0.99, "below"), (0.6, "above")]
+)
+def test_a_published_figure_lies_inside_our_interval_or_on_a_side_of_it(
+    skill: float, side: str, speaking
+):
+    result = speaking(skill, **of("whisper-small/linear"))
+    table = show("languages", result, against=True)
+    assert texts(table)[0][:3] == ["emodb", "whisper-small", "linear"]
+    assert texts(table)[0][4] == "87.2"
+    assert texts(table)[0][-1] == side
+
+
+def test_without_enough_speakers_a_published_figure_has_a_difference_alone(
+    make_result: MakeResult,
+):
+    result = make_result(**of("whisper-small/linear"), macro_f1=0.9)
+    table = show("languages", result, against=True)
+    assert texts(table)[0][3:] == ["90.0", "87.2", "+2.8", ""]
+
+
+def test_table_2_is_set_beside_the_mean_over_all_nine_corpora_only(speaking):
+    nine = [row.corpus for row in published.corpora()]
+    whole = [speaking(0.6, **of("whisper-small/linear", corpus)) for corpus in nine]
+    part = [speaking(0.6, **of("xls-r-300m/linear", corpus)) for corpus in nine[:4]]
+    table = show("classifiers", *whole, *part, against=True)
+    rows = {row[0].text: [entry.text for entry in row] for row in table.rows}
+    assert rows["xls-r-300m"][2:] == ["4 of 9 corpora", "5.4", "", ""]
+    assert rows["whisper-small"][3] == "60.9"
+    assert any("whisper-small 65.96 (printed 60.87)" in note for note in table.notes)
