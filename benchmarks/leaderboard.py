@@ -64,7 +64,8 @@ def result(
     scores = score(true.ravel(), said.ravel(), classes=classes)
     depth = LAYERS.get(upstream, 24)
     peak = depth * (0.35 if upstream.startswith(("wav", "xls")) else 0.9)
-    weights = np.exp(-(((np.arange(1, depth + 1) - peak) / (0.25 * depth)) ** 2))
+    shape = np.exp(-(((np.arange(1, depth + 1) - peak) / (0.25 * depth)) ** 2))
+    weights = random.dirichlet(40 * shape + 0.1)
     names = ("run", upstream, downstream, corpus, str(seed))
     return Result(
         run_id=hashlib.sha256("/".join(names).encode()).hexdigest(),
@@ -102,7 +103,7 @@ def result(
         accuracy=scores.accuracy,
         best_epoch=20,
         epochs=30,
-        layer_weights=tuple(weights / weights.sum()) * (downstream == "multilayer"),
+        layer_weights=tuple(weights) * (downstream == "multilayer"),
         layer_norms=tuple(np.linspace(8, 40, depth)),
         confusion=scores.confusion,
         history=tuple(
@@ -128,7 +129,9 @@ def result(
             for speaker, place in itertools.product(range(speakers), range(each))
         ),
         skipped=(),
-        trainable_parameters=395_280,
+        trainable_parameters={"linear": 198_663, "ast": 87_000_000}.get(
+            downstream, 395_280
+        ),
         seconds_extract=float(speakers * each * depth / 20),
         seconds_train=float({"linear": 3, "nonlinear": 60}.get(downstream, 90)),
         peak_memory_bytes=900_000_000,

@@ -63,6 +63,28 @@ def harness_renderers() -> Iterable[Renderer]:
 
 
 @hookspec(firstresult=True)
+def harness_upstream(name: str) -> Upstream | None:
+    """Describe an upstream that no list can hold, such as ``hf:ID-or-PATH``.
+
+    Asked when no plugin offers that name; most plugins answer nothing.
+
+    Args:
+        name: As the user wrote it after ``--upstream``.
+    """
+
+
+@hookspec(firstresult=True)
+def harness_corpus(name: str) -> Corpus | None:
+    """Describe a corpus that no list can hold, such as ``csv:PATH``.
+
+    Asked when no plugin offers that name; most plugins answer nothing.
+
+    Args:
+        name: As the user wrote it after ``--corpus``.
+    """
+
+
+@hookspec(firstresult=True)
 def harness_corpus_root(corpus: Corpus, cache: Path) -> Path | None:
     """Say where a corpus lies, or make it there.
 

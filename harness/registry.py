@@ -17,7 +17,7 @@ from harness import hookspecs
 from harness.errors import PluginError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from importlib.metadata import EntryPoint
 
     from harness.types import Corpus, Downstream, Executor, Renderer, Upstream
@@ -51,9 +51,19 @@ class Plugin:
 class Names(Generic[Offered]):
     """The offers of one kind, by name; a name that is not there is an error."""
 
-    def __init__(self, noun: str) -> None:
-        """Start empty; ``noun`` is what error messages call an offer."""
+    def __init__(
+        self,
+        noun: str,
+        ask: Callable[[str], tuple[Offered, Plugin] | None],
+    ) -> None:
+        """Start empty.
+
+        Args:
+            noun: What error messages call an offer.
+            ask: Describes an offer that no list can hold, by the name the user gave.
+        """
         self._noun = noun
+        self._ask = ask
         self._offers: dict[str, tuple[Offered, Plugin]] = {}
 
     def add(self, offer: Offered, plugin: Plugin) -> None:
@@ -69,13 +79,11 @@ class Names(Generic[Offered]):
 
     def __getitem__(self, name: str) -> Offered:
         """Give the offer of that name, or raise ``UnknownNameError``."""
-        self._require(name)
-        return self._offers[name][0]
+        return self._find(name)[0]
 
     def plugin(self, name: str) -> Plugin:
         """Give the plugin that brought an offer."""
-        self._require(name)
-        return self._offers[name][1]
+        return self._find(name)[1]
 
     def __iter__(self) -> Iterator[Offered]:
         """Give every offer, sorted by name."""
@@ -85,9 +93,11 @@ class Names(Generic[Offered]):
         """Count the offers."""
         return len(self._offers)
 
-    def _require(self, name: str) -> None:
-        if name not in self._offers:
+    def _find(self, name: str) -> tuple[Offered, Plugin]:
+        found = self._offers.get(name) or self._ask(name)
+        if found is None:
             raise UnknownNameError(self._noun, name, self._offers)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +125,22 @@ class Registry:
             PluginError: Where two plugins offer the same name.
         """
         plugins = {plugin.name: plugin for plugin in manager.plugins()}
+        hook = manager.hook
 
-        def collect(noun: str, offers: pluggy.HookCaller) -> Names[Offered]:
-            names = Names[Offered](noun)
+        def collect(
+            noun: str,
+            offers: pluggy.HookCaller,
+            question: pluggy.HookCaller | None = None,
+        ) -> Names[Offered]:
+            def ask(name: str) -> tuple[Offered, Plugin] | None:
+                asked = question.get_hookimpls() if question is not None else []
+                for implementation in reversed(asked):
+                    answer: Offered | None = implementation.function(name)  # type: ignore[assignment]
+                    if answer is not None:
+                        return answer, plugins[implementation.plugin_name]
+                return None
+
+            names: Names[Offered] = Names(noun, ask)
             for implementation in offers.get_hookimpls():
                 offered: Iterable[Offered] = implementation.function()  # type: ignore[assignment]
                 for offer in offered:
@@ -125,11 +148,15 @@ class Registry:
             return names
 
         return cls(
-            upstreams=collect("upstream", manager.hook.harness_upstreams),
+            upstreams=collect(
+                "upstream",
+                manager.hook.harness_upstreams,
+                manager.hook.harness_upstream,
+            ),
             downstreams=collect("downstream", manager.hook.harness_downstreams),
-            corpora=collect("corpus", manager.hook.harness_corpora),
-            executors=collect("executor", manager.hook.harness_executors),
-            renderers=collect("renderer", manager.hook.harness_renderers),
+            corpora=collect("corpus", hook.harness_corpora, hook.harness_corpus),
+            executors=collect("executor", hook.harness_executors),
+            renderers=collect("renderer", hook.harness_renderers),
             plugins=tuple(plugins.values()),
             manager=manager,
         )

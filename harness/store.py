@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -55,7 +56,8 @@ class FeatureStore:
             identity: JSON values; ``identity["upstream"]`` also names the folder.
         """
         self.identity = identity
-        self.folder = root / f"{identity['upstream']}-{sha256_json(identity)[:16]}"
+        name = re.sub(r"[^\w.@-]+", "-", str(identity["upstream"]))
+        self.folder = root / f"{name[-60:]}-{sha256_json(identity)[:16]}"
 
     def shards(self, kind: Kind) -> list[Shard]:
         """List the shards of a kind, from their headers, passing over damaged ones."""
@@ -213,7 +215,6 @@ def _parse_header(path: Path, size: int, _mtime_ns: int) -> Shard | None:
 def _as_os_error(error: Exception) -> OSError:
     """Turn safetensors' error for a failed write into the OS error that it wraps."""
     import errno
-    import re
 
     code = re.search(r"os error (\d+)|code: (\d+)", str(error))
     number = int(next(filter(None, code.groups()))) if code else errno.EIO

@@ -283,7 +283,9 @@ def _logits(task: Training, head: nn.Module, part: _Part) -> Tensor:
     with torch.inference_mode():
         logits = torch.cat(
             [
-                _forward(task, head, part.batch(slice(start, start + size), task.device))
+                _forward(
+                    task, head, part.batch(slice(start, start + size), task.device)
+                )
                 for start in range(0, len(part), size)
             ]
         )

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 MARKERS = "osD^vP*X"
 MOST_PANELS = 12
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -106,7 +106,7 @@ def panels(
             f"That would be {count} panels; choose at most {MOST_PANELS} with --only, "
             "for example --only corpus=emodb --only downstream=linear."
         )
-    across = min(count, 4 if count > 4 else count)
+    across = count if count <= 4 else 3 if count <= 6 else 4
     down = -(-count // across)
     figure = Figure(figsize=(width * across, height * down))
     axes = figure.subplots(down, across, squeeze=False).ravel().tolist()
@@ -165,6 +165,7 @@ def _strip(axis: Axes, weights: Sequence[float]) -> None:
 def layer_spread(runs: pa.Table, question: Question) -> Figure:
     """Draw layer weights as curves: the mean over corpora and their deviation."""
     import numpy as np
+    from matplotlib.ticker import MaxNLocator
 
     curves = layer_curves(runs)
     figure, axes = panels(len(curves))
@@ -185,9 +186,16 @@ def layer_spread(runs: pa.Table, question: Question) -> Figure:
         axis.set_title(_name(names, curves))
         axis.set_ylim(bottom=0)
         axis.set_xlabel("layer")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylabel("share")
-    axes[0].legend()
+    _legend(figure, axes[0])
     return figure
+
+
+def _legend(figure: Figure, axis: Axes) -> None:
+    """Explain the signs of one panel below all of them."""
+    handles, names = axis.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names))
 
 
 def _column_means(rows: Sequence[Sequence[float]]) -> list[float]:
@@ -212,7 +220,7 @@ def _cells(runs: pa.Table, question: Question) -> dict[str, list[dict[str, Any]]
     names = system_names({system for system, _ in groups})
     tasks = labels(CORPUS, {task for _, task in groups})
     titled = {
-        plain(f"{' · '.join(names[system])}\n{tasks[task]}"): rows
+        f"{plain(' · '.join(names[system]))}\n{plain(tasks[task])}": rows
         for (system, task), rows in groups.items()
     }
     return dict(sorted(titled.items()))
@@ -226,7 +234,7 @@ def confusion(runs: pa.Table, question: Question) -> Figure:
     figure, axes = panels(len(cells), width=3.6, height=3.6)
     for axis, (title, rows) in zip(axes, cells.items(), strict=True):
         known = rows[0]["labels"]
-        counts = sum(np.array(row["confusion"], float) for row in rows)
+        counts = np.sum([row["confusion"] for row in rows], axis=0)
         share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
         axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for true, guess in np.ndindex(share.shape):
@@ -276,7 +284,8 @@ def history(runs: pa.Table, question: Question) -> Figure:
         axis.set_title(title, fontsize=8)
         axis.set_xlabel("epoch")
     axes[0].set_ylabel("loss")
-    axes[0].legend(fontsize=7)
+    score.set_ylabel("macro-F1")
+    _legend(figure, axes[0])
     return figure
 
 
@@ -304,7 +313,7 @@ def speakers(runs: pa.Table, question: Question) -> Figure:
         axis.set_xlabel("right, % of utterances")
     for gender, (colour, marker) in GENDERS.items():
         axes[0].plot([], [], marker, color=colour, label=gender or "not known")
-    axes[0].legend(fontsize=7)
+    _legend(figure, axes[0])
     return figure
 
 
@@ -325,8 +334,13 @@ def _right(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[str | None, float]
 # ---------------------------------------------------------------- cost
 
 
+COSTS = ("seconds a run: extraction and training", "trainable parameters")
+
+
 def cost(runs: pa.Table, question: Question) -> Figure:
     """Draw the mean over corpora against seconds and against trainable parameters."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+
     found, _ = figures(runs, question.metric)
     grid = Grid(found)
     require_common_mean(grid)
@@ -340,23 +354,27 @@ def cost(runs: pa.Table, question: Question) -> Figure:
             continue
         for axis, value in zip(axes, spent[system], strict=True):
             axis.plot(
-                value,
+                max(value, 1),  # a log scale has no zero
                 100 * mean,
                 MARKERS[heads.index(downstream) % len(MARKERS)],
                 color=COLOURS[upstreams.index(upstream) % len(COLOURS)],
-                label=plain(f"{upstream} · {downstream}"),
             )
-    for axis, label in zip(
-        axes,
-        ("seconds a run: extraction and training", "trainable parameters"),
-        strict=True,
-    ):
-        axis.set_xscale("symlog", linthresh=1)
+    for axis, label in zip(axes, COSTS, strict=True):
+        axis.set_xscale("log")
         axis.set_xlabel(label)
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.xaxis.set_minor_locator(NullLocator())
         axis.grid(lw=0.3)
+    for place, upstream in enumerate(upstreams):
+        colour = COLOURS[place % len(COLOURS)]
+        axes[0].plot([], [], "s", color=colour, label=plain(upstream))
+    for place, head in enumerate(heads):
+        marker = MARKERS[place % len(MARKERS)]
+        axes[0].plot([], [], marker, color="0.5", label=plain(head))
     axes[0].set_ylabel(f"{METRICS[question.metric]}, %")
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, fontsize=6, loc="outside right upper")
+    figure.legend(handles, names, fontsize=7, loc="outside right upper")
     return figure
 
 

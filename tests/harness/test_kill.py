@@ -91,7 +91,10 @@ def start(tones, tmp_path):
             *("--executor", "local", "--workers", "2", "--seeds", "0-999"),
         ],
         env=os.environ
-        | {"HARNESS_DATA": str(tones.parent), "PYTHONPATH": str(Path(__file__).parents[1])},
+        | {
+            "HARNESS_DATA": str(tones.parent),
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+        },
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -27,7 +27,9 @@ def test_every_utterance_is_read_and_sorted(read):
     assert len(ids) == 40
     assert ids == sorted(ids)
     assert manifest.labels == ("high", "low")
-    assert manifest.seconds == pytest.approx(sum(0.3 + 0.01 * n for n in range(1, 41)), abs=0.01)
+    assert manifest.seconds == pytest.approx(
+        sum(0.3 + 0.01 * n for n in range(1, 41)), abs=0.01
+    )
 
 
 def test_the_hash_depends_on_audio_labels_and_speakers_alone(read, tones, tmp_path):

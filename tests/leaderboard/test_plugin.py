@@ -167,6 +167,16 @@ def test_help_lists_the_forms_that_plugins_offer(run):
     assert "[csv|html|json|latex|markdown|rich|shout]" in help_text
 
 
+def test_hook_commands_adds_figures(
+    run, make_result: MakeResult, runs: Path, tmp_path: Path
+):
+    store.write_result(make_result(), runs)
+    out = tmp_path / "figure.svg"
+    outcome = run("figure", "confusion", "--runs", runs, "--out", out)
+    assert outcome.stdout == f"{out}\n"
+    assert out.exists()
+
+
 def test_only_some_results_are_asked_for(run, make_result: MakeResult, runs: Path):
     store.write_result(make_result(corpus="emodb"), runs)
     store.write_result(make_result(corpus="cafe"), runs)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from harness_plugins.downstreams import linear, majority, multilayer, nonlinear
 from torch import nn
 
 from harness import Batch
-from harness_plugins.downstreams import linear, majority, multilayer, nonlinear
 
 
 def frames(*shapes, dtype=torch.float64):
