@@ -63,7 +63,7 @@ class Names(Generic[Offered]):
             ask: Describes an offer that no list can hold, by the name the user gave.
         """
         self._noun = noun
-        self._ask = ask
+        self._ask: Callable[[str], tuple[Offered, Plugin] | None] = ask
         self._offers: dict[str, tuple[Offered, Plugin]] = {}
 
     def add(self, offer: Offered, plugin: Plugin) -> None:
@@ -149,11 +149,9 @@ class Registry:
 
         return cls(
             upstreams=collect(
-                "upstream",
-                manager.hook.harness_upstreams,
-                manager.hook.harness_upstream,
+                "upstream", hook.harness_upstreams, hook.harness_upstream
             ),
-            downstreams=collect("downstream", manager.hook.harness_downstreams),
+            downstreams=collect("downstream", hook.harness_downstreams),
             corpora=collect("corpus", hook.harness_corpora, hook.harness_corpus),
             executors=collect("executor", hook.harness_executors),
             renderers=collect("renderer", hook.harness_renderers),

@@ -365,6 +365,7 @@ def cost(runs: pa.Table, question: Question) -> Figure:
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.xaxis.set_minor_locator(NullLocator())
+        axis.tick_params(axis="x", labelsize=7)
         axis.grid(lw=0.3)
     for place, upstream in enumerate(upstreams):
         colour = COLOURS[place % len(COLOURS)]

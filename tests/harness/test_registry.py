@@ -51,7 +51,7 @@ def test_two_plugins_may_not_share_a_name():
 def test_a_misspelt_hook_is_named_with_its_plugin():
     class Misspelt:
         @hookimpl
-        def harness_upstream(self):
+        def harness_upstreems(self):
             return ()
 
     with pytest.raises(PluginError, match="Did you mean 'harness_upstreams'"):
