@@ -41,8 +41,7 @@ def execute(
     """
     try:
         manager = manager or plugin_manager()
-        manager.hook.harness_commands(app=app)
-        code = app.main(
+        code = _application(manager).main(
             arguments,
             prog_name="harness",
             standalone_mode=False,
@@ -60,20 +59,7 @@ def execute(
         return ExitCode.INTERRUPTED
 
 
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
-@click.version_option(__version__, prog_name="speech-harness")
-def app() -> None:
-    r"""Measure how much emotion can be read out of a frozen speech model.
-
-    \b
-    harness run --upstream fbank --downstream linear --corpus demo
-    harness leaderboard
-    """
-
-
-@app.command()
+@click.command()
 @together(*GRID)
 @click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"
@@ -132,7 +118,7 @@ def run(
     return ExitCode.SOME_CELLS_FAILED if report.failed else ExitCode.OK
 
 
-@app.command()
+@click.command()
 @together(*GRID)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.pass_obj
@@ -189,5 +175,28 @@ def _plan_row(pair: Pair) -> tuple[str, ...]:
     )
 
 
-for verb in (list_offers, corpus, split, cache):
-    app.add_command(verb)
+VERBS = (run, plan, list_offers, corpus, split, cache)
+
+
+def _application(manager: PluginManager) -> click.Group:
+    """Gather the core's verbs and the plugins'."""
+
+    @click.group(
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 100,
+        }
+    )
+    @click.version_option(__version__, prog_name="speech-harness")
+    def app() -> None:
+        r"""Measure how much emotion can be read out of a frozen speech model.
+
+        \b
+        harness run --upstream fbank --downstream linear --corpus demo
+        harness leaderboard
+        """
+
+    for verb in VERBS:
+        app.add_command(verb)
+    manager.hook.harness_commands(app=app)
+    return app

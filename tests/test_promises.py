@@ -1,0 +1,102 @@
+"""What the documents promise, held by tests."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from harness import hookspecs
+
+ROOT = Path(__file__).parent.parent
+HOOKS = {
+    name: hook
+    for name, hook in vars(hookspecs).items()
+    if name.startswith("harness_") and inspect.isfunction(hook)
+}
+
+
+def blocks(name, language):
+    """The code blocks of a document, in one language."""
+    text = (ROOT / name).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_is_described_with_its_exact_signature(name):
+    signature = str(inspect.signature(HOOKS[name])).replace("'", "")
+    described = re.sub(r"\s+", " ", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert f"`{name}{signature}`" in described
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_has_a_test_of_its_own(name):
+    tests = ast.parse((ROOT / "tests/harness/test_hooks.py").read_text("utf-8"))
+    names = {node.name for node in tests.body if isinstance(node, ast.FunctionDef)}
+    assert any(test.startswith(f"test_hook_{name}") for test in names)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_is_used_by_something_bundled(name):
+    sources = [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("leaderboard/**/*.py")]
+    sources += [ROOT / "harness/executors.py", ROOT / "harness/console.py"]
+    pattern = re.compile(rf"@hookimpl[^\n]*\n\s*def {name}\(")
+    assert any(pattern.search(source.read_text("utf-8")) for source in sources)
+
+
+def test_every_version_is_pinned_and_the_torch_pair_is_the_one_that_works():
+    pins = dict(
+        line.split("==")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if not line.startswith("#")
+    )
+    assert pins["torch"] == pins["torchaudio"] == "2.11.0"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["dev"]]
+    names = {re.split(r"[\[<>=~!]", one)[0].lower().replace("_", "-") for one in wanted}
+    assert names <= {name.lower().replace("_", "-") for name in pins}
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_python_in_a_document_runs(document):
+    for code in blocks(document, "python"):
+        exec(compile(code, document, "exec"), {"__name__": "document"})
+
+
+COMMANDS = [
+    (document, line)
+    for document in ("README.md", "CONTRIBUTING.md")
+    for block in blocks(document, "sh")
+    for line in block.replace("\\\n", " ").splitlines()
+    if re.search(r"^(\w+=\S+ )*harness ", line)
+]
+
+
+@pytest.mark.parametrize(("document", "line"), COMMANDS)
+def test_a_command_in_a_document_is_one_that_the_program_takes(harness, document, line):
+    """It runs, or it lacks nothing but a corpus or a model that is not here."""
+    words = [word for word in shlex.split(line, comments=True) if "=" not in word[:20]]
+    if words[1] == "run":
+        words[1] = "plan"
+        for option in ("--device", "--executor", "--workers", "--keep-features"):
+            if option in words:
+                del words[words.index(option) : words.index(option) + 2]
+    code, _, err = harness(*words[1:])
+    assert code == 0 or re.search(r"is not at|harness run", err), err
+
+
+def test_the_project_speaks_of_itself_alone():
+    words = re.compile(r"(?<![\w.])/(work|root|home)/\w|\bthis session\b|issue #\d", re.I)
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/**/*.py")]:
+        if ".venv" not in path.parts and path != Path(__file__):
+            assert not words.search(path.read_text("utf-8")), path
