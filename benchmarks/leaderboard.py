@@ -179,15 +179,19 @@ def many(runs: Path, rows: int) -> pa.Table:
     return pa.table(columns, schema=store.schema())
 
 
+MEASURED = """
+import resource, harness.cli
+harness.cli.execute()
+used = resource.getrusage(resource.RUSAGE_SELF)
+cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
+print(f"{cpu:.1f} s of CPU, {peak:.2f} GiB at most", file=sys.stderr)
+"""
+
+
 def measure(runs: Path) -> None:
     """Print how long ``harness leaderboard`` takes, and its peak memory."""
-    code = (
-        "import resource, harness.cli\n"
-        "code = harness.cli.execute(['leaderboard', '--runs', %r])\n"
-        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "import sys; print(f'{used.ru_utime + used.ru_stime:.1f} s of CPU, '\n"
-        "f'{used.ru_maxrss / 2**20:.2f} GiB at most', file=sys.stderr)"
-    ) % str(runs)
+    code = f"import sys; sys.argv[1:] = ['leaderboard', '--runs', {str(runs)!r}]"
+    code += MEASURED
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=True)
     print(f"{time.perf_counter() - start:.1f} s")

@@ -9,29 +9,34 @@ independent, 80/10/10, seed 0. It only reads the lists, so no audio is needed.
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness_plugins.corpora._known import FOLDER
 
 from harness import Utterance
 from harness.files import replacing
 from harness.splits import closeness, describe, make_split
-from harness_plugins.corpora._known import FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAD = """\
 # Published files and splits
 
 One table a corpus: its files as the archive has them, with label, speaker, the part of
-the published split (`split`), and the SHA-256 of the bytes where we have seen the audio.
-Columns with an `@` are of a variant. `harness run --split published` uses these splits,
-`harness corpus check` compares a folder with the lists, and `python
+the published split (`split`), and the SHA-256 of the bytes where we have seen the
+audio. Columns with an `@` are of a variant. `harness run --split published` uses these
+splits, `harness corpus check` compares a folder with the lists, and `python
 benchmarks/published.py` writes the splits and this page.
 
 All are speaker-independent: whole speakers are given to train, valid and test so that
-sizes come as close to 80/10/10, and labels to those of the whole corpus, as a search over
-the assignments finds (all of them up to 12 speakers; see `harness/splits.py`).
+sizes come as close to 80/10/10, and labels to those of the whole corpus, as a search
+over the assignments finds (all of them up to 12 speakers; see `harness/splits.py`).
 """
 
 
 def main() -> None:
+    """Go through the tables."""
     lines = [HEAD]
     for path in sorted(FOLDER.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
@@ -71,6 +76,7 @@ def publish(corpus: str, column: str, rows: list[dict[str, str]]) -> list[str]:
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> None:
+    """Write a table whole or not at all."""
     with (
         replacing(path) as beside,
         beside.open("w", encoding="utf-8", newline="") as file,

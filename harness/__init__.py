@@ -9,19 +9,23 @@ from harness.errors import (
 )
 from harness.hookspecs import hookimpl
 from harness.types import (
+    Archive,
     Batch,
     Cell,
+    Claim,
     Corpus,
     Downstream,
     Entry,
     Epoch,
     Executor,
+    KnownFile,
     Prediction,
     Reads,
     Recipe,
     Renderer,
     Report,
     Result,
+    Suite,
     Table,
     Upstream,
     Utterance,
@@ -30,9 +34,11 @@ from harness.types import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Archive",
     "Batch",
     "Cell",
     "CheckpointError",
+    "Claim",
     "Corpus",
     "DataError",
     "Downstream",
@@ -40,6 +46,7 @@ __all__ = [
     "Epoch",
     "Executor",
     "HarnessError",
+    "KnownFile",
     "PluginError",
     "Prediction",
     "Reads",
@@ -48,6 +55,7 @@ __all__ = [
     "Report",
     "Result",
     "StoreError",
+    "Suite",
     "Table",
     "Upstream",
     "Utterance",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from harness.files import Memory
     from harness.types import Upstream
+
+SUPERSEDED = "pytorch_model*"
+"""The same weights in the older format, never read where there are safetensors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,10 @@ def find_checkpoint(
     *,
     download: bool,
 ) -> Checkpoint | None:
-    """Find an upstream's checkpoint: given, in ``$HARNESS_CHECKPOINTS``, or the hub's.
+    """Find an upstream's checkpoint.
+
+    A folder that was given comes first, then one in ``$HARNESS_CHECKPOINTS``, then what
+    the description names: a folder of this machine, or an id on the hub.
 
     Args:
         upstream: Whose checkpoint.
@@ -79,20 +86,32 @@ def _local(upstream: Upstream, given: Mapping[str, Path]) -> Path | None:
         folder = Path(root) / upstream.name
         if folder.is_dir():
             return folder
-    return None
+    described = Path(upstream.checkpoint or "")
+    if not described.is_absolute():
+        return None
+    if not described.is_dir():
+        raise CheckpointError(
+            f"The checkpoint folder {described} of {upstream.name} does not exist. "
+            f"Give another one by --checkpoint {upstream.name}=FOLDER."
+        )
+    return described
 
 
 def _from_hub(upstream: Upstream, *, download: bool) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    fetch = functools.partial(
+        snapshot_download,
+        upstream.checkpoint or upstream.name,
+        revision=upstream.revision,
+        allow_patterns=list(upstream.files),
+        local_files_only=not download,
+    )
     try:
-        folder = snapshot_download(
-            upstream.checkpoint or upstream.name,
-            revision=upstream.revision,
-            allow_patterns=list(upstream.files),
-            local_files_only=not download,
-        )
+        folder = Path(fetch(ignore_patterns=SUPERSEDED))
+        if not any(folder.glob("*.safetensors")):
+            folder = Path(fetch())
     except LocalEntryNotFoundError as error:
         if not download:
             return None
@@ -102,7 +121,8 @@ def _from_hub(upstream: Upstream, *, download: bool) -> Path | None:
     except (HfHubHTTPError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(_ways_out(upstream, f"the hub said: {reason}")) from error
-    return Path(folder)
+    described_only = all(path.suffix == ".json" for path in folder.iterdir())
+    return None if described_only and not download else folder
 
 
 def _ways_out(upstream: Upstream, reason: str) -> str:
@@ -115,10 +135,15 @@ def _ways_out(upstream: Upstream, reason: str) -> str:
 
 def _digest(upstream: Upstream, folder: Path, memory: Memory) -> str:
     """Hash the files that the upstream reads, by name."""
-    files = {
-        path.name: memory.recall(path, sha256_file, "sha256")
-        for path in sorted(folder.iterdir())
+    names = sorted(
+        path.name
+        for path in folder.iterdir()
         if any(fnmatch(path.name, pattern) for pattern in upstream.files)
+    )
+    if any(fnmatch(name, "*.safetensors") for name in names):
+        names = [name for name in names if not fnmatch(name, SUPERSEDED)]
+    files = {
+        name: memory.recall(folder / name, sha256_file, "sha256") for name in names
     }
     if not files:
         raise CheckpointError(

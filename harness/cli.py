@@ -14,10 +14,12 @@ import click
 
 from harness import __version__
 from harness.console import Reporter, clock, print_table, say, size, stages
+from harness.corpus_verbs import corpus
 from harness.errors import ExitCode, HarnessError
 from harness.options import GRID, request_of, together
+from harness.plugin_verbs import check, new_plugin
 from harness.registry import PluginManager, Registry, plugin_manager
-from harness.verbs import cache, corpus, list_offers, split
+from harness.verbs import cache, list_offers, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,9 +115,14 @@ def run(
     registry.executors[executor]
     registry.manager.register(Reporter(quiet=quiet))
     tell = stages(quiet=quiet)
-    todo = make_plan(request_of(options), registry, download=True, stages=tell)
+    todo = make_plan(
+        request_of(options, registry), registry, download=True, stages=tell
+    )
     report = run_plan(todo, registry, place, tell)
-    return ExitCode.SOME_CELLS_FAILED if report.failed else ExitCode.OK
+    for sentence in todo.missing:
+        say(f"left out: {sentence}")
+    incomplete = report.failed or todo.missing
+    return ExitCode.SOME_CELLS_FAILED if incomplete else ExitCode.OK
 
 
 @click.command()
@@ -127,7 +134,9 @@ def plan(registry: Registry, /, quiet: bool, **options: Any) -> None:  # noqa: A
     from harness.plan import make_plan
     from harness.splits import closeness, describe
 
-    todo = make_plan(request_of(options), registry, stages=stages(quiet=quiet))
+    todo = make_plan(
+        request_of(options, registry), registry, stages=stages(quiet=quiet)
+    )
     print_table(
         (
             "upstream",
@@ -154,6 +163,8 @@ def plan(registry: Registry, /, quiet: bool, **options: Any) -> None:  # noqa: A
         f"The others take about {size(todo.bytes_to_store)} of disk and, roughly, "
         f"{clock(todo.seconds(os.cpu_count() or 1))} on this machine's CPU."
     )
+    for sentence in todo.missing:
+        click.echo(f"left out: {sentence}")
     for upstream in todo.absent:
         click.echo(
             f"{upstream.name} is not on this machine; 'harness run' would download "
@@ -175,7 +186,7 @@ def _plan_row(pair: Pair) -> tuple[str, ...]:
     )
 
 
-VERBS = (run, plan, list_offers, corpus, split, cache)
+VERBS = (run, plan, list_offers, corpus, split, cache, check, new_plugin)
 
 
 def _application(manager: PluginManager) -> click.Group:

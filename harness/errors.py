@@ -50,6 +50,10 @@ class DataError(HarnessError):
     """A corpus, an audio file or a split that cannot be used as it is."""
 
 
+class MissingCorpusError(DataError):
+    """A corpus that is not on this machine."""
+
+
 class CheckpointError(HarnessError):
     """A checkpoint that is missing, foreign, incomplete or damaged."""
 

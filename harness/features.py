@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from harness import audio
+from harness import audio, certificate
 from harness.errors import DataError, PluginError
 from harness.store import NORMS, FeatureStore
 
@@ -95,6 +95,7 @@ class Extraction:
         cache: The folder above the stores.
         device: A torch device.
         threads: Of torch, or 0 for its default.
+        certify: Whether to make the padding certificate of the source, too.
     """
 
     source: Source
@@ -104,6 +105,7 @@ class Extraction:
     cache: Path
     device: str
     threads: int = 0
+    certify: bool = False
 
     @property
     def seconds(self) -> float:
@@ -151,6 +153,10 @@ def extract(task: Extraction) -> float:
                 store.write(
                     kind, shards[kind], {key: took[key] for key in missing[kind]}
                 )
+    if task.certify:
+        encode = encoder(task.source, task.device)
+        moved = certificate.measure(encode, task.source.upstream.rate)
+        store.certify(certificate.figures(moved))
     return task.seconds
 
 

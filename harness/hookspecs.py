@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Renderer,
         Report,
         Result,
+        Suite,
         Upstream,
     )
 
@@ -47,6 +48,12 @@ def harness_downstreams() -> Iterable[Downstream]:
 @hookspec
 def harness_corpora() -> Iterable[Corpus]:
     """Offer corpora. Touch no disk here: ``Corpus.read`` comes later."""
+    return ()
+
+
+@hookspec
+def harness_suites() -> Iterable[Suite]:
+    """Offer named studies."""
     return ()
 
 

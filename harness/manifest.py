@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness import audio
-from harness.errors import DataError
+from harness.errors import DataError, MissingCorpusError
 from harness.files import sha256_json
 from harness.types import silence
 
@@ -154,7 +154,7 @@ _FACTS = ("sha256", "content", "rate", "channels", "seconds", "peak")
 def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
     """Read a corpus' folder, and see that the plugin keeps its word."""
     if not root.is_dir():
-        raise DataError(
+        raise MissingCorpusError(
             f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain} Then set "
             "HARNESS_DATA (or --data-root) to the folder above it."
         )

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any
 import click
 import platformdirs
 
+from harness.errors import HarnessError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.plan import Request
+    from harness.plan import Grid, Request
+    from harness.registry import Registry
 
 
 def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Split ``a,b,c``, each name once."""
-    found = tuple(dict.fromkeys(filter(None, map(str.strip, (value or "").split(",")))))
+    if value is None:
+        return ()
+    found = tuple(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
     if not found:
         raise click.BadParameter("it names nothing.")
     return found
@@ -48,6 +53,29 @@ def _checkpoints(
     return {name: Path(folder).expanduser() for name, _, folder in pairs}
 
 
+def _only(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """Read ``corpus=emodb,emovo``."""
+    from harness.suites import AXES
+
+    chosen = {}
+    for value in values:
+        axis, equals, listed = value.partition("=")
+        if axis not in AXES or not (equals and listed):
+            raise click.BadParameter(f"'{value}' is not like corpus=emodb,emovo.")
+        chosen[axis] = tuple(name.strip() for name in listed.split(","))
+    return chosen
+
+
+CHECKPOINT = click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    callback=_checkpoints,
+    metavar="U=FOLDER",
+    help="A local checkpoint of an upstream; $HARNESS_CHECKPOINTS/U also counts.",
+)
 DATA_ROOT = click.option(
     "--data-root",
     type=click.Path(path_type=Path),
@@ -97,7 +125,6 @@ GRID = (
     click.option(
         "--upstream",
         "upstreams",
-        required=True,
         callback=names,
         metavar="U[,U…]",
         help="Speech models; see 'harness list upstreams'.",
@@ -105,7 +132,6 @@ GRID = (
     click.option(
         "--downstream",
         "downstreams",
-        required=True,
         callback=names,
         metavar="D[,D…]",
         help="Heads; see 'harness list downstreams'.",
@@ -113,10 +139,36 @@ GRID = (
     click.option(
         "--corpus",
         "corpora",
-        required=True,
         callback=names,
         metavar="C[,C…]",
         help="Corpora; see 'harness list corpora'.",
+    ),
+    click.option(
+        "--baseline",
+        "baselines",
+        callback=names,
+        metavar="B[,B…]",
+        help="Add a classifier on the upstream that it is made for, such as 'ast'.",
+    ),
+    click.option(
+        "--suite",
+        metavar="NAME",
+        help="A named study instead of the three: 'paper', or a TOML file. What is "
+        "not on this machine is left out, and listed at the end.",
+    ),
+    click.option(
+        "--only",
+        multiple=True,
+        callback=_only,
+        metavar="AXIS=N[,N…]",
+        help="Of a suite only this, such as corpus=emodb,emovo.",
+    ),
+    click.option(
+        "--controls/--no-controls",
+        default=True,
+        show_default=True,
+        help="Add cheap rows that a score must beat: majority, chance, log-mels, "
+        "shuffled labels.",
     ),
     click.option(
         "--seeds",
@@ -159,14 +211,7 @@ GRID = (
         is_flag=True,
         help="Go on without audio files that cannot be used; results name them.",
     ),
-    click.option(
-        "--checkpoint",
-        "checkpoints",
-        multiple=True,
-        callback=_checkpoints,
-        metavar="U=FOLDER",
-        help="A local checkpoint of an upstream; $HARNESS_CHECKPOINTS/U also counts.",
-    ),
+    CHECKPOINT,
     DATA_ROOT,
     RUNS,
     CACHE,
@@ -186,9 +231,63 @@ def together(
     return decorate
 
 
-def request_of(options: dict[str, Any]) -> Request:
-    """Make a request out of the values of ``GRID``."""
-    from harness.plan import Request
+def request_of(options: dict[str, Any], registry: Registry) -> Request:
+    """Make a request out of the values of ``GRID``.
 
-    cache_folder, strategy = options.pop("cache_folder"), options.pop("strategy")
-    return Request(cache=cache_folder.expanduser(), split=strategy, **options)
+    What a suite's file says holds, unless the command line says otherwise.
+
+    Raises:
+        HarnessError: Where neither a suite nor all three lists of names were given.
+    """
+    from harness.plan import Grid, Request
+    from harness.suites import narrow, read_suite, suite_file
+
+    options["cache"] = options.pop("cache_folder").expanduser()
+    suite, only = options.pop("suite"), options.pop("only")
+    baselines = options.pop("baselines")
+    lists = {
+        axis: options.pop(axis) for axis in ("upstreams", "downstreams", "corpora")
+    }
+    if suite is not None:
+        file = suite_file(suite, registry)
+        grids, said = read_suite(file)
+        options |= _unless_given(said) | {"skip_missing": True, "suite": file}
+        grids = narrow(grids, only)
+    else:
+        for axis, listed in lists.items():
+            if not listed and (axis == "corpora" or not baselines):
+                option = "corpus" if axis == "corpora" else axis[:-1]
+                raise click.UsageError(
+                    f"Missing option '--{option}' (see 'harness list {axis}'); "
+                    "or name a study by '--suite'."
+                )
+        grids = (Grid(**lists),)
+    for name in baselines:
+        grids += (_baseline(name, grids, registry),)
+    return Request(grids=grids, split=options.pop("strategy"), **options)
+
+
+def _baseline(name: str, grids: tuple[Grid, ...], registry: Registry) -> Grid:
+    """Put a classifier that is made for one upstream on every corpus of the grids."""
+    upstream = registry.downstreams[name].upstream
+    if not upstream:
+        raise HarnessError(
+            f"'{name}' goes on any upstream, so it is no baseline. "
+            f"Add it by --downstream {name}."
+        )
+    corpora = dict.fromkeys(corpus for grid in grids for corpus in grid.corpora)
+    return Grid((upstream,), (name,), tuple(corpora))
+
+
+def _unless_given(said: dict[str, Any]) -> dict[str, Any]:
+    """Keep what a suite says of options that the command line does not give."""
+    context = click.get_current_context()
+    said = {("strategy" if name == "split" else name): said[name] for name in said}
+    if "seeds" in said:
+        said["seeds"] = _seeds(context, context.command.params[0], str(said["seeds"]))
+    default = click.core.ParameterSource.DEFAULT
+    return {
+        name: value
+        for name, value in said.items()
+        if context.get_parameter_source(name) is default
+    }

@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING
 
 from harness import splits
 from harness.checkpoints import Checkpoint, find_checkpoint
-from harness.errors import DataError, HarnessError
+from harness.errors import (
+    CheckpointError,
+    DataError,
+    HarnessError,
+    MissingCorpusError,
+)
 from harness.features import Source, kinds_for
 from harness.files import Memory, sha256_json
 from harness.manifest import read_manifest, refuse_bad
 from harness.types import Cell, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from harness.features import FrameType
     from harness.manifest import Manifest, Recording
@@ -38,14 +43,21 @@ FLOPS = 50e9
 """What one core of a common server does in float32, in operations a second."""
 
 
+@dataclass(frozen=True)
+class Grid:
+    """Names of which every combination is a cell, for each seed and fold."""
+
+    upstreams: tuple[str, ...]
+    downstreams: tuple[str, ...]
+    corpora: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What the user asked for.
 
     Attributes:
-        upstreams: Names.
-        downstreams: Names.
-        corpora: Names.
+        grids: What to run; a cell that stands in two of them is one cell.
         seeds: One cell each.
         split: A strategy, or the path of a split file.
         folds: How many for ``kfold``.
@@ -55,15 +67,16 @@ class Request:
         frame_type: Of stored frames.
         selection: The validation metric that selects the epoch.
         skip_bad: Go on without the audio files that cannot be used.
+        skip_missing: Go on without corpora and checkpoints that cannot be had.
+        controls: Add the rows that a score must beat to mean anything.
         checkpoints: Local folders by upstream name.
+        suite: The file that the grids come from, if they do.
         data_root: One folder a corpus.
         runs: Where results are.
         cache: Where features are.
     """
 
-    upstreams: tuple[str, ...]
-    downstreams: tuple[str, ...]
-    corpora: tuple[str, ...]
+    grids: tuple[Grid, ...]
     seeds: tuple[int, ...] = (0,)
     split: str = "speaker-independent"
     folds: int = 5
@@ -73,7 +86,10 @@ class Request:
     frame_type: FrameType = "float32"
     selection: Selection = "macro_f1"
     skip_bad: bool = False
+    skip_missing: bool = False
+    controls: bool = False
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
+    suite: Path | None = None
     data_root: Path
     runs: Path
     cache: Path
@@ -140,7 +156,7 @@ class Pair:
         frames = sum(map(self._heard, self.manifest.recordings)) / upstream.hop
         for job in self.jobs:
             if job.downstream.reads.frames:
-                weights = 256 * (upstream.dim + 256)
+                weights = job.downstream.weights_a_frame or 256 * (upstream.dim + 256)
                 total += 6 * weights * 0.8 * frames * job.downstream.recipe.epochs
         return total
 
@@ -156,11 +172,13 @@ class Plan:
         request: What was asked.
         pairs: In the order in which they are done.
         absent: Upstreams whose checkpoint is not on this machine.
+        missing: Why a corpus or an upstream was left out, a sentence each.
     """
 
     request: Request
     pairs: tuple[Pair, ...]
     absent: tuple[Upstream, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -200,34 +218,32 @@ def make_plan(
     Raises:
         HarnessError: For every mistake that can be found before the work.
     """
-    upstreams = [registry.upstreams[name] for name in request.upstreams]
-    downstreams = [registry.downstreams[name] for name in request.downstreams]
-    corpora = [registry.corpora[name] for name in request.corpora]
-    _check_feeding(request, upstreams)
+    grids = [*request.grids, *_controls(request, registry)]
+    upstreams = {n: registry.upstreams[n] for grid in grids for n in grid.upstreams}
+    heads = {n: registry.downstreams[n] for grid in grids for n in grid.downstreams}
+    corpora = {n: registry.corpora[n] for grid in grids for n in grid.corpora}
+    _check_homes(grids, heads)
+    _check_feeding(request, upstreams.values())
     memory = Memory(request.cache / "memory.json")
-    shortest = max((upstream.min_seconds for upstream in upstreams), default=0.0)
-    manifests = [
-        read_manifest(
-            corpus,
-            corpus_root(
-                corpus, registry, data_root=request.data_root, cache=request.cache
-            ),
-            memory,
-            min_seconds=shortest,
-            max_seconds=request.max_seconds,
-            stages=stages,
-        )
-        for corpus in corpora
-    ]
+    missing: list[str] = []
+    manifests = list(
+        _manifests(request, registry, corpora, upstreams, memory, stages, missing)
+    )
     if not request.skip_bad:
         refuse_bad(manifests)
     divided = [(manifest, _split(manifest, request)) for manifest in manifests]
     finished = registry.hook.harness_finished_runs(runs=request.runs) or frozenset()
     pairs, absent = [], []
-    for upstream in upstreams:
-        checkpoint = find_checkpoint(
-            upstream, request.checkpoints, memory, download=download
-        )
+    for name, upstream in upstreams.items():
+        try:
+            checkpoint = find_checkpoint(
+                upstream, request.checkpoints, memory, download=download
+            )
+        except CheckpointError as error:
+            if not request.skip_missing:
+                raise
+            missing.append(str(error))
+            continue
         if checkpoint is None:
             absent.append(upstream)
         source = Source(
@@ -237,12 +253,78 @@ def make_plan(
             max_seconds=request.max_seconds,
             frame_type=request.frame_type,
         )
-        pairs += [
-            _pair(request, source, manifest, split, downstreams, finished)
-            for manifest, split in divided
-        ]
+        for manifest, split in divided:
+            used = _heads(grids, name, manifest.corpus.name)
+            downstreams = [heads[head] for head in used]
+            if downstreams:
+                pairs.append(
+                    _pair(request, source, manifest, split, downstreams, finished)
+                )
     memory.save()
-    return Plan(request=request, pairs=tuple(pairs), absent=tuple(absent))
+    return Plan(
+        request=request,
+        pairs=tuple(pairs),
+        absent=tuple(absent),
+        missing=tuple(missing),
+    )
+
+
+def _controls(request: Request, registry: Registry) -> Iterator[Grid]:
+    """Give the grids of control rows that stand beside the grids of a request.
+
+    A control head that listens stands on each upstream; one that does not needs no
+    more than a control upstream, which the asked heads hear as far as they read means.
+    """
+    if not request.controls:
+        return
+    plain = tuple(u.name for u in registry.upstreams if u.control)
+    deaf = tuple(d.name for d in registry.downstreams if d.control == "deaf")
+    listening = tuple(d.name for d in registry.downstreams if d.control == "listening")
+    for grid in request.grids:
+        means = (registry.downstreams[name] for name in grid.downstreams)
+        cheap = tuple(head.name for head in means if not head.reads.frames)
+        yield Grid(grid.upstreams, listening, grid.corpora)
+        yield Grid(plain, (*cheap, *deaf), grid.corpora)
+
+
+def _heads(grids: Iterable[Grid], upstream: str, corpus: str) -> dict[str, None]:
+    """Name the heads that an upstream gets on a corpus, each once, in order."""
+    return {
+        head: None
+        for grid in grids
+        if upstream in grid.upstreams and corpus in grid.corpora
+        for head in grid.downstreams
+    }
+
+
+def _manifests(
+    request: Request,
+    registry: Registry,
+    corpora: Mapping[str, Corpus],
+    upstreams: Mapping[str, Upstream],
+    memory: Memory,
+    stages: Stages,
+    missing: list[str],
+) -> Iterator[Manifest]:
+    """Read the corpora; note those that are not on this machine, if that is allowed."""
+    shortest = max((upstream.min_seconds for upstream in upstreams.values()), default=0)
+    for corpus in corpora.values():
+        root = corpus_root(
+            corpus, registry, data_root=request.data_root, cache=request.cache
+        )
+        try:
+            yield read_manifest(
+                corpus,
+                root,
+                memory,
+                min_seconds=shortest,
+                max_seconds=request.max_seconds,
+                stages=stages,
+            )
+        except MissingCorpusError as error:
+            if not request.skip_missing:
+                raise
+            missing.append(str(error))
 
 
 def corpus_root(
@@ -254,6 +336,18 @@ def corpus_root(
     """
     answer: Path | None = registry.hook.harness_corpus_root(corpus=corpus, cache=cache)
     return answer or data_root / corpus.name.partition("@")[0]
+
+
+def _check_homes(grids: Iterable[Grid], heads: Mapping[str, Downstream]) -> None:
+    """Refuse a classifier on another upstream than the one that it is made for."""
+    for grid in grids:
+        for head in (heads[name] for name in grid.downstreams):
+            for upstream in grid.upstreams:
+                if head.upstream not in ("", upstream):
+                    raise HarnessError(
+                        f"'{head.name}' is made for '{head.upstream}', not for "
+                        f"'{upstream}'. Add it by --baseline {head.name}."
+                    )
 
 
 def _check_feeding(request: Request, upstreams: Collection[Upstream]) -> None:

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from importlib.metadata import EntryPoint
 
-    from harness.types import Corpus, Downstream, Executor, Renderer, Upstream
+    from harness.types import Corpus, Downstream, Executor, Renderer, Suite, Upstream
 
 GROUP = "harness"
-Offered = TypeVar("Offered", "Upstream", "Downstream", "Corpus", "Executor", "Renderer")
+Offered = TypeVar(
+    "Offered", "Upstream", "Downstream", "Corpus", "Suite", "Executor", "Renderer"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,7 @@ class Names(Generic[Offered]):
         self._noun = noun
         self._ask: Callable[[str], tuple[Offered, Plugin] | None] = ask
         self._offers: dict[str, tuple[Offered, Plugin]] = {}
+        self._answers: dict[str, tuple[Offered, Plugin]] = {}
 
     def add(self, offer: Offered, plugin: Plugin) -> None:
         """Take an offer in, or say which two plugins claim its name."""
@@ -81,6 +84,13 @@ class Names(Generic[Offered]):
         """Give the offer of that name, or raise ``UnknownNameError``."""
         return self._find(name)[0]
 
+    def named(self, name: str) -> tuple[Offered, ...]:
+        """Give the offer of that name, if there is one."""
+        try:
+            return (self[name],)
+        except UnknownNameError:
+            return ()
+
     def plugin(self, name: str) -> Plugin:
         """Give the plugin that brought an offer."""
         return self._find(name)[1]
@@ -94,9 +104,10 @@ class Names(Generic[Offered]):
         return len(self._offers)
 
     def _find(self, name: str) -> tuple[Offered, Plugin]:
-        found = self._offers.get(name) or self._ask(name)
+        found = self._offers.get(name) or self._answers.get(name) or self._ask(name)
         if found is None:
             raise UnknownNameError(self._noun, name, self._offers)
+        self._answers[name] = found
         return found
 
 
@@ -107,6 +118,7 @@ class Registry:
     upstreams: Names[Upstream]
     downstreams: Names[Downstream]
     corpora: Names[Corpus]
+    suites: Names[Suite]
     executors: Names[Executor]
     renderers: Names[Renderer]
     plugins: tuple[Plugin, ...]
@@ -153,6 +165,7 @@ class Registry:
             ),
             downstreams=collect("downstream", hook.harness_downstreams),
             corpora=collect("corpus", hook.harness_corpora, hook.harness_corpus),
+            suites=collect("suite", hook.harness_suites),
             executors=collect("executor", hook.harness_executors),
             renderers=collect("renderer", hook.harness_renderers),
             plugins=tuple(plugins.values()),

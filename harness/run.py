@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.errors import HarnessError
 from harness.features import Extraction, chunks, extract
-from harness.types import Report
+from harness.files import replacing
+from harness.types import Report, silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,6 +57,9 @@ def run_plan(plan: Plan, registry: Registry, place: Place, stages: Stages) -> Re
     hook.harness_run_started(
         cells=plan.cells, finished=len(plan.cells) - len(plan.jobs), runs=request.runs
     )
+    if request.suite is not None:
+        with replacing(request.runs / request.suite.name) as beside:
+            beside.write_bytes(request.suite.read_bytes())
     failed: list[tuple[Cell, str]] = []
     computed = 0
     if plan.jobs:
@@ -113,6 +117,7 @@ def _extract(
 ) -> None:
     """Store the features that the pair's jobs read and that are not stored yet."""
     missing = {recording.key for recording in pair.missing}
+    certify = missing and not pair.source.store(request.cache).certificate
     tasks = [
         Extraction(
             source=pair.source,
@@ -128,6 +133,8 @@ def _extract(
     ]
     if not tasks:
         return
+    if certify:
+        tasks[0] = replace(tasks[0], certify=True)
     title = f"{pair.source.upstream.name} hears {pair.manifest.corpus.name}"
     with stages(title, sum(task.seconds for task in tasks), "audio") as advance:
         for _, outcome in map_tasks(extract, tasks):
@@ -151,7 +158,11 @@ def _train(
     by_id = {r.utterance.id: r for r in pair.manifest.recordings}
     cells = {job.cell.run_id: job.cell for job in pair.jobs}
     tasks = [
-        _task(job, pair, request, registry, by_id, device, threads) for job in pair.jobs
+        replace(
+            _task(job, pair, request, registry, by_id, device, threads),
+            quiet=stages is silence,
+        )
+        for job in pair.jobs
     ]
     title = f"heads on {pair.source.upstream.name} × {pair.manifest.corpus.name}"
     with stages(title, len(tasks), "cells") as advance:
@@ -160,6 +171,7 @@ def _train(
                 yield cells[str(task.facts["run_id"])], outcome
             else:
                 registry.hook.harness_result(result=outcome, runs=request.runs)
+                task.state.unlink(missing_ok=True)
                 yield cells[outcome.run_id], None
             advance(1)
 
@@ -225,6 +237,7 @@ def _facts(
         "skipped": manifest.bad,
         "harness_version": __version__,
         "plugin": {noun: str(plugin) for noun, plugin in plugins.items()},
+        "certificate": source.store(request.cache).certificate,
     }
 
 

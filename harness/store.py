@@ -57,7 +57,8 @@ class FeatureStore:
         """
         self.identity = identity
         name = re.sub(r"[^\w.@-]+", "-", str(identity["upstream"]))
-        self.folder = root / f"{name[-60:]}-{sha256_json(identity)[:16]}"
+        name = name[-60:].lstrip("-.")
+        self.folder = root / f"{name}-{sha256_json(identity)[:16]}"
 
     def shards(self, kind: Kind) -> list[Shard]:
         """List the shards of a kind, from their headers, passing over damaged ones."""
@@ -65,8 +66,9 @@ class FeatureStore:
         return [shard for file in files if (shard := _read_header(file)) is not None]
 
     def keys(self, kind: Kind) -> frozenset[str]:
-        """Tell which utterances are there."""
-        return frozenset().union(*(shard.keys for shard in self.shards(kind)))
+        """Tell which utterances are there; all layers hold the last one, too."""
+        held = frozenset().union(*(shard.keys for shard in self.shards(kind)))
+        return held | self.keys("all") if kind == "last" else held
 
     def seconds(self, keys: Collection[str]) -> float:
         """Tell how long the extraction of these utterances took, in all."""
@@ -127,6 +129,24 @@ class FeatureStore:
             except SafetensorError as error:
                 raise _as_os_error(error) from error
 
+    @property
+    def certificate(self) -> dict[str, float]:
+        """Give the padding certificate's figures, or nothing if there is none yet."""
+        try:
+            figures: dict[str, float] = json.loads(self._certificate.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return figures
+
+    def certify(self, figures: Mapping[str, float]) -> None:
+        """Keep the padding certificate's figures beside the features."""
+        with replacing(self._certificate) as beside:
+            beside.write_text(json.dumps(figures, indent=2), "utf-8")
+
+    @property
+    def _certificate(self) -> Path:
+        return self.folder / "certificate.json"
+
     def read(self, kind: Kind, keys: Sequence[str]) -> Reader:
         """Open the features of these utterances, memory-mapped.
 
@@ -134,12 +154,15 @@ class FeatureStore:
             StoreError: Where one of them is not there.
         """
         where = {key: s.path for s in self.shards(kind) for key in s.keys}
+        if kind == "last":
+            every = {key: s.path for s in self.shards("all") for key in s.keys}
+            where = every | where
         if missing := [key for key in keys if key not in where]:
             raise StoreError(
                 f"The feature store {self.folder} lacks {len(missing)} utterances, "
                 "most likely removed meanwhile. Run the same command again."
             )
-        return Reader({key: where[key] for key in keys})
+        return Reader(kind, {key: where[key] for key in keys})
 
     def drop(self, kind: Kind, keys: Collection[str]) -> int:
         """Remove the shards of a kind that hold only these utterances; give bytes."""
@@ -169,9 +192,9 @@ def stored(root: Path) -> list[FeatureStore]:
 class Reader:
     """Features by utterance key; a shard is mapped into memory when first asked."""
 
-    def __init__(self, where: Mapping[str, Path]) -> None:
+    def __init__(self, kind: Kind, where: Mapping[str, Path]) -> None:
         """Take the path of each utterance's shard."""
-        self._where = where
+        self._kind, self._where = kind, where
         self._open: dict[Path, object] = {}
 
     def __getitem__(self, name: str) -> Tensor:
@@ -182,7 +205,9 @@ class Reader:
         if path not in self._open:
             self._open[path] = safe_open(path, framework="pt")
         tensor: Tensor = self._open[path].get_tensor(name)  # type: ignore[attr-defined]
-        return tensor
+        return (
+            tensor[-1] if self._kind == "last" and path.parent.name == "all" else tensor
+        )
 
 
 def _read_header(path: Path) -> Shard | None:

@@ -41,6 +41,7 @@ class Utterance:
         language: BCP-47 tag, where it differs from the corpus' first one.
         start: Where the utterance begins in the file, in seconds.
         end: Where it ends, in seconds; ``None`` is the end of the file.
+        part: ``train``, ``valid`` or ``test``, where the data say so themselves.
     """
 
     id: str
@@ -53,6 +54,59 @@ class Utterance:
     language: str | None = None
     start: float = 0.0
     end: float | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownFile:
+    """What is known of an utterance of a published corpus before its file is seen.
+
+    Attributes:
+        label: Its emotion.
+        speaker: Its speaker.
+        part: ``train``, ``valid`` or ``test`` in the published split.
+        sha256: Of the file's bytes, or empty where we have not seen them.
+    """
+
+    label: str
+    speaker: str
+    part: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What somebody says about a corpus' size.
+
+    Attributes:
+        source: Who says so.
+        utterances: How many there are.
+        labels: How many different ones.
+        because: Why a corpus that is whole may differ from that, as far as is known.
+    """
+
+    source: str
+    utterances: int
+    labels: int
+    because: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A file that a corpus, or a part of it, can be downloaded as, with no form.
+
+    Attributes:
+        url: Of a zip, or of a Zenodo record, ``https://zenodo.org/api/records/ID``,
+            which says itself which files there are, how large, and with which hash.
+        only: Of a record, the names of the files, as a regular expression.
+        size: In bytes, or 0 where it is not known beforehand.
+        sha256: Of the file, or empty where it is not known beforehand.
+    """
+
+    url: str
+    only: str = r".*\.zip"
+    size: int = 0
+    sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +125,17 @@ class Corpus:
         obtain: How to get it, as one sentence that ends an error message.
         read: From the corpus' root to its utterances. Opens no audio; raises
             ``DataError`` where the folder is not this corpus.
+        about: What a user should know of it, on several lines.
+        counts: How many utterances of each label this version has, where known.
+        versions: How many utterances the published versions have, by their names;
+            this one's is under ``version``.
+        files: Gives every utterance of this version by id, where known; may read a
+            file that comes with the plugin.
+        defects: Files that are known to be broken and are never read: from the id
+            that each would have to what is wrong with it.
+        claims: What is said elsewhere about its size.
+        archives: How it can be downloaded with no form; empty where it cannot.
+        root: Its folder, for a corpus that does not lie below the data root.
     """
 
     name: str
@@ -83,6 +148,14 @@ class Corpus:
     citation: str
     obtain: str
     read: Callable[[Path], Iterable[Utterance]]
+    about: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
+    files: Callable[[], Mapping[str, KnownFile]] | None = None
+    defects: Mapping[str, str] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    archives: tuple[Archive, ...] = ()
+    root: Path | None = None
 
 
 # ---------------------------------------------------------------- upstreams
@@ -125,8 +198,8 @@ class Upstream:
         hop: Seconds from a frame to the next.
         rate: Sampling rate that it hears, in hertz.
         min_seconds: The shortest clip that gives a frame.
-        checkpoint: Id on the Hugging Face hub, or ``None`` for a model without
-            weights.
+        checkpoint: Id on the Hugging Face hub, the absolute path of a folder, or
+            ``None`` for a model without weights.
         revision: The hub's commit.
         files: Patterns of the checkpoint's files that are read (and hashed).
         feedings: The ways it can be fed; the first is the default.
@@ -137,6 +210,7 @@ class Upstream:
         licence: Of the weights.
         paper: Where it is described.
         version: Raised by the plugin when its code changes a number.
+        control: Whether it is heard beside the others, as what they must beat.
     """
 
     name: str
@@ -162,6 +236,7 @@ class Upstream:
     licence: str = ""
     paper: str = ""
     version: int = 1
+    control: bool = False
 
 
 # ---------------------------------------------------------------- downstreams
@@ -219,8 +294,14 @@ class Recipe:
             rate falls.
         plateau_factor: What it is multiplied by.
         min_learning_rate: Where it stops falling.
+        milestones: Epochs after which the learning rate falls, instead of on a plateau.
+        milestone_factor: What it is multiplied by.
         class_weights: Weigh the training loss by inverse class frequency, the weights
             summing to one. The validation loss is never weighted.
+        half_on_gpu: Train in mixed precision where the device is CUDA.
+        resumable: Keep the training's state after each epoch, so that an interrupted
+            cell goes on where it was; for heads that train long.
+        shuffled_labels: Learn from labels that were dealt out anew, as a control.
         deviations: Where it differs from what it is named after.
     """
 
@@ -234,7 +315,12 @@ class Recipe:
     plateau_patience: int = 5
     plateau_factor: float = 0.5
     min_learning_rate: float = 5e-5
+    milestones: tuple[int, ...] = ()
+    milestone_factor: float = 0.85
     class_weights: bool = True
+    shuffled_labels: bool = False
+    half_on_gpu: bool = False
+    resumable: bool = False
     deviations: tuple[str, ...] = (
         "features from a backbone in eval mode (no dropout, no LayerDrop)",
         "no waveform augmentation",
@@ -251,7 +337,9 @@ class Build(Protocol):
         """Return a module whose ``forward(batch: Batch)`` gives logits (B, C).
 
         Where it has an attribute ``layer_weights``, a (L,) tensor, the weights of the
-        selected epoch are stored with the result.
+        selected epoch are stored with the result. Where it has a method
+        ``prepare(train: Iterable[Batch])``, it is called once before the first epoch
+        with the training part, to keep statistics of it in buffers.
         """
 
 
@@ -282,7 +370,13 @@ class Downstream:
         build: Builds a torch module, trained by the recipe.
         fit: Or trains by itself.
         recipe: How ``build``'s module is trained.
+        upstream: The one upstream that it is made for, as a whole classifier is;
+            ``--baseline NAME`` runs it there. Empty for a head that goes on any.
+        weights_a_frame: How many weights a frame meets, for the plan's guess of the
+            time; 0 for about as many as the paper's heads have.
         version: Raised by the plugin when its code changes a number.
+        control: Whether it stands beside the others, as what they must beat: on every
+            upstream if it is ``listening``, once if it is ``deaf`` to the features.
     """
 
     name: str
@@ -291,7 +385,22 @@ class Downstream:
     build: Build | None = None
     fit: Fit | None = None
     recipe: Recipe = field(default_factory=Recipe)
+    upstream: str = ""
+    weights_a_frame: int = 0
     version: int = 1
+    control: Literal["", "listening", "deaf"] = ""
+
+
+# ---------------------------------------------------------------- suites
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A named study: a TOML file with grids of upstreams, downstreams and corpora."""
+
+    name: str
+    summary: str
+    file: Path
 
 
 # ---------------------------------------------------------------- executors
@@ -430,6 +539,8 @@ class Result:
         layer_norms: (L,) mean L2 norm of a frame over the training part.
         skipped: Ids of utterances left out by ``--skip-bad``, each with its reason.
         created: ISO 8601, UTC.
+        certificate: How far the upstream's features move when they should not (see
+            ``harness.certificate``), empty where that was not measured.
     """
 
     run_id: str
@@ -482,6 +593,7 @@ class Result:
     harness_version: str
     plugin: Mapping[str, str]
     created: str
+    certificate: Mapping[str, float] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- tables

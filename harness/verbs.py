@@ -1,16 +1,14 @@
-"""The verbs that look and tidy: ``list``, ``corpus``, ``split`` and ``cache``."""
+"""The verbs that look and tidy: ``list``, ``split`` and ``cache``."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.console import clock, print_table, say, size, stages
-from harness.errors import DataError, ExitCode
+from harness.console import print_table, say, size, stages
+from harness.errors import DataError
 from harness.options import CACHE, DATA_ROOT, SPLIT, together
 
 if TYPE_CHECKING:
@@ -22,7 +20,9 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.argument(
     "what",
-    type=click.Choice(["upstreams", "downstreams", "corpora", "executors", "plugins"]),
+    type=click.Choice(
+        ["upstreams", "downstreams", "corpora", "suites", "executors", "plugins"]
+    ),
     required=False,
 )
 @click.pass_obj
@@ -54,6 +54,10 @@ def list_offers(registry: Registry, what: str | None) -> None:
                 for c in registry.corpora
             ],
         ),
+        "suites": (
+            ("suite", "what it is"),
+            [(s.name, s.summary) for s in registry.suites],
+        ),
         "executors": (
             ("executor", "where tasks run"),
             [(e.name, e.summary) for e in registry.executors],
@@ -73,110 +77,6 @@ def list_offers(registry: Registry, what: str | None) -> None:
 def _reads(reads: Reads) -> str:
     layers = "all layers" if reads.layers == "all" else "last layer"
     return f"{layers}, {'frames' if reads.frames else 'means over time'}"
-
-
-# ---------------------------------------------------------------- corpus
-
-
-@click.group()
-def corpus() -> None:
-    """Look at a corpus on this machine."""
-
-
-@corpus.command("check")
-@click.argument("name")
-@DATA_ROOT
-@CACHE
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-)
-@click.pass_obj
-def check_corpus(
-    registry: Registry, name: str, data_root: Path, cache_folder: Path, form: str
-) -> ExitCode:
-    """Read a corpus, decode every file, and tell what is there and what is wrong.
-
-    Leaves with 2 where an audio file cannot be used.
-    """
-    manifest = _manifest(registry, name, data_root, cache_folder)
-    if form == "json":
-        click.echo(json.dumps(_passport(manifest), indent=2, ensure_ascii=False))
-    else:
-        _print_passport(manifest)
-    return ExitCode.USER if manifest.bad else ExitCode.OK
-
-
-def _manifest(
-    registry: Registry, name: str, data_root: Path, cache_folder: Path
-) -> Manifest:
-    from harness.files import Memory
-    from harness.manifest import read_manifest
-    from harness.plan import corpus_root
-
-    corpus = registry.corpora[name]
-    root = corpus_root(corpus, registry, data_root=data_root, cache=cache_folder)
-    memory = Memory(cache_folder / "memory.json")
-    return read_manifest(corpus, root, memory, stages=stages(quiet=False))
-
-
-def _passport(manifest: Manifest) -> dict[str, object]:
-    """Describe a corpus as a JSON value."""
-    utterances = manifest.utterances
-    speakers = Counter(utterance.speaker for utterance in utterances)
-    gender = {utterance.speaker: utterance.gender for utterance in utterances}
-    return {
-        "corpus": manifest.corpus.name,
-        "version": manifest.corpus.version,
-        "utterances": len(utterances),
-        "labels": dict(sorted(Counter(u.label for u in utterances).items())),
-        "speakers": {
-            speaker: {"gender": gender[speaker], "utterances": count}
-            for speaker, count in sorted(speakers.items())
-        },
-        "hours": round(manifest.seconds / 3600, 4),
-        "manifest_sha256": manifest.sha256,
-        "problems": [
-            dict(zip(("path", "detail"), line.split(": ", 1), strict=True))
-            for line in manifest.bad
-        ],
-    }
-
-
-def _print_passport(manifest: Manifest) -> None:
-    utterances, recordings = manifest.utterances, manifest.recordings
-    count = Counter((u.speaker, u.label) for u in utterances)
-    gender = {u.speaker: u.gender or "?" for u in utterances}
-    labels = manifest.labels
-    print_table(
-        ("speaker", "gender", *labels, "all"),
-        [
-            (
-                speaker,
-                gender[speaker],
-                *(str(count[speaker, label]) for label in labels),
-                str(sum(count[speaker, label] for label in labels)),
-            )
-            for speaker in sorted(gender)
-        ],
-    )
-    seconds = [recording.seconds for recording in recordings]
-    rates = Counter((r.rate, r.channels) for r in recordings)
-    click.echo(
-        f"\n{manifest.corpus.title}, version {manifest.corpus.version}: "
-        f"{len(utterances)} utterances of {len(gender)} speakers, "
-        f"{len(labels)} labels, {clock(manifest.seconds)} of audio"
-    )
-    if recordings:
-        click.echo(f"{min(seconds):.2f} to {max(seconds):.2f} s an utterance")
-    for (rate, channels), number in rates.most_common():
-        click.echo(f"{number} files at {rate} Hz with {channels} channel(s)")
-    click.echo(f"manifest {manifest.sha256}")
-    for line in manifest.bad:
-        click.echo(f"cannot be used: {line}")
 
 
 # ---------------------------------------------------------------- split
@@ -228,6 +128,19 @@ def split(
             manifest_sha256=manifest.sha256,
         )
         say(f"Written to {out}. Use it by: harness run --corpus {name} --split {out}")
+
+
+def _manifest(
+    registry: Registry, name: str, data_root: Path, cache_folder: Path
+) -> Manifest:
+    from harness.files import Memory
+    from harness.manifest import read_manifest
+    from harness.plan import corpus_root
+
+    corpus = registry.corpora[name]
+    root = corpus_root(corpus, registry, data_root=data_root, cache=cache_folder)
+    memory = Memory(cache_folder / "memory.json")
+    return read_manifest(corpus, root, memory, stages=stages(quiet=False))
 
 
 # ---------------------------------------------------------------- cache

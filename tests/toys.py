@@ -78,3 +78,4 @@ def write_tone(path: Path, hertz: float, *, seconds: float, seed: int) -> None:
 
 
 GRID = ("--upstream", "toy", "--corpus", "tones", "--executor", "serial")
+GRID += ("--no-controls",)

@@ -57,3 +57,5 @@ def harness_commands(app: click.Group) -> None:
     """Add the leaderboard's verbs."""
     app.add_command(commands.leaderboard)
     app.add_command(commands.figure)
+    app.add_command(commands.compare)
+    app.add_command(commands.runs)

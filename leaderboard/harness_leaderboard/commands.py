@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.errors import HarnessError, UnknownNameError
-from harness_leaderboard import figures, render, store, tables, views
+from harness.errors import ExitCode, HarnessError, UnknownNameError
+from harness_leaderboard import changes, figures, render, store, tables, upkeep, views
+from harness_leaderboard import compare as comparison
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,6 +58,17 @@ ONLY = click.option(
 )
 
 
+FORMAT = click.option(
+    "--format",
+    "form",
+    cls=FormatOption,
+    default="rich",
+    show_default=True,
+    help="How the table is printed. CSV and JSON hold fractions of one, the others "
+    "percent.",
+)
+
+
 @click.command(
     epilog="\b\nExamples:\n  harness leaderboard\n"
     "  harness leaderboard --metric uar --format markdown > board.md"
@@ -72,20 +84,19 @@ ONLY = click.option(
     + ".",
 )
 @METRIC
-@click.option(
-    "--format",
-    "form",
-    cls=FormatOption,
-    default="rich",
-    show_default=True,
-    help="How the table is printed. CSV and JSON hold fractions of one, the others "
-    "percent.",
-)
+@FORMAT
 @ONLY
 @click.option(
     "--against",
     type=click.Choice(["published"]),
     help="Set the paper's figures beside these (classifiers, languages, corpora).",
+)
+@click.option(
+    "--diff",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    metavar="OLD NEW",
+    help="Show which cells moved between two folders, and why, instead of a view.",
 )
 @click.pass_obj
 def leaderboard(
@@ -96,6 +107,7 @@ def leaderboard(
     form: str,
     only: tuple[str, ...],
     against: str | None,
+    diff: tuple[Path, Path] | None,
 ) -> None:
     """Show stored results as a table.
 
@@ -104,6 +116,12 @@ def leaderboard(
     is computed again, so this is quick and safe to repeat.
     """
     renderer = registry.renderers[form]
+    question = _question(registry, metric, against=against is not None)
+    if diff:
+        needed, filters = changes.columns(question), _filters(only)
+        old, new = (_read(folder, needed, filters) for folder in diff)
+        _print(changes.changes(old, new, question), renderer.render)
+        return
     chosen = views.VIEWS[view]
     if against and not chosen.published:
         known = [name for name, view in views.VIEWS.items() if view.published]
@@ -111,7 +129,6 @@ def leaderboard(
             f"The paper has no figures for the view '{view}'. "
             f"It has for: {', '.join(known)}."
         )
-    question = _question(registry, metric, against=against is not None)
     table = _read(runs, chosen.columns(question), _filters(only))
     _print(chosen.make(table, question), renderer.render)
 
@@ -155,6 +172,37 @@ def figure(
         click.echo(path)
 
 
+@click.command(
+    epilog="\b\nExample:\n  harness compare whisper-base/linear whisper-base/multilayer"
+)
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@RUNS
+@METRIC
+@FORMAT
+@ONLY
+@click.pass_obj
+def compare(
+    registry: Registry,
+    a: str,
+    b: str,
+    runs: Path,
+    metric: str,
+    form: str,
+    only: tuple[str, ...],
+) -> None:
+    """Tell whether two systems differ, corpus by corpus.
+
+    A and B are UPSTREAM/DOWNSTREAM. Both must have been tested on the same utterances
+    with the same seeds; speakers are what is resampled and swapped.
+    """
+    renderer = registry.renderers[form]
+    question = _question(registry, metric)
+    needed = (*tables.columns(metric), "labels", "predictions")
+    table = _read(runs, needed, _filters(only))
+    _print(comparison.compare(table, question, (a, b)), renderer.render)
+
+
 def _question(
     registry: Registry, metric: str, *, against: bool = False
 ) -> tables.Question:
@@ -163,6 +211,53 @@ def _question(
         against=against,
         pretraining={one.name: one.languages for one in registry.upstreams},
     )
+
+
+@click.group()
+def runs() -> None:
+    """Check, merge and pack folders of results."""
+
+
+@runs.command()
+@RUNS
+def verify(runs: Path) -> ExitCode:
+    """Work every metric out again from the stored predictions.
+
+    Prints each result that contradicts itself; the exit code is 2 if there is one.
+    """
+    found = 0
+    for sentence in upkeep.verify(_existing(runs)):
+        click.echo(render.plain(sentence))
+        found += 1
+    click.echo("Everything matches." if not found else f"{found} do not match.")
+    return ExitCode.USER if found else ExitCode.OK
+
+
+@runs.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@RUNS
+def merge(sources: tuple[Path, ...], runs: Path) -> None:
+    """Copy results of other folders, such as those of other machines, into --runs."""
+    for source in sources:
+        _existing(source)
+    added, twice, left_out = upkeep.merge(sources, runs)
+    _warn(tuple(left_out))
+    click.echo(f"{added} results added, {twice} were there already.")
+
+
+@runs.command()
+@RUNS
+def compact(runs: Path) -> None:
+    """Pack the many small files of a folder into one a corpus; nothing is lost."""
+    packed, count, left_out = upkeep.compact(_existing(runs))
+    _warn(tuple(left_out))
+    click.echo(f"{packed} results packed into {count} files.")
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise HarnessError(f"The folder {folder} does not exist; name one with --runs.")
+    return folder
 
 
 def show_report(report: Report) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 def plain(text: str) -> str:
     """Show what is not printable as its code, so that no name moves the cursor."""
+    if text.isprintable():
+        return text
     return "".join(
         character
         if character.isprintable()
@@ -64,8 +66,9 @@ def rich(table: Table, *, width: int, colour: bool) -> str:
         legacy_windows=False,
     )
     parts: list[RenderableType] = [Text(plain(table.title), style="bold")]
-    for columns in _parts(table, width):
-        parts += [_drawn(table, columns, colour, width), Text()]
+    widths = [_width(table, column) for column in range(len(table.columns))]
+    for columns in _parts(table, widths, width):
+        parts += [_drawn(table, columns, widths, width, colour=colour), Text()]
     if legend := _legend(table, colour):
         parts.append(Text(legend))
     parts += [Text(plain(note), style="dim") for note in table.notes]
@@ -88,7 +91,12 @@ NAME = 16  # columns that a name gets before figures go to another table
 
 
 def _drawn(
-    table: Table, columns: Sequence[int], colour: bool, width: int
+    table: Table,
+    columns: Sequence[int],
+    widths: Sequence[int],
+    room: int,
+    *,
+    colour: bool,
 ) -> RenderableType:
     """Draw some columns, the names among them folded where they take too much room."""
     from rich import box
@@ -96,8 +104,7 @@ def _drawn(
     from rich.text import Text
 
     names = name_columns(table)
-    widths = {column: _width(table, column) for column in columns}
-    room = width - sum(widths[column] + GAP for column in columns[names:])
+    room -= sum(widths[column] + GAP for column in columns[names:])
     folded = sum(widths[column] + GAP for column in columns[:names]) > room
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
@@ -136,15 +143,15 @@ def second(entry: Entry) -> bool:
     return isinstance(entry, Detailed) and entry.second
 
 
-def _parts(table: Table, width: int) -> Iterator[list[int]]:
+def _parts(table: Table, widths: Sequence[int], width: int) -> Iterator[list[int]]:
     """Share the columns out over as many tables as the width demands."""
     names = list(range(name_columns(table)))
-    least = sum(_width(table, name) + GAP for name in names)
+    least = sum(widths[name] + GAP for name in names)
     if least > width / 2:  # long names fold
         least = min(least, (NAME + GAP) * len(names))
     part, used = list(names), least
     for column in range(len(names), len(table.columns)):
-        needed = _width(table, column) + GAP
+        needed = widths[column] + GAP
         if used + needed > width and len(part) > len(names):
             yield part
             part, used = list(names), least

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
-from harness.files import replacing
+from harness.files import replacing, sha256_json
 from harness.types import Epoch, Prediction, Result
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 SCHEMA = "1"
 """Stands in every file's metadata under ``harness.schema``. It is raised only when a
 column changes its meaning; a new column leaves it as it is."""
+
+LISTED = ".run_ids"
+"""Beside a file of many results lies a list of their ``run_id`` with this ending."""
+
+SMALL = 2**20  # bytes of a file that is read at once
 
 _NAME = re.compile(r".+_(?P<run_id>[0-9a-f]{8,64})\.parquet")
 _LONGEST = 28  # characters of a name that go into a file name
@@ -45,6 +50,7 @@ def schema() -> pa.Schema:
         "tuple[float, ...]": pa.list_(pa.float64()),
         "tuple[tuple[int, ...], ...]": pa.list_(pa.list_(pa.int64())),
         "Mapping[str, str]": pa.map_(pa.string(), pa.string()),
+        "Mapping[str, float]": pa.map_(pa.string(), pa.float64()),
     }
 
     def columns(of: type) -> list[tuple[str, pa.DataType]]:
@@ -124,9 +130,14 @@ def _row(result: Result) -> dict[str, object]:
     row = {field.name: getattr(result, field.name) for field in fields(result)}
     row["history"] = [vars(epoch) for epoch in result.history]
     row["predictions"] = [vars(prediction) for prediction in result.predictions]
-    row["versions"] = sorted(result.versions.items())
-    row["plugin"] = sorted(result.plugin.items())
+    for name in _mappings():
+        row[name] = sorted(row[name].items())
     return row
+
+
+def _mappings() -> list[str]:
+    """Give the columns that map names to values."""
+    return [field.name for field in fields(Result) if "Mapping" in str(field.type)]
 
 
 # ---------------------------------------------------------------- finding
@@ -148,8 +159,14 @@ def run_id_of(path: Path) -> str | None:
 
 
 def finished_runs(runs: Path) -> frozenset[str]:
-    """Give the ``run_id`` of every stored result, from file names alone."""
-    return frozenset(run_id for path in files(runs) if (run_id := run_id_of(path)))
+    """Give the ``run_id`` of every stored result, from names and lists alone."""
+    found = set()
+    for path in files(runs):
+        if run_id := run_id_of(path):
+            found.add(run_id)
+        elif (listed := path.with_suffix(LISTED)).exists():
+            found.update(listed.read_text("utf-8").split())
+    return frozenset(found)
 
 
 # ---------------------------------------------------------------- reading
@@ -173,13 +190,11 @@ def read_runs(
         The results, one row a ``run_id`` in the order of the files' names, and a
         sentence for each file that was left out, with the reason.
     """
-    import pyarrow as pa
-
     wanted = schema()
     if columns is not None:
-        wanted = pa.schema([wanted.field(name) for name in dict.fromkeys(columns)])
-    wanted = _with_run_id(wanted)
-    paths = [p for p in files(runs) if run_ids is None or run_id_of(p) in run_ids]
+        wanted = _chosen(wanted, columns)
+    wanted = _with_run_id(wanted).remove_metadata()
+    paths = list(_holding(runs, run_ids))
     with ThreadPoolExecutor() as pool:
         outcomes = list(pool.map(lambda path: _read(path, wanted), paths))
     tables = [outcome for outcome in outcomes if not isinstance(outcome, str)]
@@ -188,13 +203,37 @@ def read_runs(
         for path, outcome in zip(paths, outcomes, strict=True)
         if isinstance(outcome, str)
     )
-    table = pa.concat_tables(tables) if tables else wanted.empty_table()
-    return _once_each(table.combine_chunks()), left_out
+    table = _once_each(_joined(tables, wanted))
+    return table if run_ids is None else only(table, "run_id", run_ids), left_out
+
+
+def _holding(runs: Path, run_ids: Collection[str] | None) -> Iterator[Path]:
+    """Give the files that may hold some results; those of many hold any."""
+    for path in files(runs):
+        run_id = run_id_of(path)
+        if run_ids is None or run_id is None or run_id in run_ids:
+            yield path
+
+
+def read_file(
+    path: Path, columns: Sequence[str] | None = None
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Read one file, in the way of ``read_runs``."""
+    wanted = schema().remove_metadata()
+    if columns is not None:
+        wanted = _with_run_id(_chosen(wanted, columns))
+    found = _read(path, wanted)
+    if isinstance(found, str):
+        return wanted.empty_table(), (f"{path} is left out: {found}.",)
+    return found, ()
 
 
 def only(table: pa.Table, column: str, values: Collection[str]) -> pa.Table:
     """Keep the rows whose column, as text, is one of the values."""
-    return table.filter([str(value) in values for value in table[column].to_pylist()])
+    import pyarrow as pa
+
+    keep = [str(value) in values for value in table[column].to_pylist()]
+    return table.filter(pa.array(keep, pa.bool_()))
 
 
 def results(table: pa.Table) -> Iterator[Result]:
@@ -207,11 +246,17 @@ def results(table: pa.Table) -> Iterator[Result]:
             for prediction in row["predictions"]
         )
         row["confusion"] = tuple(map(tuple, row["confusion"]))
-        row["versions"] = dict(row["versions"])
-        row["plugin"] = dict(row["plugin"])
+        for name in _mappings():
+            row[name] = dict(row[name] or ())
         for name, value in row.items():
             row[name] = tuple(value) if isinstance(value, list) else value
         yield Result(**row)
+
+
+def _chosen(wanted: pa.Schema, columns: Sequence[str]) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([wanted.field(name) for name in dict.fromkeys(columns)])
 
 
 def _with_run_id(wanted: pa.Schema) -> pa.Schema:
@@ -228,16 +273,49 @@ def _read(path: Path, wanted: pa.Schema) -> pa.Table | str:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        small = path.stat().st_size < SMALL
+        source = (
+            pa.BufferReader(path.read_bytes()) if small else pa.memory_map(str(path))
+        )
+        target = wanted if small else _numbered(wanted)
+        texts = [field.name for field in target if pa.types.is_dictionary(field.type)]
+        with pq.ParquetFile(source, read_dictionary=texts, pre_buffer=False) as file:
             found = file.schema_arrow
             if reason := _foreign(found):
                 return reason
-            names = [name for name in wanted.names if name in found.names]
-            return _aligned(file.read(columns=names), wanted)
+            has = set(found.names)
+            names = [name for name in wanted.names if name in has]
+            return _aligned(file.read(columns=names, use_threads=not small), target)
     except (pa.ArrowException, OSError):
         return (
             "it is damaged; delete it, and the command that wrote it computes it again"
         )
+
+
+def _numbered(wanted: pa.Schema) -> pa.Schema:
+    """Hold texts that have few values as numbers, for files of many results."""
+    import pyarrow as pa
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema(
+        field.with_type(text)
+        if field.type == pa.string() and field.name not in ("run_id", "created")
+        else field
+        for field in wanted
+    )
+
+
+def _joined(tables: Sequence[pa.Table], wanted: pa.Schema) -> pa.Table:
+    """Put files of one result and files of many together."""
+    import pyarrow as pa
+
+    few = [table for table in tables if table.schema.equals(wanted)]
+    many = [table for table in tables if not table.schema.equals(wanted)]
+    if not many:
+        return pa.concat_tables([wanted.empty_table(), *few]).combine_chunks()
+    if few:
+        many.append(pa.concat_tables(few).combine_chunks().cast(many[0].schema))
+    return pa.concat_tables(many).unify_dictionaries().combine_chunks()
 
 
 def _foreign(found: pa.Schema) -> str:
@@ -255,8 +333,9 @@ def _foreign(found: pa.Schema) -> str:
 def _aligned(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
+    table = table.replace_schema_metadata(None)
     if table.schema.equals(wanted):
-        return table.replace_schema_metadata(None)
+        return table
     return pa.table(
         [
             table[field.name].cast(field.type)
@@ -264,7 +343,7 @@ def _aligned(table: pa.Table, wanted: pa.Schema) -> pa.Table:
             else pa.nulls(len(table), field.type)
             for field in wanted
         ],
-        schema=wanted.remove_metadata(),
+        schema=wanted,
     )
 
 
@@ -278,3 +357,46 @@ def _once_each(table: pa.Table) -> pa.Table:
     numbered = pa.table({"run_id": table["run_id"], "row": pa.array(range(len(table)))})
     first = numbered.group_by("run_id").aggregate([("row", "min")]).sort_by("row_min")
     return table.take(first["row_min"])
+
+
+# ---------------------------------------------------------------- packing
+
+
+def copy_file(path: Path, runs: Path) -> None:
+    """Copy a file of results into a folder, with the list that lies beside it."""
+    for part in (path.with_suffix(LISTED), path):
+        if part.exists():
+            with replacing(runs / part.name) as beside:
+                beside.write_bytes(part.read_bytes())
+
+
+def pack(paths: Sequence[Path], corpus: str, runs: Path) -> Path:
+    """Put files of one result into one, with every column that any of them has.
+
+    Raises:
+        StoreError: Where the packed file does not read back the same; nothing is
+            removed then.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # each is read as it stands, so that columns of later versions are kept
+    tables = [
+        pq.ParquetFile(pa.BufferReader(path.read_bytes())).read() for path in paths
+    ]
+    table = pa.concat_tables(tables, promote_options="default").combine_chunks()
+    run_ids = table["run_id"].to_pylist()
+    digest = sha256_json(sorted(run_ids))[:16]
+    packed = runs / f"packed-{_safe(corpus)}-{digest}.parquet"
+    write_table(table, packed)
+    if not pq.ParquetFile(packed).read().equals(table):
+        packed.unlink()
+        raise StoreError(
+            f"{packed} did not read back as it was written; nothing was removed. "
+            "Check the disk."
+        )
+    with replacing(packed.with_suffix(LISTED)) as beside:
+        beside.write_text("\n".join(run_ids) + "\n", "utf-8")
+    for path in paths:
+        path.unlink()
+    return packed

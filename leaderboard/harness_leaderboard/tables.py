@@ -182,11 +182,17 @@ def figures(runs: pa.Table, metric: str) -> tuple[list[Figure], tuple[str, ...]]
     Returns:
         The figures, and notes on what does not count.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     runs, notes = current(runs, metric)
-    seeds = runs.group_by([*KEYS, "seed"]).aggregate(
-        [(metric, "mean"), (metric, "variance"), (metric, "count")]
+    runs = runs.append_column("row", pa.array(range(len(runs)), pa.int64()))
+    seeds = runs.group_by(["place", "seed"]).aggregate(
+        [
+            *[(metric, what) for what in ("mean", "variance", "count")],
+            ("folds", "max"),
+            ("row", "min"),
+        ]
     )
     mean, n = seeds[f"{metric}_mean"], seeds[f"{metric}_count"]
     square = pc.add(seeds[f"{metric}_variance"], pc.multiply(mean, mean))
@@ -195,15 +201,17 @@ def figures(runs: pa.Table, metric: str) -> tuple[list[Figure], tuple[str, ...]]
         .append_column("n", n)
         .append_column("total", pc.multiply(n, mean))
         .append_column("squares", pc.multiply(n, square))
-        .append_column("complete", pc.greater_equal(n, seeds["folds"]))
+        .append_column("complete", pc.greater_equal(n, seeds["folds_max"]))
     )
     sums = [("mean", "mean"), ("n", "count"), ("n", "min")]
-    sums += [("n", "sum"), ("total", "sum"), ("squares", "sum")]
-    rows = seeds.group_by([*KEYS, "complete"]).aggregate(sums)
+    sums += [("n", "sum"), ("total", "sum"), ("squares", "sum"), ("row_min", "min")]
+    rows = seeds.group_by(["place", "complete"]).aggregate(sums)
+    rows = rows.sort_by([("complete", "descending")])
+    keys = runs.select(KEYS).take(rows["row_min_min"])
     found: dict[Key, Figure] = {}
     passed_over = 0
-    for row in rows.sort_by([("complete", "descending")]).to_pylist():
-        figure = _figure(row)
+    for row, key in zip(rows.to_pylist(), keys.to_pylist(), strict=True):
+        figure = _figure(row | key)
         if (figure.system, figure.task) in found:
             passed_over += figure.seeds
         else:
@@ -216,33 +224,55 @@ def figures(runs: pa.Table, metric: str) -> tuple[list[Figure], tuple[str, ...]]
 
 
 def current(runs: pa.Table, metric: str) -> tuple[pa.Table, list[str]]:
-    """Keep results that have a figure, and the newest of each cell."""
+    """Keep results that have a figure, and the newest of each cell.
+
+    Returns:
+        The results, with their system and task numbered in a column ``place``, and
+        notes on what does not count.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     notes = []
     for column in ("recipe_deviations", "skipped"):  # lists cannot be grouped by
-        lines = pc.binary_join(runs[column], "\n")
-        runs = runs.set_column(runs.column_names.index(column), column, lines)
-    folds = pc.fill_null(runs["folds"], 1)
-    runs = runs.set_column(runs.column_names.index("folds"), "folds", folds)
+        runs = _with(runs, column, pc.binary_join(runs[column], "\n"))
+    runs = _with(runs, "folds", pc.fill_null(runs["folds"], 1))
     usable = runs.filter(pc.fill_null(pc.is_finite(runs[metric]), False))
-    if len(usable) < len(runs):
-        notes.append(
-            f"Not counted: {len(runs) - len(usable)} results without {metric}."
-        )
-    cell = [*KEYS, "fold", "seed"]
-    cells = usable.group_by(cell).aggregate([("created", "count")])
+    if missing := len(runs) - len(usable):
+        notes.append(f"Not counted: {missing} results without {metric}.")
+    usable = usable.append_column("place", _places(usable))
+    cell = ["place", "fold", "seed"]
+    cells = usable.group_by(cell).aggregate([([], "count_all")])
     if len(cells) == len(usable):
         return usable, notes
-    newest_last = usable.sort_by([("created", "ascending")])
-    newest_last = newest_last.append_column("row", pa.array(range(len(usable))))
+    numbers = pa.array(range(len(usable)), pa.int64())
+    newest_last = usable.sort_by("created").append_column("row", numbers)
     newest = newest_last.group_by(cell).aggregate([("row", "max")])["row_max"]
     notes.append(
         f"Not counted: {len(usable) - len(newest)} results, each superseded by a newer "
         "one of the same cell."
     )
-    return newest_last.take(newest), notes
+    return newest_last.take(newest).drop_columns("row"), notes
+
+
+def _with(runs: pa.Table, column: str, values: pa.ChunkedArray) -> pa.Table:
+    return runs.set_column(runs.column_names.index(column), column, values)
+
+
+def _places(runs: pa.Table) -> pa.Array:
+    """Number the distinct keys, column after column; (N,) integers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers = pa.repeat(pa.scalar(0, pa.int64()), len(runs))
+    for column in KEYS:
+        encoded = runs[column].combine_chunks().dictionary_encode()
+        size = pa.scalar(len(encoded.dictionary) + 1, pa.int64())
+        known = pc.cast(encoded.indices, pa.int64())
+        codes = pc.fill_null(known, len(encoded.dictionary))
+        both = pc.add(pc.multiply(numbers, size), codes).dictionary_encode()
+        numbers = pc.cast(both.indices, pa.int64())
+    return numbers
 
 
 def place_of(row: Mapping[str, object]) -> tuple[System, Key]:

@@ -83,7 +83,15 @@ def start(tones, tmp_path):
     """Start the program with worker processes, on cells that take long."""
     script = tmp_path / "script.py"
     script.write_text(WORKERS)
-    grid = ("--upstream", "toy", "--corpus", "tones", "--downstream", "multilayer")
+    grid = (
+        "--upstream",
+        "toy",
+        "--corpus",
+        "tones",
+        "--downstream",
+        "multilayer",
+        "--no-controls",
+    )
     folders = ("--cache", str(tmp_path / "cache"), "--runs", str(tmp_path / "runs"))
     return lambda: subprocess.Popen(
         [

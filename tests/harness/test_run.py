@@ -9,6 +9,10 @@ from toys import GRID
 from harness import Downstream, HarnessError, Reads, hookimpl
 
 LINEAR = (*GRID, "--downstream", "linear")
+PLANNED = (
+    *("--upstream", "toy", "--corpus", "tones", "--downstream", "linear"),
+    "--no-controls",
+)
 
 
 def rows(tmp_path, **columns):
@@ -88,6 +92,7 @@ def test_worker_processes_give_the_same_numbers(harness, tmp_path):
         code, _, err = harness(
             *("run", "--upstream", "toy", "--corpus", "tones", "--split", "loso"),
             *("--downstream", "linear", "--executor", executor, "--workers", "2"),
+            "--no-controls",
             *("--cache", str(folder), "--runs", str(folder / "runs")),
         )
         assert code == 0, err
@@ -97,7 +102,7 @@ def test_worker_processes_give_the_same_numbers(harness, tmp_path):
 
 
 def test_a_plan_says_what_would_be_done_and_does_nothing(harness, tmp_path):
-    code, out, _ = harness("plan", *(option for option in LINEAR[:-4]), *LINEAR[-2:])
+    code, out, _ = harness("plan", *PLANNED)
     assert code == 0
     assert "1 cells, 0 of them done" in out
     assert "speaker-independent" in out

@@ -14,10 +14,11 @@ from toys import TONES, TOY
 
 from harness import Batch, Downstream, HarnessError, PluginError, Reads, Recipe
 from harness.checkpoints import Checkpoint
+from harness.descent import class_weights
 from harness.features import Extraction, Source, chunks, extract
 from harness.files import Memory
 from harness.manifest import read_manifest
-from harness.training import Training, _class_weights, train
+from harness.training import Training, train
 
 FACTS = {
     "run_id": "0",
@@ -188,7 +189,7 @@ def test_the_learnt_layer_weights_are_stored(task):
 
 
 def test_class_weights_are_inverse_frequencies_that_sum_to_one():
-    weights = _class_weights(torch.tensor([0, 0, 0, 1]), 3)
+    weights = class_weights(torch.tensor([0, 0, 0, 1]), 3)
     assert weights.tolist() == pytest.approx([0.25, 0.75, 0.0])
 
 

@@ -177,6 +177,31 @@ def test_hook_commands_adds_figures(
     assert out.exists()
 
 
+def test_hook_commands_adds_the_upkeep_of_folders(
+    run, make_result: MakeResult, runs: Path, tmp_path: Path
+):
+    store.write_result(make_result(), tmp_path / "other")
+    merged = run("runs", "merge", tmp_path / "other", "--runs", runs)
+    assert merged.stdout == "1 results added, 0 were there already.\n"
+    packed = run("runs", "compact", "--runs", runs)
+    assert packed.stdout == "1 results packed into 1 files.\n"
+    assert "do not match" in run("runs", "verify", "--runs", runs).stdout
+
+
+def test_hook_commands_adds_comparisons(run, make_result: MakeResult, runs: Path):
+    store.write_result(make_result(), runs)
+    store.write_result(make_result(downstream="multilayer"), runs)
+    names = ("whisper-base/linear", "whisper-base/multilayer")
+    assert "A−B" in run("compare", *names, "--runs", runs).stdout
+
+
+def test_two_folders_are_told_apart(run, make_result: MakeResult, tmp_path: Path):
+    store.write_result(make_result(), tmp_path / "old")
+    store.write_result(make_result(macro_f1=0.5), tmp_path / "new")
+    printed = run("leaderboard", "--diff", tmp_path / "old", tmp_path / "new").stdout
+    assert "-30.00" in printed
+
+
 def test_only_some_results_are_asked_for(run, make_result: MakeResult, runs: Path):
     store.write_result(make_result(corpus="emodb"), runs)
     store.write_result(make_result(corpus="cafe"), runs)

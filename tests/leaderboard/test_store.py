@@ -205,3 +205,33 @@ def test_a_file_in_the_place_of_the_folder_is_one_clear_error(
 def test_checking_that_a_folder_is_writable_leaves_nothing(runs: Path):
     store.require_writable(runs)
     assert list(runs.iterdir()) == []
+
+
+@pytest.fixture
+def packed(make_result: MakeResult, runs: Path) -> Path:
+    """A file that is large enough to hold its texts as numbers."""
+    rows = [store._row(make_result(seed=seed)) for seed in range(40)]
+    table = pa.Table.from_pylist(rows, schema=store.schema())
+    runs.mkdir()
+    padding = {b"padding": b"x" * store.SMALL}
+    metadata = {**store.schema().metadata, **padding}
+    pq.write_table(table.replace_schema_metadata(metadata), runs / "packed.parquet")
+    return runs
+
+
+def test_a_file_of_many_results_reads_as_the_files_of_one(
+    packed: Path, make_result: MakeResult
+):
+    table, _ = store.read_runs(packed)
+    assert pa.types.is_dictionary(table.schema.field("upstream").type)
+    assert list(store.results(table)) == [make_result(seed=s) for s in range(40)]
+
+
+def test_files_of_many_and_of_one_result_are_read_together(
+    packed: Path, make_result: MakeResult
+):
+    store.write_result(make_result(upstream="another", seed=99), packed)
+    table, left_out = store.read_runs(packed, ["upstream", "seed"])
+    assert left_out == ()
+    assert sorted(table["seed"].to_pylist()) == [*range(40), 99]
+    assert set(table["upstream"].to_pylist()) == {"whisper-base", "another"}

@@ -255,3 +255,23 @@ def test_older_results_that_lack_columns_still_have_a_figure(make_result: MakeRe
         field = table.schema.field(name)
         table = table.set_column(place, field, pa.nulls(1, field.type))
     assert texts(tables.board(table))[0][2] == "80.0 (1)"
+
+
+def test_older_results_that_lack_a_column_are_not_mixed_with_others(
+    make_result: MakeResult,
+):
+    table = rows(make_result(macro_f1=0.2), make_result(upstream="fbank"))
+    place = table.column_names.index("selection")
+    unknown = pa.nulls(2, pa.string())
+    board = tables.board(table.set_column(place, "selection", unknown))
+    assert texts(board) == [
+        ["fbank", "linear", "80.0 (1)"],
+        ["whisper-base", "linear", "20.0 (1)"],
+    ]
+    assert "unknown selection" in board.notes[1]
+
+
+def test_results_whose_texts_are_numbered_make_the_same_board(make_result: MakeResult):
+    table = rows(make_result(macro_f1=0.2), make_result(corpus="cafe"))
+    numbered = table.cast(store._numbered(table.schema))
+    assert tables.board(numbered) == tables.board(table)

@@ -63,8 +63,8 @@ def read_tree(
 ) -> Iterator[Utterance]:
     """Yield an utterance for each audio file, in the order of their ids.
 
-    What is known comes first; only then an audio file that ``parse`` does not know
-    raises, so that a reader who wants all there is to say still gets the rest.
+    What is known comes first; only then does it raise for what is wrong, so that a
+    passport can show all there is.
 
     Args:
         corpus: Whom the error messages speak of.
@@ -89,13 +89,13 @@ def read_tree(
             f"{root} holds no file of {corpus.title} ({corpus.version}), but {seen}. "
             f"{corpus.obtain}"
         )
+    yield from sorted(utterances, key=lambda utterance: utterance.id)
     _refuse_two_copies(corpus, root, utterances)
     if len(utterances) > count:
         raise DataError(
             f"{root} holds {len(utterances)} utterances where {corpus.title} "
             f"({corpus.version}) has {count}: it is another version. {corpus.obtain}"
         )
-    yield from sorted(utterances, key=lambda utterance: utterance.id)
     if unknown:
         raise DataError(
             f"{root} holds {len(unknown)} audio file(s) that are no part of "

@@ -25,6 +25,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness import Corpus, Utterance, hookimpl
+from harness_plugins.corpora._known import known_files, table_1
 from harness_plugins.corpora._tree import File, read_tree
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ LABELS = {
 }
 COUNTS = {"anger": 121, "disgust": 122, "fear": 120, "happiness": 119, "sadness": 122}
 IMPROVISED = "20"
+COUNTS_V1 = {"anger": 101, "disgust": 102, "fear": 100, "happiness": 99, "sadness": 102}
 CORRUPT = "s05 (3).wav"
 
 
@@ -95,8 +97,25 @@ AESDD = Corpus(
         "into aesdd/."
     ),
     read=read,
+    about=__doc__ or "",
+    counts=COUNTS,
+    versions={"6 speakers": 604, "1, 5 speakers": 504},
+    files=known_files("aesdd"),
+    defects={f"sadness/{CORRUPT}": "cannot be decoded, in no copy that we know of"},
+    claims=table_1(
+        *(500, 5),
+        because="500 is the plan of the first version, 5 speakers x 5 emotions x 20; "
+        "today's archive has 6 speakers, and no rule gives exactly 500.",
+    ),
 )
-AESDD_V1 = replace(AESDD, name="aesdd@v1", version="1, 5 speakers", read=read_v1)
+AESDD_V1 = replace(
+    AESDD,
+    name="aesdd@v1",
+    version="1, 5 speakers",
+    read=read_v1,
+    counts=COUNTS_V1,
+    files=known_files("aesdd@v1"),
+)
 
 
 @hookimpl

@@ -23,7 +23,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness import Corpus, Utterance, hookimpl
+from harness import Archive, Corpus, Utterance, hookimpl
+from harness_plugins.corpora._known import known_files, table_1
 from harness_plugins.corpora._tree import File, read_tree
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ COUNTS = {
     "sadness": 144,
     "surprise": 144,
 }
+RECORD = "https://zenodo.org/api/records/1478765"
 INTENSITIES = {"1": "weak", "2": "strong"}  # faible, fort
 
 
@@ -102,6 +104,12 @@ CAFE = Corpus(
         "cafe/."
     ),
     read=read,
+    about=__doc__ or "",
+    counts=COUNTS,
+    versions={"48 kHz": 936, "192 kHz": 936},
+    files=known_files("cafe"),
+    claims=table_1(936, 7),
+    archives=(Archive(url=RECORD, only=r"CaFE_48k\.zip"),),
 )
 CAFE_192K = replace(
     CAFE,
@@ -112,6 +120,8 @@ CAFE_192K = replace(
         "https://zenodo.org/record/1478765 and unpack both into cafe/."
     ),
     read=read_192k,
+    files=None,
+    archives=(Archive(url=RECORD, only=r"CaFE_192k_[12]\.zip"),),
 )
 
 

@@ -265,6 +265,9 @@ DEMO = Corpus(
     citation="Synthesised by speech-harness.",
     obtain="Delete that folder: the corpus is made again when next asked for.",
     read=read,
+    about=__doc__ or "",
+    counts=dict.fromkeys(CUES, 72),
+    versions={str(VERSION): TAKES * len(FAVOURITES)},
 )
 
 

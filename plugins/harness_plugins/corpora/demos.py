@@ -26,6 +26,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import Corpus, Utterance, hookimpl
+from harness_plugins.corpora._known import known_files, table_1
 from harness_plugins.corpora._tree import GENDERS, File, read_tree
 
 if TYPE_CHECKING:
@@ -101,6 +102,19 @@ DEMOS = Corpus(
         "institutional e-mail) and unpack wav_DEMoS.zip into demos/."
     ),
     read=read,
+    about=__doc__ or "",
+    counts=COUNTS,
+    versions={
+        "8 labels": 9697,
+        "7 labels, without neutral": 9365,
+        "7 labels, without guilt": 8568,
+    },
+    files=known_files("demos"),
+    claims=table_1(
+        *(9697, 7),
+        because="9697 files have 8 labels; 7 labels leave 9365 (demos@7, without "
+        "neutral) or 8568 (demos@no-guilt).",
+    ),
 )
 
 
@@ -111,6 +125,8 @@ def _without(label: str, name: str) -> Corpus:
         version=f"7 labels, without {label}",
         labels=tuple(other for other in COUNTS if other != label),
         read=partial(read_without, label=label),
+        counts={other: count for other, count in COUNTS.items() if other != label},
+        files=known_files(name),
     )
 
 

@@ -20,7 +20,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness import Corpus, Utterance, hookimpl
+from harness import Archive, Corpus, Utterance, hookimpl
+from harness_plugins.corpora._known import known_files, table_1
 from harness_plugins.corpora._tree import File, read_tree
 
 if TYPE_CHECKING:
@@ -103,6 +104,12 @@ EMODB = Corpus(
         "unpack it so that its wavs lie in emodb/wav/."
     ),
     read=read,
+    about=__doc__ or "",
+    counts=COUNTS,
+    versions={"1.0": 535, "2.0": 816},
+    files=known_files("emodb"),
+    claims=table_1(535, 7),
+    archives=(Archive(url="http://emodb.bilderbar.info/download/download.zip"),),
 )
 
 

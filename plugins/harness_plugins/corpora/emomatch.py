@@ -26,6 +26,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harness import Corpus, Utterance, hookimpl
+from harness_plugins.corpora._known import table_1
 from harness_plugins.corpora._tree import File, read_tree
 
 if TYPE_CHECKING:
@@ -84,6 +85,13 @@ EMOMATCH = Corpus(
         "wavs, named like 41_Ira_12.WAV, into emomatch/."
     ),
     read=read,
+    about=__doc__ or "",
+    versions={"2024": 2020},
+    claims=table_1(
+        *(2020, 7),
+        because="2005 and about 2050 are reported elsewhere; no list of the released "
+        "files is known to us.",
+    ),
 )
 
 

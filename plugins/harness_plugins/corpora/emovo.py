@@ -20,6 +20,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harness import Corpus, Utterance, hookimpl
+from harness_plugins.corpora._known import known_files, table_1
 from harness_plugins.corpora._tree import GENDERS, File, read_tree
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ EMOVO = Corpus(
         "it into emovo/."
     ),
     read=read,
+    about=__doc__ or "",
+    counts=COUNTS,
+    versions={"2014": 588},
+    files=known_files("emovo"),
+    claims=table_1(588, 7),
 )
 
 

@@ -21,6 +21,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harness import Corpus, Utterance, hookimpl
+from harness_plugins.corpora._known import known_files, table_1
 from harness_plugins.corpora._tree import File, read_tree
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ EYASE = Corpus(
         "it with its folders (Female01, ...) into eyase/."
     ),
     read=read,
+    about=__doc__ or "",
+    counts=COUNTS,
+    versions={"2020": 579, "2020, unpacked without folders": 499},
+    files=known_files("eyase"),
+    claims=table_1(579, 4),
 )
 
 

@@ -26,7 +26,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness import Corpus, DataError, Utterance, hookimpl
+from harness import Archive, Corpus, DataError, Utterance, hookimpl
+from harness_plugins.corpora._known import known_files, table_1
 from harness_plugins.corpora._tree import GENDERS, File, read_tree
 
 if TYPE_CHECKING:
@@ -128,6 +129,13 @@ OREAU = Corpus(
         "oreau/ (OréauFR_02 is 'oreau@v2')."
     ),
     read=read,
+    about=__doc__ or "",
+    versions={"1": COUNT_1, "2": sum(COUNTS_2.values())},
+    claims=table_1(
+        *(COUNT_1, 7),
+        because="version 2 keeps the 434 utterances that a perception test confirmed.",
+    ),
+    archives=(Archive(url="https://zenodo.org/api/records/4405783"),),
 )
 OREAU_V2 = replace(
     OREAU,
@@ -138,6 +146,8 @@ OREAU_V2 = replace(
         "oreau/ (OréauFR_01 is 'oreau')."
     ),
     read=read_v2,
+    counts=COUNTS_2,
+    files=known_files("oreau@v2"),
 )
 
 

@@ -28,7 +28,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from harness import Corpus, Utterance, hookimpl
+from harness import Archive, Corpus, Utterance, hookimpl
+from harness_plugins.corpora._known import known_files, table_1
 from harness_plugins.corpora._tree import GENDERS, File, read_tree
 
 if TYPE_CHECKING:
@@ -55,6 +56,14 @@ COUNTS = {
     "neutral": 1028,
     "sadness": 449,
     "surprise": 225,
+}
+COUNTS_MODIFIED = {
+    "anger": 1042,
+    "fear": 32,
+    "happiness": 203,
+    "neutral": 1160,
+    "sadness": 361,
+    "surprise": 202,
 }
 MODIFIED = {  # from aliyzd95/modified_shemo, only where it differs from the name
     "anger": """
@@ -137,6 +146,23 @@ SHEMO = Corpus(
         "into shemo/."
     ),
     read=read,
+    about=__doc__ or "",
+    counts=COUNTS,
+    versions={"labels of the file names": 3000},
+    files=known_files("shemo"),
+    claims=table_1(3000, 6),
+    archives=(
+        Archive(
+            url="https://www.dropbox.com/s/42okby6c40w3j2x/female.zip?dl=1",
+            size=374_368_830,
+            sha256="663d8d7dceb44adbbf87d84be3a080fb691d169fbd972f6941e6302bc39f71e6",
+        ),
+        Archive(
+            url="https://www.dropbox.com/s/5ebs8hq1zm0qkp6/male.zip?dl=1",
+            size=496_606_401,
+            sha256="747670d0d918e59d5e5020cf66610242890b093d42968c467c4f02eb5e6a6b1a",
+        ),
+    ),
 )
 SHEMO_MODIFIED = replace(
     SHEMO,
@@ -144,6 +170,9 @@ SHEMO_MODIFIED = replace(
     version="labels modified by Yazdani and Shekofteh",
     citation=f"{SHEMO.citation} Yazdani, Shekofteh (2022). arXiv 2211.09956.",
     read=read_modified,
+    counts=COUNTS_MODIFIED,
+    versions={"labels modified by Yazdani and Shekofteh": 3000},
+    files=known_files("shemo@modified"),
 )
 
 

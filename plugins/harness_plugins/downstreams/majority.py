@@ -36,4 +36,5 @@ def harness_downstreams() -> Iterator[Downstream]:
         summary="always the commonest label of the training part (a control)",
         reads=Reads(layers="last", frames=False),
         fit=fit,
+        control="deaf",
     )

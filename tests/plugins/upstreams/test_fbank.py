@@ -3,6 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 from harness_plugins.upstreams import fbank
+from torchaudio.compliance import kaldi
+
+
+EMPTY = 3
+"""The bin that is narrower than the FFT's grid and never hears anything."""
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +27,33 @@ def tone(hertz, seconds=0.5):
 @pytest.mark.parametrize(("seconds", "frames"), [(0.025, 1), (0.035, 2), (1.0, 98)])
 def test_a_frame_comes_every_ten_milliseconds(encode, seconds, frames):
     (states,) = encode([noise(seconds)])
-    assert states.shape == (1, frames, 80)
+    assert states.shape == (1, frames, 128)
     assert states.dtype == torch.float32
+
+
+def test_energies_are_those_of_the_ast_code_but_for_a_constant_scale(encode):
+    """``src/dataloader.py``:98-142, before it normalises."""
+    waveform = noise(1.3) + 0.01
+    expected = kaldi.fbank(
+        waveform[None] - waveform.mean(),
+        htk_compat=True,
+        sample_frequency=16_000,
+        use_energy=False,
+        window_type="hanning",
+        num_mel_bins=128,
+        dither=0.0,
+        frame_shift=10,
+    )
+    (states,) = encode([waveform])
+    torch.testing.assert_close(
+        states[0] * fbank.SPREAD + fbank.MEAN, expected, atol=1e-4, rtol=0
+    )
+
+
+def test_one_bin_is_always_empty(encode):
+    (states,) = encode([noise(0.5)])
+    heard = states[0].var(0) > 0
+    assert (~heard).nonzero().flatten().tolist() == [EMPTY]
 
 
 def test_the_description_holds(encode):
@@ -42,7 +72,8 @@ def test_a_higher_tone_excites_a_higher_bin(encode):
 def test_ten_times_louder_adds_the_same_to_every_bin(encode):
     soft, loud = encode([noise(0.5), 10 * noise(0.5)])
     step = torch.log(torch.tensor(100.0)) / fbank.SPREAD
-    torch.testing.assert_close(loud - soft, step.expand_as(soft), atol=1e-4, rtol=0)
+    risen = (loud - soft)[:, :, torch.arange(128) != EMPTY]
+    torch.testing.assert_close(risen, step.expand_as(risen), atol=1e-4, rtol=0)
 
 
 def test_a_constant_offset_changes_nothing(encode):

@@ -1,11 +1,20 @@
-"""``hf:ID-or-PATH``: describe any checkpoint of a known family by its own files."""
+"""``hf:ID-or-PATH``: any checkpoint of a known family, described by its own files.
+
+    harness run --upstream hf:openai/whisper-large-v3 --downstream linear --corpus demo
+    harness run --upstream hf:checkpoints/mine --downstream linear --corpus demo
+
+Of a hub's checkpoint, ``hf:ID`` or ``hf:ID@REVISION``, only the configuration is
+fetched to describe it, and the commit that it was found at is the one that is used.
+"""
 
 from __future__ import annotations
 
+import os
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import CheckpointError, Upstream
+from harness import CheckpointError, Upstream, hookimpl
 from harness_plugins.upstreams import (
     _config,
     _wav2vec2_bert,
@@ -17,21 +26,67 @@ from harness_plugins.upstreams import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from torch import Tensor
 
-CONFIG = ("config.json", "preprocessor_config.json")
+CONFIG = ["config.json", "preprocessor_config.json"]
 """What is read of a checkpoint to describe it."""
 
 
-def describe(name: str, checkpoint: str, folder: Path) -> Upstream:
+@hookimpl
+def harness_upstream(name: str) -> Upstream | None:
+    """Describe ``hf:PATH``, ``hf:ID`` or ``hf:ID@REVISION``."""
+    kind, _, place = name.partition(":")
+    if kind != "hf" or not place:
+        return None
+    for folder in _folders(name, place):
+        if folder.is_dir():
+            return describe(name, folder.absolute(), str(folder.absolute()), "local")
+    checkpoint, _, revision = place.partition("@")
+    folder = _fetch(name, checkpoint, revision or "main")
+    return describe(name, folder, checkpoint, revision=folder.name)
+
+
+def _folders(name: str, place: str) -> list[Path]:
+    """Give where a local copy may lie; ``$HARNESS_CHECKPOINTS`` may have one, too."""
+    root = os.environ.get("HARNESS_CHECKPOINTS")
+    return [Path(place).expanduser(), *([Path(root, name)] if root else [])]
+
+
+def _fetch(name: str, checkpoint: str, revision: str) -> Path:
+    """Fetch a checkpoint's configuration, into a folder that its commit names."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
+
+    try:
+        return Path(
+            snapshot_download(checkpoint, revision=revision, allow_patterns=CONFIG)
+        )
+    except HFValidationError:
+        problem = "there is no such folder, and it is no id of the Hugging Face hub"
+    except LocalEntryNotFoundError:
+        problem = "there is no such folder, and the Hugging Face hub cannot be reached"
+    except (HfHubHTTPError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        problem = f"there is no such folder, and the Hugging Face hub said: {reason}"
+    raise CheckpointError(
+        f"{name} cannot be described: {problem}. Name a folder of this machine by "
+        "--upstream hf:FOLDER, or run once where the hub can be reached."
+    )
+
+
+def describe(name: str, folder: Path, checkpoint: str, revision: str) -> Upstream:
     """Describe a checkpoint without opening its weights.
 
     Args:
         name: What the upstream is to be called.
-        checkpoint: Where its weights are: an id on the hub, or a folder.
         folder: Holds the files named by ``CONFIG``.
+        checkpoint: Where its weights are: an id on the hub, or a folder.
+        revision: The hub's commit.
 
     Raises:
         CheckpointError: Where its family is unknown or its configuration incomplete.
@@ -50,6 +105,7 @@ def describe(name: str, checkpoint: str, folder: Path) -> Upstream:
         load=LOADS[family],
         rate=rate,
         checkpoint=checkpoint,
+        revision=revision,
         files=wav2vec2.FILES,
         **size,
     )

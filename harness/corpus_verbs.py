@@ -1,0 +1,232 @@
+"""The verb ``corpus``: look at a corpus, compare it with what is known, and get it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.console import print_table, say, stages
+from harness.errors import DataError, ExitCode, MissingCorpusError
+from harness.options import CACHE, DATA_ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from harness.passport import Passport, Problem
+    from harness.registry import Registry
+    from harness.types import Corpus
+
+MOST = 20
+"""How many problems of a kind are printed before they are only counted."""
+
+FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+)
+
+
+@click.group()
+def corpus() -> None:
+    """Look at corpora, and get them."""
+
+
+# ---------------------------------------------------------------- check
+
+
+@corpus.command("check")
+@click.argument("names", nargs=-1, metavar="NAME…")
+@click.option("--all", "everything", is_flag=True, help="Every corpus that is here.")
+@DATA_ROOT
+@CACHE
+@FORMAT
+@click.pass_obj
+def check_corpus(
+    registry: Registry,
+    names: tuple[str, ...],
+    everything: bool,
+    data_root: Path,
+    cache_folder: Path,
+    form: str,
+) -> ExitCode:
+    """Decode every file of a corpus, and compare it with what was published.
+
+    Leaves with 2 where a file is missing, unexpected, altered or cannot be used.
+    """
+    if bool(names) == everything:
+        raise click.UsageError("Name some corpora, or give --all.")
+    wanted = [registry.corpora[name] for name in names] or list(registry.corpora)
+    passports, absent, refused = [], [], []
+    for one in wanted:
+        try:
+            passports.append(_examine(registry, one, data_root, cache_folder))
+        except DataError as error:
+            if not everything:
+                raise
+            if isinstance(error, MissingCorpusError):
+                absent.append(one.name)
+            else:
+                refused.append(f"{one.name}: {error}")
+    if form == "json":
+        _print_json(passports, everything or len(names) > 1)
+    else:
+        for passport in passports:
+            _print_passport(passport, form)
+    if absent:
+        say(f"Not in {data_root}: {', '.join(absent)}.")
+    for line in refused:
+        say(line)
+    sound = all(passport.is_sound for passport in passports) and not refused
+    return ExitCode.OK if sound else ExitCode.USER
+
+
+def _examine(
+    registry: Registry, corpus: Corpus, data_root: Path, cache_folder: Path
+) -> Passport:
+    from harness.files import Memory
+    from harness.passport import examine
+    from harness.plan import corpus_root
+
+    return examine(
+        corpus,
+        corpus_root(corpus, registry, data_root=data_root, cache=cache_folder),
+        Memory(cache_folder / "memory.json"),
+        siblings=[other for other in _variants(registry, corpus) if other != corpus],
+        stages=stages(quiet=False),
+    )
+
+
+def _variants(registry: Registry, corpus: Corpus) -> list[Corpus]:
+    """List the corpora that lie in the same folder below the data root."""
+    folder = corpus.name.partition("@")[0]
+    return [one for one in registry.corpora if one.name.partition("@")[0] == folder]
+
+
+def _print_json(passports: Sequence[Passport], several: bool) -> None:
+    from harness.passport import as_json
+
+    values = [as_json(passport) for passport in passports]
+    value = values if several else values[0]
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_passport(passport: Passport, form: str) -> None:
+    from harness.passport import counts, facts
+
+    manifest = passport.manifest
+    _heading(f"{manifest.corpus.title}, version {manifest.corpus.version}", form)
+    click.echo(
+        f"{len(manifest.utterances)} utterances of "
+        f"{len({u.speaker for u in manifest.utterances})} speakers, "
+        f"{len(manifest.labels)} labels, in {manifest.root}\n"
+    )
+    columns = ("speaker", "gender", *manifest.labels, "all")
+    _table(columns, list(counts(manifest)), form)
+    _table(("what", "is"), list(facts(passport)), form)
+    if passport.problems:
+        rows = list(_shortened(passport.problems))
+        _table(("problem", "where", "what"), rows, form)
+    click.echo(passport.verdict)
+
+
+def _shortened(problems: Sequence[Problem]) -> Iterator[tuple[str, str, str]]:
+    """Yield the problems, but no more than some of a kind."""
+    totals = Counter(problem.kind for problem in problems)
+    told: Counter[str] = Counter()
+    for problem in problems:
+        told[problem.kind] += 1
+        if told[problem.kind] <= MOST:
+            yield problem.kind, problem.path, problem.detail
+        elif told[problem.kind] == totals[problem.kind]:
+            more = f"and {totals[problem.kind] - MOST} more; see --format json"
+            yield problem.kind, "…", more
+
+
+def _heading(text: str, form: str) -> None:
+    click.echo(f"## {text}\n" if form == "markdown" else text)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> None:
+    """Print a table, and an empty line after it."""
+    if form == "text":
+        print_table(columns, rows)
+    else:
+        for row in (columns, ["---"] * len(columns), *rows):
+            cells = (cell.replace("|", "\\|").replace("\n", " ") for cell in row)
+            click.echo(f"| {' | '.join(cells)} |")
+    click.echo()
+
+
+# ---------------------------------------------------------------- info
+
+
+@corpus.command("info")
+@click.argument("name")
+@FORMAT
+@click.pass_obj
+def corpus_info(registry: Registry, name: str, form: str) -> None:
+    """Tell what a corpus is, under which licence, and how to get it."""
+    one = registry.corpora[name]
+    variants = _variants(registry, one) or [one]
+    if form == "json":
+        click.echo(json.dumps(_info(one), indent=2, ensure_ascii=False))
+        return
+    _heading(f"{one.title} ({one.name})", form)
+    if one.about:
+        fence = "```\n" if form == "markdown" else ""
+        click.echo(f"{fence}{one.about.strip()}\n{fence}")
+    rows = [(key, value) for key, value in _info(one).items() if isinstance(value, str)]
+    _table(("what", "is"), rows, form)
+    labels = sorted({label for variant in variants for label in variant.labels})
+    _table(
+        ("corpus", "version", *labels, "all", "speakers", "published split"),
+        [_variant_row(variant, labels) for variant in variants],
+        form,
+    )
+    for claim in one.claims:
+        click.echo(
+            f"{claim.source}: {claim.utterances} utterances of {claim.labels} labels. "
+            f"{claim.because}".strip()
+        )
+
+
+def _info(one: Corpus) -> dict[str, object]:
+    """Describe a corpus that need not be here as a JSON value."""
+    others = {v: n for v, n in one.versions.items() if v != one.version}
+    size = one.versions.get(one.version)
+    direct = f"harness corpus download {one.name}" if one.archives else ""
+    return {
+        "corpus": one.name,
+        "title": one.title,
+        "version": f"{one.version}, {size} utterances" if size else one.version,
+        "other versions": "; ".join(f"{v}: {n} utterances" for v, n in others.items())
+        or "none known",
+        "languages": ", ".join(one.languages),
+        "licence": one.licence,
+        "homepage": one.homepage,
+        "citation": one.citation,
+        "how to get it": f"{one.obtain} Or: {direct}" if direct else one.obtain,
+        "defects": "; ".join(f"{id} {what}" for id, what in one.defects.items())
+        or "none known beyond what is said above",
+        "labels": {label: one.counts.get(label) for label in one.labels},
+    }
+
+
+def _variant_row(one: Corpus, labels: Sequence[str]) -> tuple[str, ...]:
+    files = one.files() if one.files else {}
+    parts = Counter(file.part for file in files.values())
+    split = "/".join(str(parts[part]) for part in ("train", "valid", "test"))
+    return (
+        one.name,
+        one.version,
+        *(str(one.counts.get(label, "–")) for label in labels),
+        str(one.versions.get(one.version, "–")),
+        str(len({file.speaker for file in files.values()})) if files else "–",
+        split if files else "–",
+    )

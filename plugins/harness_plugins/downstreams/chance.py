@@ -1,0 +1,44 @@
+"""The chance row: a label drawn at random, as often as the training part has it.
+
+Command: ``harness run --upstream fbank --downstream chance --corpus demo``
+Expected: an unweighted average recall of one over the number of labels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import Batch, Downstream, Reads, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+
+def fit(
+    train: Batch, labels: Tensor, *, classes: int, seed: int
+) -> Callable[[Batch], Tensor]:
+    """Learn the labels' shares, and draw from them."""
+    import torch
+
+    shares = labels.bincount(minlength=classes) / len(labels)
+
+    def predict(batch: Batch) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        drawn = shares.multinomial(len(batch), replacement=True, generator=generator)
+        return torch.nn.functional.one_hot(drawn, classes).float()
+
+    return predict
+
+
+@hookimpl
+def harness_downstreams() -> Iterator[Downstream]:
+    """Offer the classifier that throws dice."""
+    yield Downstream(
+        name="chance",
+        summary="a label drawn at random by the training part's shares (a control)",
+        reads=Reads(layers="last", frames=False),
+        fit=fit,
+        control="deaf",
+    )

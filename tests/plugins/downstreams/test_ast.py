@@ -1,0 +1,341 @@
+"""The AST baseline against transformers' own forward pass, and its training."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import torch
+from harness_plugins.downstreams import ast
+from torch import nn
+from transformers import ASTConfig, ASTModel
+
+from harness import Batch, Downstream, Reads, hookimpl
+
+build = partial(ast.build, layers=1, dim=128, classes=3, width=64, blocks=1)
+
+
+@pytest.fixture
+def head():
+    torch.manual_seed(0)
+    return build().eval()
+
+
+def energies(*lengths, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    return tuple(0.5 * torch.randn(t, 128, generator=random) for t in lengths)
+
+
+def classify(head, *utterances):
+    with torch.inference_mode():
+        return head(Batch(frames=utterances))
+
+
+def seen_by(head, *utterances):
+    """Give what the Transformer itself is given, for each bucket."""
+    images = []
+    hook = head.transformer.register_forward_pre_hook(
+        lambda module, arguments: images.append(arguments[0])
+    )
+    classify(head, *utterances)
+    hook.remove()
+    return images
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"), [("ast", 86.19), ("ast-small", 21.98), ("ast-tiny", 5.62)]
+)
+def test_the_sizes_have_the_official_number_of_parameters(name, millions):
+    """A block has 12 w² + 13 w of them; 85.7 M in all at AST's 512 frames."""
+    (offer,) = (d for d in ast.harness_downstreams() if d.name == name)
+    with torch.device("meta"):
+        made = offer.build(layers=1, dim=128, classes=7)
+    width, patches = offer.build.keywords["width"], 12 * 101
+    expected = (
+        12 * (12 * width**2 + 13 * width)
+        + (16 * 16 + 1) * width
+        + (4 + patches) * width
+        + 2 * width
+        + (2 * width + 7 * width + 7)
+    )
+    count = sum(parameter.numel() for parameter in made.parameters())
+    assert count == expected
+    assert count / 1e6 == pytest.approx(millions, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("frames", "columns"), [(16, 1), (25, 1), (26, 2), (128, 12), (512, 50), (1024, 101)]
+)
+def test_patches_overlap_by_six(frames, columns):
+    assert ast.patches(frames) == columns
+    image = torch.zeros(1, 1, 128, frames)
+    assert nn.Conv2d(1, 1, 16, 10)(image).shape == (1, 1, 12, columns)
+
+
+def test_five_seconds_are_six_hundred_patches(head):
+    assert head.positions(512).shape == (1, 2 + 600, 64)
+
+
+def test_a_patch_keeps_its_position_however_long_the_clip_is(head):
+    whole, part = head.positions(1024)[:, 2:], head.positions(512)[:, 2:]
+    grid = whole.view(12, 101, 64)[:, :50]
+    assert torch.equal(part.view(12, 50, 64), grid)
+    assert torch.equal(head.positions(512)[:, :2], head.positions(1024)[:, :2])
+
+
+@pytest.mark.parametrize("length", [64, 512, 1024])
+def test_it_is_transformers_own_ast_at_every_length(head, length):
+    config = ASTConfig(**(head.transformer.config.to_dict() | {"max_length": length}))
+    reference = ASTModel(config).eval()
+    weights = head.transformer.state_dict()
+    weights["embeddings.position_embeddings"] = head.positions(length)
+    reference.load_state_dict(weights)
+    (clip,) = energies(length)
+    with torch.inference_mode():
+        expected = head.classify(reference(clip[None]).pooler_output)
+    torch.testing.assert_close(classify(head, clip), expected, atol=1e-5, rtol=0)
+
+
+def test_company_in_the_batch_changes_nothing(head):
+    clips = energies(300, 20, 140, 310, 150)
+    alone = torch.cat([classify(head, clip) for clip in clips])
+    torch.testing.assert_close(classify(head, *clips), alone, atol=1e-5, rtol=0)
+    assert len(alone.unique(dim=0)) == 5
+
+
+@pytest.mark.parametrize("frames", [1, 15, 16])
+def test_a_clip_shorter_than_a_patch_is_padded(head, frames):
+    (clip,) = energies(frames)
+    assert torch.isfinite(classify(head, clip)).all()
+    (image,) = seen_by(head, clip)
+    assert image.shape == (1, 64, 128)
+    assert torch.equal(image[0, :frames], clip)
+
+
+def test_padding_is_zero_on_asts_own_scale(head):
+    (image,) = seen_by(head, *energies(20))
+    padding = image[0, 20:] * 2 * 4.5689974 - 4.2677393
+    torch.testing.assert_close(padding, torch.zeros(44, 128), atol=1e-5, rtol=0)
+
+
+def test_a_long_clip_is_cut_at_ten_seconds(head):
+    (clip,) = energies(1500)
+    assert torch.equal(classify(head, clip), classify(head, clip[:1024]))
+
+
+def test_energies_are_normalised_by_the_training_part(head):
+    clips = [3 + 2 * clip for clip in energies(90, 30, 64)]
+    head.prepare([Batch(frames=tuple(clips[:2])), Batch(frames=tuple(clips[2:]))])
+    heard = np.concatenate([clip.numpy() for clip in clips])
+    assert head.mean.item() == pytest.approx(heard.mean(), rel=1e-5)
+    assert head.spread.item() == pytest.approx(2 * heard.std(), rel=1e-5)
+    (image,) = seen_by(head, clips[2])
+    torch.testing.assert_close(image[0], (clips[2] - heard.mean()) / 2 / heard.std())
+
+
+def test_masks_are_bands_of_zero_in_training_alone(head):
+    clips = energies(*[512] * 40)
+    plain = torch.stack(clips)
+    (image,) = seen_by(head, *clips)
+    assert torch.equal(image, plain)
+    (image,) = seen_by(head.train(), *clips)
+    masked = image != plain
+    assert torch.all(image[masked] == ast.ZERO)
+    in_bins = masked.all(1).sum(1)
+    in_frames = masked.all(2).sum(1)
+    assert 15 < in_bins.max() < 24
+    assert 70 < in_frames.max() < 96
+    assert len(in_bins.unique()) > 5
+    only_bands = masked.all(1)[:, None, :] | masked.all(2)[:, :, None]
+    assert torch.equal(masked, only_bands)
+
+
+def test_a_time_mask_takes_less_than_a_fifth_of_a_short_clip(head):
+    head.train()
+    masked = seen_by(head, *energies(*[128] * 40))[0] != torch.stack(
+        energies(*[128] * 40)
+    )
+    assert 15 < masked.all(2).sum(1).max() <= 24
+
+
+def test_initial_weights_are_the_official_ones(head):
+    begin = head.transformer.embeddings
+    for drawn in (
+        begin.cls_token,
+        begin.distillation_token,
+        begin.position_embeddings,
+    ):
+        assert drawn.std().item() == pytest.approx(0.02, rel=0.25)
+    weights = begin.patch_embeddings.projection.weight
+    assert 0.06 < weights.abs().max() <= 1 / 16
+
+
+def test_the_loss_reaches_every_weight(head):
+    head.train()
+    logits = head(Batch(frames=energies(300, 20, 1024)))
+    nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2])).backward()
+    for name, parameter in head.named_parameters():
+        assert torch.isfinite(parameter.grad).all()
+        if not name.endswith(("k_proj.bias", "key.bias")):  # which softmax cancels
+            assert parameter.grad.abs().max() > 0, name
+
+
+def test_half_precision_frames_are_heard_too(head):
+    (clip,) = energies(64)
+    half = classify(head, clip.half())
+    torch.testing.assert_close(half, classify(head, clip), atol=0.01, rtol=0)
+
+
+def test_the_offer_can_be_sent_to_a_worker():
+    for offer in ast.harness_downstreams():
+        assert pickle.loads(pickle.dumps(offer)).name == offer.name
+
+
+def test_it_trains_in_mixed_precision_and_goes_on_where_it_was():
+    assert ast.RECIPE.half_on_gpu
+    assert ast.RECIPE.resumable
+
+
+# ---------------------------------------------------------------- training
+
+
+class Mortal(nn.Module):
+    """A small AST that ends its process in the middle of a step."""
+
+    def __init__(self, head, last_step):
+        super().__init__()
+        self.head, self.steps = head, last_step
+
+    def prepare(self, train):
+        self.head.prepare(train)
+
+    def forward(self, batch):
+        if self.training:
+            self.steps -= 1
+            if self.steps < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return self.head(batch)
+
+
+def build_mortal(*, layers, dim, classes):
+    small = build(layers=layers, dim=dim, classes=classes)
+    return Mortal(small, int(os.environ.get("LAST_STEP", 10**9)))
+
+
+class SmallPlugin:
+    """Offers an AST that trains in a second."""
+
+    @hookimpl
+    def harness_downstreams(self):
+        from dataclasses import replace
+
+        yield Downstream(
+            name="ast-toy",
+            summary="",
+            reads=Reads(layers="last", frames=True),
+            build=build_mortal,
+            recipe=replace(
+                ast.RECIPE, batch=8, epochs=6, learning_rate=1e-3, milestones=(2, 4)
+            ),
+        )
+
+
+GRID = (
+    *("run", "--upstream", "fbank", "--downstream", "ast-toy", "--corpus", "tones"),
+    *("--no-controls", "--executor", "serial", "--quiet", "--device", "cpu"),
+)
+
+
+def rows(runs):
+    names = ["run_id", "macro_f1", "best_epoch", "epochs", "history", "predictions"]
+    return pyarrow.parquet.read_table(runs, columns=names).to_pylist()
+
+
+@pytest.fixture
+def small(harness, manager):
+    manager.register(SmallPlugin(), name="small-plugin")
+    return harness
+
+
+PROGRAM = """
+import sys
+from test_ast import SmallPlugin
+from harness.cli import execute
+from harness.registry import plugin_manager
+from toys import ToyPlugin
+
+manager = plugin_manager()
+manager.register(ToyPlugin(), name="toy-plugin")
+manager.register(SmallPlugin(), name="small-plugin")
+sys.exit(execute(sys.argv[1:], manager))
+"""
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(small, tmp_path):
+    """It dies in its fourth epoch; a resumed one that began anew would die again."""
+    whole = ("--cache", str(tmp_path / "a"), "--runs", str(tmp_path / "whole"))
+    assert small(*GRID, *whole)[0] == 0
+    here = Path(__file__)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(here.parent), str(here.parents[2])]),
+        "LAST_STEP": "10",
+    }
+    killed = ("--cache", str(tmp_path / "b"), "--runs", str(tmp_path / "killed"))
+    program = [sys.executable, "-c", PROGRAM, *GRID, *killed]
+    died = subprocess.run(program, env=environment, timeout=200)
+    assert died.returncode == -signal.SIGKILL
+    (state,) = (tmp_path / "b" / "training").iterdir()
+    assert len(torch.load(state, weights_only=True)["history"]) == 3
+    code, _, _ = small(*GRID, *killed)
+    assert code == 0
+    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
+    assert list((tmp_path / "b" / "training").iterdir()) == []
+
+
+def test_the_same_seed_gives_the_same_numbers(small, tmp_path):
+    for runs in ("one", "other"):
+        assert small(*GRID, "--runs", str(tmp_path / runs))[0] == 0
+    assert rows(tmp_path / "one") == rows(tmp_path / "other")
+
+
+def test_it_hears_the_difference_in_a_new_speaker(small, tmp_path):
+    small(*GRID, "--runs", str(tmp_path / "runs"))
+    (row,) = rows(tmp_path / "runs")
+    assert row["macro_f1"] > 0.8
+    assert row["history"][-1]["train_loss"] < 0.8 * row["history"][0]["train_loss"]
+
+
+def test_the_baseline_is_ast_on_fbank_beside_what_was_asked(harness):
+    asked = ("--upstream", "toy", "--downstream", "linear", "--corpus", "tones")
+    code, out, _ = harness("plan", *asked, "--no-controls", "--baseline", "ast-tiny")
+    assert code == 0
+    cells = [line.split() for line in out.splitlines() if " tones " in line]
+    assert [row[0] for row in cells] == ["toy", "fbank"]
+
+
+def test_a_baseline_needs_no_upstream_of_its_own(harness):
+    code, out, _ = harness("plan", "--baseline", "ast", "--corpus", "tones")
+    assert code == 0
+    assert "fbank" in out
+
+
+def test_ast_on_another_upstream_is_refused(harness):
+    asked = ("--upstream", "toy", "--downstream", "ast", "--corpus", "tones")
+    code, _, err = harness("plan", *asked)
+    assert code == 2
+    assert "'ast' is made for 'fbank'" in err
+    assert "--baseline ast" in err
+
+
+def test_a_head_for_any_upstream_is_no_baseline(harness):
+    code, _, err = harness("plan", "--baseline", "linear", "--corpus", "tones")
+    assert code == 2
+    assert "'linear' goes on any upstream" in err
