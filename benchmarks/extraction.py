@@ -20,6 +20,7 @@ from pathlib import Path
 import soundfile
 import torch
 import transformers
+
 from harness.checkpoints import find_checkpoint
 from harness.features import Extraction, Source, encoder, extract
 from harness.files import Memory
@@ -73,7 +74,9 @@ def main() -> None:
 
 def bare_loop(folder):
     """What one would write in a notebook."""
-    model = transformers.WhisperModel.from_pretrained(folder, dtype=torch.float32).eval()
+    model = transformers.WhisperModel.from_pretrained(
+        folder, dtype=torch.float32
+    ).eval()
     prepare = transformers.WhisperFeatureExtractor.from_pretrained(folder)
 
     def loop(paths):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from harness import Upstream, Utterance
 from harness.checkpoints import Checkpoint
 from harness.features import Source
@@ -60,7 +61,9 @@ def measure(cache: Path, options: argparse.Namespace) -> None:
     for name in ("nonlinear", "multilayer"):
         head = heads[name]
         recipe = dataclasses.replace(head.recipe, epochs=options.epochs)
-        task = training(source, cache, recordings, 0, dataclasses.replace(head, recipe=recipe))
+        task = training(
+            source, cache, recordings, 0, dataclasses.replace(head, recipe=recipe)
+        )
         before = gemm_rate()
         result = train(task)
         rate = (before + gemm_rate()) / 2
@@ -84,7 +87,11 @@ def generate(source: Source, cache: Path) -> list[Recording]:
     for start in range(0, CLIPS, 16):
         pooled, frames = {}, {}
         for clip in range(start, min(start + 16, CLIPS)):
-            shape = (source.upstream.layers, int(seconds[clip] * 50), source.upstream.dim)
+            shape = (
+                source.upstream.layers,
+                int(seconds[clip] * 50),
+                source.upstream.dim,
+            )
             frames[str(clip)] = torch.randn(shape)
             pooled[str(clip)] = frames[str(clip)].mean(1)
             pooled[str(clip) + NORMS] = torch.ones(shape[0])

@@ -1,4 +1,4 @@
-"""Peak memory while extracting and training, for a corpus and for one ten times as long.
+"""Peak memory of extracting and training, for a corpus and for one ten times as long.
 
 An upstream of whisper-base's shape (6 × 512) without its arithmetic hears generated
 clips; the multi-layer head, which reads all frames, then trains for an epoch. Memory is
@@ -56,13 +56,13 @@ def load(checkpoint, *, device, feeding):
 def measure(folder: Path, clips: int) -> dict[str, float]:
     """Extract and train on so many clips; give peaks in bytes."""
     import torch
+    from heads import training
+
     from harness import Upstream
     from harness.checkpoints import Checkpoint
     from harness.features import Extraction, Source, chunks, extract
     from harness.registry import Registry, plugin_manager
     from harness.training import train
-
-    from heads import training
 
     torch.set_num_threads(1)
     recordings = write_clips(folder, clips)
@@ -93,12 +93,13 @@ def write_clips(folder: Path, clips: int):
     """Write clips of 2.8 s, each of its own."""
     import numpy as np
     import soundfile
-
     from heads import recording
 
     rng, made = np.random.default_rng(0), []
     for clip in range(clips):
-        soundfile.write(folder / f"{clip}.wav", 0.1 * rng.standard_normal(44_800), 16_000)
+        soundfile.write(
+            folder / f"{clip}.wav", 0.1 * rng.standard_normal(44_800), 16_000
+        )
         one = recording(clip, 2.8)
         utterance = dataclasses.replace(one.utterance, path=f"{clip}.wav")
         made.append(dataclasses.replace(one, utterance=utterance))
@@ -113,7 +114,7 @@ def anonymous() -> float:
     raise OSError("/proc/self/status has no RssAnon")
 
 
-class watching:  # noqa: N801 - used as a context manager
+class watching:
     """Note the peak of the process' own memory while something runs."""
 
     def __init__(self, peaks: dict[str, float], name: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import click
@@ -70,13 +70,14 @@ def harness_renderers() -> Iterable[Renderer]:
 
 
 @hookspec(firstresult=True)
-def harness_upstream(name: str) -> Upstream | None:
+def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | None:
     """Describe an upstream that no list can hold, such as ``hf:ID-or-PATH``.
 
     Asked when no plugin offers that name; most plugins answer nothing.
 
     Args:
         name: As the user wrote it after ``--upstream``.
+        find: Gives another upstream by its name, for those made out of others.
     """
 
 

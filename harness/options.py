@@ -108,7 +108,8 @@ SPLIT = (
         default="speaker-independent",
         show_default=True,
         help="speaker-independent (80/10/10), loso, kfold, stratified (speakers in "
-        "several parts), or a file written by 'harness split'.",
+        "several parts), published (that of the corpus' published files), column (of "
+        "a table), or a file written by 'harness split'.",
     ),
     click.option(
         "--folds",
@@ -269,6 +270,8 @@ def request_of(options: dict[str, Any], registry: Registry) -> Request:
 
 def _baseline(name: str, grids: tuple[Grid, ...], registry: Registry) -> Grid:
     """Put a classifier that is made for one upstream on every corpus of the grids."""
+    from harness.plan import Grid
+
     upstream = registry.downstreams[name].upstream
     if not upstream:
         raise HarnessError(

@@ -59,7 +59,7 @@ class Request:
     Attributes:
         grids: What to run; a cell that stands in two of them is one cell.
         seeds: One cell each.
-        split: A strategy, or the path of a split file.
+        split: A strategy, ``published``, or the path of a split file.
         folds: How many for ``kfold``.
         split_seed: Of strategies that draw.
         feeding: Taken by every upstream that knows it; ``None`` is each one's first.
@@ -382,6 +382,7 @@ def _split(manifest: Manifest, request: Request) -> Split:
             request.split,
             folds=request.folds,
             seed=request.split_seed,
+            files=manifest.corpus.files,
         )
     splits.check_split(split, manifest.utterances, manifest.contents)
     return split

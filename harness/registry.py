@@ -147,7 +147,9 @@ class Registry:
             def ask(name: str) -> tuple[Offered, Plugin] | None:
                 asked = question.get_hookimpls() if question is not None else []
                 for implementation in reversed(asked):
-                    answer: Offered | None = implementation.function(name)  # type: ignore[assignment]
+                    known = {"name": name, "find": names.__getitem__}
+                    given = {word: known[word] for word in implementation.argnames}
+                    answer: Offered | None = implementation.function(**given)  # type: ignore[assignment]
                     if answer is not None:
                         return answer, plugins[implementation.plugin_name]
                 return None

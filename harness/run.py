@@ -58,7 +58,7 @@ def run_plan(plan: Plan, registry: Registry, place: Place, stages: Stages) -> Re
         cells=plan.cells, finished=len(plan.cells) - len(plan.jobs), runs=request.runs
     )
     if request.suite is not None:
-        with replacing(request.runs / request.suite.name) as beside:
+        with replacing(request.runs / f"_{request.suite.name}") as beside:
             beside.write_bytes(request.suite.read_bytes())
     failed: list[tuple[Cell, str]] = []
     computed = 0

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -29,18 +29,31 @@ from harness.errors import DataError, UnknownNameError
 from harness.files import replacing, sha256_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from harness.types import Utterance
+    from harness.types import KnownFile, Utterance
 
 Kind = TypeVar("Kind")
 Shares = tuple[float, float, float]
 
 STRATEGIES = ("speaker-independent", "stratified", "loso", "kfold")
+COLUMN = "column"
+"""Names the split that the utterances say themselves."""
+PUBLISHED = "published"
+"""Asks for the speaker-independent split that comes with a corpus."""
+SHOWN = 20
+"""How many of the utterances in which a corpus differs from its split are named."""
 PARTS = ("train", "valid", "test")
 TENTHS = (8, 1, 1)
 """Wanted sizes of train, valid and test where there is one fold, in tenths."""
@@ -141,23 +154,36 @@ class Role(NamedTuple):
 
 
 def make_split(
-    utterances: Sequence[Utterance], strategy: str, *, folds: int = 5, seed: int = 0
+    utterances: Sequence[Utterance],
+    strategy: str,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    files: Callable[[], Mapping[str, KnownFile]] | None = None,
 ) -> Split:
     """Divide a corpus; the order in which the utterances come does not matter.
 
     Args:
         utterances: All of them, with ids of their own.
-        strategy: One of ``STRATEGIES``.
+        strategy: One of ``STRATEGIES``, ``COLUMN`` or ``PUBLISHED``.
         folds: How many for ``kfold``; the others do not ask.
         seed: Moves utterances in ``stratified``, and the starts of a search that is
             too large to look at every assignment.
+        files: Gives the published files of the corpus, where they are known.
 
     Raises:
         UnknownNameError: Where there is no such strategy.
-        DataError: Where the corpus has too few speakers or utterances for it.
+        DataError: Where the corpus has too few speakers or utterances for it, or does
+            not say which part an utterance is in, or is not as it was published.
     """
+    if strategy == PUBLISHED:
+        parted = _published(utterances, files() if files else {})
+        return Split(strategy="speaker-independent", folds=(_by_part(parted),))
+    if strategy == COLUMN:
+        return Split(strategy=COLUMN, folds=(_by_part(utterances),))
     if strategy not in STRATEGIES:
-        raise UnknownNameError("split strategy", strategy, STRATEGIES)
+        known = (*STRATEGIES, COLUMN, PUBLISHED)
+        raise UnknownNameError("split strategy", strategy, known)
     _refuse_lone_utterances(utterances)
     if strategy == "stratified":
         return Split(strategy=strategy, folds=(_stratified(utterances, seed),))
@@ -181,6 +207,45 @@ def make_split(
     split = Split(strategy=strategy, folds=made)
     _refuse_impossible(split, utterances)
     return split
+
+
+def _by_part(utterances: Sequence[Utterance]) -> Fold:
+    """Take the parts that the utterances say themselves."""
+    without = sorted(u.id for u in utterances if u.part not in PARTS)
+    if without:
+        raise DataError(
+            f"{len(without)} of {len(utterances)} utterances do not say which part "
+            f"they are in, the first is '{without[0]}'. Fill in the column 'split' "
+            f"({', '.join(PARTS)}), or choose another --split."
+        )
+    groups = {
+        number: [utterance.id for utterance in utterances if utterance.part == part]
+        for number, part in enumerate(PARTS)
+    }
+    return _fold("0", Role((0,), 1, 2), groups)
+
+
+def _published(
+    utterances: Sequence[Utterance], files: Mapping[str, KnownFile]
+) -> list[Utterance]:
+    """Give each utterance its part in the published split of the same utterances."""
+    if not files:
+        raise DataError(
+            "No split of this corpus is published. Choose another --split, such as "
+            "'speaker-independent'."
+        )
+    here = {utterance.id for utterance in utterances}
+    lines = [f"  missing here: {id}" for id in sorted(files.keys() - here)]
+    lines += [f"  only here: {id}" for id in sorted(here - files.keys())]
+    if lines:
+        more = [f"  … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+        listing = "\n".join(lines[:SHOWN] + more)
+        raise DataError(
+            f"The corpus here differs from the published split in {len(lines)} "
+            "utterances, so that scores could not be compared ('harness corpus check' "
+            f"tells more):\n{listing}"
+        )
+    return [replace(one, part=files[one.id].part) for one in utterances]
 
 
 def _by_speaker(utterances: Iterable[Utterance]) -> dict[str, list[Utterance]]:
@@ -690,10 +755,8 @@ def _split_file(value: object) -> SplitFile:
     if (version := _entry(value, "format", int)) != FORMAT:
         raise ValueError(f"its format is {version}, not {FORMAT}")
     strategy = _entry(value, "strategy", str)
-    if strategy not in STRATEGIES:
-        raise ValueError(
-            f"its strategy '{strategy}' is none of {', '.join(STRATEGIES)}"
-        )
+    if strategy not in (known := (*STRATEGIES, COLUMN)):
+        raise ValueError(f"its strategy '{strategy}' is none of {', '.join(known)}")
     folds = tuple(_fold_entry(fold) for fold in _entry(value, "folds", list))
     if not folds or len({fold.name for fold in folds}) < len(folds):
         raise ValueError("it has no folds, or two of the same name")

@@ -607,11 +607,15 @@ class Entry:
         text: As it stands in the table, percent signs and spreads included.
         value: For CSV and JSON: a fraction of one, a number or a string.
         best: Whether it is the best of its column.
+        second: Whether it is the best of its group of columns.
+        details: Further values by name, such as a spread: columns of their own in CSV.
     """
 
     text: str
     value: float | int | str | None = None
     best: bool = False
+    second: bool = False
+    details: Mapping[str, float | int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,7 +115,13 @@ def split(
     if out is not None and out.suffix != ".json":
         raise DataError(f"A split file's name ends in .json; {out} does not.")
     manifest = _manifest(registry, name, data_root, cache_folder)
-    made = make_split(manifest.utterances, strategy, folds=folds, seed=split_seed)
+    made = make_split(
+        manifest.utterances,
+        strategy,
+        folds=folds,
+        seed=split_seed,
+        files=manifest.corpus.files,
+    )
     check_split(made, manifest.utterances, manifest.contents)
     for line in describe(closeness(made, manifest.utterances)):
         click.echo(line)

@@ -10,7 +10,6 @@ from harness_leaderboard.certainty import estimates, samples
 from harness_leaderboard.tables import (
     METRICS,
     NOTHING,
-    Detailed,
     Grid,
     System,
     bounds,
@@ -120,7 +119,7 @@ def _compared(of: Estimate | float | str, theirs: float) -> list[Entry]:
         return [percent(of), percent(theirs), _signed(of - theirs), NOTHING]
     low, high = statistics.interval(of)
     side = "below" if theirs < low else "above" if theirs > high else "inside"
-    ours = Detailed(
+    ours = Entry(
         text=bounds(of.value, low, high),
         value=of.value,
         details={"low": low, "high": high},

@@ -13,7 +13,6 @@ from harness_leaderboard.tables import (
     CORPUS,
     METRICS,
     NOTHING,
-    Detailed,
     Grid,
     Key,
     System,
@@ -187,8 +186,6 @@ def _with_groups(row: Mapping[System, Entry], question: Question) -> list[Entry]
         )
     return [
         replace(entry, best=system in best, second=system in seconds)
-        if isinstance(entry, Detailed)
-        else entry
         for system, entry in row.items()
     ]
 

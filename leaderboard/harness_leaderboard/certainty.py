@@ -10,7 +10,6 @@ from harness_leaderboard.tables import (
     KEYS,
     METRICS,
     NOTHING,
-    Detailed,
     Grid,
     Key,
     System,
@@ -139,7 +138,7 @@ def _sure(
         low, high = statistics.interval(sure[system])
         tied = adjusted.get(system, 0.0) > 1 - statistics.LEVEL
         rank = str(first) if first == last else f"{first}–{last}"
-        column[system] = Detailed(
+        column[system] = Entry(
             text=f"{bounds(sure[system].value, low, high)} {rank}{' ≈' * tied}",
             value=sure[system].value,
             details={"low": low, "high": high, "first": first, "last": last}

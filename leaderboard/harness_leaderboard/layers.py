@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
 from harness_leaderboard.tables import (
-    Detailed,
     Key,
     System,
     current,
@@ -111,7 +110,7 @@ def shares(weights: Sequence[float], norms: Sequence[float]) -> list[float]:
 def _curve(values: Sequence[float]) -> Entry:
     """Draw a curve in one line."""
     highest = max(values) or 1.0
-    return Detailed(
+    return Entry(
         text="".join(BARS[round(7 * value / highest)] for value in values),
         details={f"layer {place}": value for place, value in enumerate(values, 1)},
     )

@@ -14,8 +14,6 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from harness_leaderboard.tables import Detailed
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -140,7 +138,7 @@ def _star(entry: Entry) -> str:
 
 def second(entry: Entry) -> bool:
     """Tell whether an entry is the best of its group of columns."""
-    return isinstance(entry, Detailed) and entry.second
+    return entry.second
 
 
 def _parts(table: Table, widths: Sequence[int], width: int) -> Iterator[list[int]]:
@@ -231,7 +229,7 @@ def to_csv(table: Table, *, width: int, colour: bool) -> str:
 
 
 def _details(entry: Entry) -> Mapping[str, float | int | str]:
-    return entry.details if isinstance(entry, Detailed) else {}
+    return entry.details
 
 
 def to_json(table: Table, *, width: int, colour: bool) -> str:

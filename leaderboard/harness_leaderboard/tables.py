@@ -420,24 +420,11 @@ class Grid:
         return marked({system: self.mean_entry(system) for system in self.systems})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Detailed(Entry):
-    """An entry with more behind it.
-
-    Attributes:
-        second: Whether it is the best of its group of columns.
-        details: Further values by name: columns of their own in CSV.
-    """
-
-    second: bool = False
-    details: Mapping[str, float | int | str] = field(default_factory=dict)
-
-
 def _entry(figure: Figure | None) -> Entry:
     """Print a figure; one that lacks folds has no value to be compared by."""
     if figure is None:
         return NOTHING
-    return Detailed(
+    return Entry(
         text=figure.text,
         value=figure.mean if figure.complete else None,
         details={"spread": figure.spread, "runs": figure.runs},

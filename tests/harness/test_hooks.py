@@ -6,7 +6,7 @@ import click
 import pytest
 from toys import GRID, TONES, TOY
 
-from harness import Executor, HarnessError, Renderer, Table, hookimpl
+from harness import Executor, HarnessError, Renderer, Suite, Table, hookimpl
 from harness.executors import serial
 from harness.registry import Registry, plugin_manager
 
@@ -60,6 +60,11 @@ def test_hook_harness_downstreams(registry):
 
 def test_hook_harness_corpora():
     assert list(offers("harness_corpora", TONES).corpora) == [TONES]
+
+
+def test_hook_harness_suites(tmp_path):
+    suite = Suite(name="mine", summary="", file=tmp_path / "mine.toml")
+    assert list(offers("harness_suites", suite).suites) == [suite]
 
 
 def test_hook_harness_executors(harness, manager):
@@ -140,7 +145,8 @@ def test_hook_harness_finished_runs(harness, manager, listener):
     harness("run", *LINEAR)
     manager.register(Plugin())
     harness("run", *LINEAR)
-    assert [event[1:3] for event in listener.heard if event[0] == "started"] == [(1, 0)] * 2
+    started = [event[1:3] for event in listener.heard if event[0] == "started"]
+    assert started == [(1, 0), (1, 0)]
 
 
 def test_hook_harness_run_started_may_stop_a_run(harness, manager, tmp_path):

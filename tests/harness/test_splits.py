@@ -27,7 +27,7 @@ from harness.splits import (
     read_split,
     write_split,
 )
-from harness.types import Utterance
+from harness.types import KnownFile, Utterance
 
 BY_SPEAKER = [name for name in STRATEGIES if name != "stratified"]
 THREE_FOLDS = [Role((2,), 1, 0), Role((0,), 2, 1), Role((1,), 0, 2)]
@@ -153,7 +153,7 @@ def test_the_order_does_not_matter_to_a_local_search_either():
 FRESH = """
 import sys
 from harness.splits import check_split, closeness, make_split
-from harness.types import Utterance
+from harness.types import KnownFile, Utterance
 utterances = [
     Utterance(id=f"{s}-{n}", path="", speaker=f"s{s}", label="abc"[n * s % 3])
     for s in range(16) for n in range(12)
@@ -715,3 +715,75 @@ def test_a_malformed_entry_is_refused_with_the_reason(path, entry, value, reason
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(DataError, match="No such file"):
         read_split(tmp_path / "split.json")
+
+
+# ---------------------------------------------------------------- parts that are given
+
+
+def parted(**parts):
+    """Three speakers, two labels each, with the part that each says it is in."""
+    return [
+        Utterance(
+            id=f"{speaker}{label}", path="x", label=label, speaker=speaker, part=part
+        )
+        for speaker, part in parts.items()
+        for label in "ab"
+    ]
+
+
+def test_a_column_is_taken_as_it_is():
+    split = make_split(parted(p="test", q="train", r="valid"), "column")
+    assert split.strategy == "column"
+    assert split.folds == (
+        Fold(name="0", train=("qa", "qb"), valid=("ra", "rb"), test=("pa", "pb")),
+    )
+
+
+@pytest.mark.parametrize("part", [None, "", "dev"])
+def test_an_utterance_without_a_part_is_refused(part):
+    with pytest.raises(DataError, match="2 of 6 utterances .* the first is 'qa'"):
+        make_split(parted(p="test", q=part, r="valid"), "column")
+
+
+def known(utterances):
+    return {
+        one.id: KnownFile(label=one.label, speaker=one.speaker, part=one.part)
+        for one in utterances
+    }
+
+
+def test_a_published_split_is_the_speaker_independent_one():
+    own = parted(p="test", q="train", r="valid")
+    plain = parted(p=None, q=None, r=None)
+    split = make_split(plain, "published", files=lambda: known(own))
+    assert split.strategy == "speaker-independent"
+    assert split.folds == make_split(own, "column").folds
+
+
+def test_a_corpus_that_differs_from_the_published_split_is_refused_with_the_list():
+    files = known(parted(p="test", q="train", r="valid"))
+    here = parted(q=None, r=None, s=None)
+    with pytest.raises(DataError) as told:
+        make_split(here, "published", files=lambda: files)
+    assert str(told.value).endswith(
+        "\n  missing here: pa\n  missing here: pb\n  only here: sa\n  only here: sb"
+    )
+
+
+def test_a_long_list_of_differences_is_cut():
+    files = known(parted(**{f"s{number}": "train" for number in range(30)}))
+    with pytest.raises(DataError, match=r"in 66 utterances(.*\n)+  … and 46 more"):
+        make_split(parted(p=None, q=None, r=None), "published", files=lambda: files)
+
+
+def test_without_published_files_there_is_no_published_split():
+    with pytest.raises(DataError, match="No split of this corpus is published"):
+        make_split(parted(p=None, q=None, r=None), "published")
+
+
+def test_a_column_can_be_written_and_read(tmp_path):
+    split = make_split(parted(p="test", q="train", r="valid"), "column")
+    write_split(
+        split, tmp_path / "s.json", corpus="c", version="1", manifest_sha256="x"
+    )
+    assert read_split(tmp_path / "s.json").split == split

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, recall_score
 from torch import nn
 from toys import TONES, TOY
 
-from harness import Batch, Downstream, HarnessError, PluginError, Reads, Recipe
+from harness import Batch, Downstream, HarnessError, PluginError, Reads, Recipe, descent
 from harness.checkpoints import Checkpoint
 from harness.descent import class_weights
 from harness.features import Extraction, Source, chunks, extract
@@ -278,3 +278,136 @@ def broken(forward):
 def test_a_head_that_breaks_its_word_is_named(task, forward, error, complaint):
     with pytest.raises(error, match=complaint):
         train(dataclasses.replace(task, downstream=broken(forward)))
+
+
+def test_the_learning_rate_falls_at_milestones(task):
+    changes = {"epochs": 5, "milestones": (2, 3), "milestone_factor": 0.5}
+    result = train(with_head(task, linear, learning_rate=0.08, **changes))
+    rates = [epoch.learning_rate for epoch in result.history]
+    assert rates == pytest.approx([0.08, 0.08, 0.04, 0.02, 0.02])
+
+
+def test_half_precision_is_for_gpus(task):
+    plain = train(with_head(task, nonlinear, epochs=3))
+    assert train(with_head(task, nonlinear, epochs=3, half_on_gpu=True)).history == (
+        plain.history
+    )
+
+
+def test_a_head_may_take_statistics_of_the_training_part_alone(task):
+    seen = []
+
+    class Careful(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(8, 2)
+            self.register_buffer("mean", torch.zeros(8))
+
+        def prepare(self, train):
+            batches = list(train)
+            seen.append(torch.cat([batch.pooled for batch in batches]))
+            self.mean.copy_(seen[0].mean(0))
+
+        def forward(self, batch):
+            assert torch.equal(self.mean, seen[0].mean(0))
+            return self.layer(batch.pooled - self.mean)
+
+    careful = Downstream(
+        name="careful",
+        summary="",
+        reads=Reads(layers="last", frames=False),
+        build=lambda **sizes: Careful(),
+        recipe=Recipe(epochs=2, batch=7),
+    )
+    train(dataclasses.replace(task, downstream=careful))
+    (once,) = seen
+    assert torch.equal(once, pooled(task, task.train)[0])
+
+
+# ---------------------------------------------------------------- resumed
+
+
+class Interruption(Exception):
+    """Stands for whatever ends a process."""
+
+
+def counted(task, *, stop_at=None, **recipe):
+    """Give a resumable task, and a list that grows by each of its training steps."""
+    changed = with_head(task, nonlinear, batch=8, epochs=5, resumable=True, **recipe)
+    steps = []
+
+    def build(**sizes):
+        head = nonlinear.build(**sizes)
+
+        def count(module, arguments):
+            if module.training:
+                if len(steps) == stop_at:
+                    raise Interruption
+                steps.append(1)
+
+        head.register_forward_pre_hook(count)
+        return head
+
+    head = dataclasses.replace(changed.downstream, build=build)
+    return dataclasses.replace(changed, downstream=head), steps
+
+
+@pytest.mark.parametrize("schedule", [{}, {"milestones": (2, 4)}])
+@pytest.mark.parametrize("stop_at", [0, 1, 3, 8, 14])
+def test_an_interrupted_training_goes_on_to_the_same_numbers(task, stop_at, schedule):
+    whole = train(with_head(task, nonlinear, batch=8, epochs=5, **schedule))
+    stopped, _ = counted(task, stop_at=stop_at, **schedule)
+    with pytest.raises(Interruption):
+        train(stopped)
+    resumed, steps = counted(task, **schedule)
+    result = train(resumed)
+    assert len(steps) == 15 - stop_at // 3 * 3
+    assert result.history == whole.history
+    assert result.predictions == whole.predictions
+    assert result.best_epoch == whole.best_epoch
+
+
+def test_a_finished_training_whose_result_was_lost_is_not_done_again(task):
+    first = train(counted(task)[0])
+    resumed, steps = counted(task)
+    before = torch.load(resumed.state, weights_only=True)["seconds"]
+    again = train(resumed)
+    assert steps == []
+    assert again.predictions == first.predictions
+    assert again.seconds_train > before > 0
+
+
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-40], lambda b: b"no"])
+def test_a_damaged_state_is_passed_over(task, damage):
+    whole, steps = counted(task)
+    expected = train(whole)
+    whole.state.write_bytes(damage(whole.state.read_bytes()))
+    assert train(whole).predictions == expected.predictions
+    assert len(steps) == 30
+
+
+def test_a_state_that_would_run_code_is_passed_over(task):
+    whole, _ = counted(task)
+    expected = train(whole)
+    torch.save({"head": Interruption}, whole.state)
+    assert train(whole).predictions == expected.predictions
+
+
+def test_short_trainings_leave_no_state(task):
+    train(with_head(task, linear, epochs=2))
+    assert not task.state.parent.exists()
+
+
+def test_a_long_training_says_how_far_it_is(task, monkeypatch, capsys):
+    monkeypatch.setattr(descent, "EVERY", 0.0)
+    loud = dataclasses.replace(counted(task)[0], quiet=False)
+    train(loud)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert lines[1].startswith("nonlinear · tones · fold 0 · seed 0: 2/5 epochs in ")
+    train(loud)
+    assert capsys.readouterr().err == (
+        "nonlinear · tones · fold 0 · seed 0: goes on after epoch 5\n"
+    )
+    train(dataclasses.replace(loud, quiet=True))
+    assert capsys.readouterr().err == ""

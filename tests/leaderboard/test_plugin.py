@@ -214,7 +214,7 @@ def test_only_some_results_are_asked_for(run, make_result: MakeResult, runs: Pat
     ("words", "message"),
     [
         ("corpsu=cafe", "No column is called .corpsu.. Did you mean .corpus."),
-        ("corpus=caf", "No corpus is called .caf.. Did you mean .cafe."),
+        ("corpus=cafes", "No corpus is called .cafes.. Did you mean .cafe."),
     ],
 )
 def test_a_filter_that_matches_nothing_suggests_a_near_one(

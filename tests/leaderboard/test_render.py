@@ -6,7 +6,6 @@ import json
 
 import pytest
 from harness_leaderboard import render
-from harness_leaderboard.tables import Detailed
 
 from harness.types import Entry, Table
 
@@ -199,8 +198,8 @@ def test_json_has_no_nan():
 def test_the_best_of_a_group_is_marked_apart():
     entries = (
         Entry(text="a", value="a"),
-        Detailed(text="80.0", value=0.8, best=True, second=True),
-        Detailed(text="70.0", value=0.7, second=True),
+        Entry(text="80.0", value=0.8, best=True, second=True),
+        Entry(text="70.0", value=0.7, second=True),
     )
     board = Table(title="T", columns=("upstream", "x", "y"), rows=(entries,))
     assert drawn(board).splitlines()[3:] == [
@@ -214,7 +213,7 @@ def test_the_best_of_a_group_is_marked_apart():
 
 
 def test_csv_gives_details_columns_of_their_own():
-    first = Detailed(text="80.0", value=0.8, details={"low": 0.7, "high": 0.9})
+    first = Entry(text="80.0", value=0.8, details={"low": 0.7, "high": 0.9})
     board = Table(
         title="",
         columns=("upstream", "emodb"),

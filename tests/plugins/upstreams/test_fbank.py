@@ -5,7 +5,6 @@ import torch
 from harness_plugins.upstreams import fbank
 from torchaudio.compliance import kaldi
 
-
 EMPTY = 3
 """The bin that is narrower than the FFT's grid and never hears anything."""
 

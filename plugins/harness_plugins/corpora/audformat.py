@@ -1,0 +1,120 @@
+"""Databases in audEERING's format: ``--corpus audformat:PATH``.
+
+What     A folder with db.yaml, such as ``audb.load`` makes. It needs the schemes
+         emotion and speaker; gender and language are taken where it has them, also as
+         properties of speakers. Its splits train, dev and test serve --split column.
+Needs    pip install "speech-harness[audformat]"
+Paper    Wagner, Wierstorf, Geng, Triantafyllopoulos, Burkhardt, Eyben, Schuller:
+         https://audeering.github.io/audformat
+Run      harness run --upstream whisper-base --downstream linear \
+                     --corpus audformat:my/database --split column
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import Corpus, DataError, hookimpl
+from harness.files import sha256_file
+from harness_plugins.corpora._rows import corpus_of, text_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PREFIX = "audformat:"
+HEADER = "db.yaml"
+NEEDED = ("emotion", "speaker")
+
+
+@hookimpl
+def harness_corpus(name: str) -> Corpus | None:
+    """Describe the corpus that a database is."""
+    if not name.startswith(PREFIX):
+        return None
+    folder = Path(name.removeprefix(PREFIX)).expanduser()
+    header = folder / HEADER
+    if not header.is_file():
+        raise DataError(f"{folder} is no database: there is no {header}.")
+    database = _load(folder)
+    return corpus_of(
+        name,
+        header,
+        text_rows(_rows(database, folder)),
+        folder=folder,
+        version=sha256_file(header)[:12],
+        title=database.name,
+        licence=str(database.license or "not stated"),
+        languages=tuple(map(_language, database.languages)),
+    )
+
+
+def _load(folder: Path) -> Any:  # noqa: ANN401 - audformat is not typed
+    try:
+        import audformat
+        import yaml
+    except ImportError as error:
+        raise DataError(
+            f"To read {folder}, install audEERING's library: "
+            "pip install 'speech-harness[audformat]'."
+        ) from error
+    try:
+        database = audformat.Database.load(str(folder), load_data=False)
+    except (OSError, ValueError, TypeError, LookupError, yaml.YAMLError) as error:
+        raise DataError(f"Cannot read {folder / HEADER}: {error}") from error
+    for scheme in NEEDED:
+        if scheme not in database.schemes:
+            have = ", ".join(database.schemes) or "none"
+            raise DataError(
+                f"{folder} has no scheme '{scheme}', but {have}. Write a table for "
+                "--corpus csv:PATH from it."
+            )
+    return database
+
+
+def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: ANN401 - audformat is not typed
+    """Yield a row for each file or segment that has an emotion."""
+    import audformat
+
+    try:
+        table = database.get("emotion", ["speaker", "gender", "language"])
+        parts = {
+            key: split
+            for split in database.splits
+            for key in _keys(database.get("emotion", splits=[split]))
+        }
+    except (KeyError, ValueError, OSError) as error:
+        raise DataError(f"Cannot read the tables of {folder}: {error}.") from error
+    table = table[table["emotion"].notna()].astype(object)
+    table = table.where(table.notna(), None)
+    segmented = audformat.utils.to_segmented_index(table)
+    for key, place, cells in zip(
+        _keys(table), segmented.index, table.to_dict("records"), strict=True
+    ):
+        file, start, end = place
+        yield {
+            "path": file,
+            "label": cells["emotion"],
+            "speaker": cells["speaker"],
+            "gender": cells.get("gender"),
+            "language": _language(cells.get("language")),
+            "start": start.total_seconds() or None,
+            "end": end.total_seconds(),
+            "split": parts.get(key),
+        }
+
+
+def _keys(table: Any) -> list[object]:  # noqa: ANN401 - audformat is not typed
+    return list(table.index)
+
+
+def _language(code: object) -> str:
+    """Shorten ISO 639-3, as audformat has it, to BCP-47."""
+    from iso639 import Lang
+    from iso639.exceptions import InvalidLanguageValue
+
+    try:
+        known = Lang(str(code))
+    except InvalidLanguageValue:
+        return str(code) if isinstance(code, str) else ""
+    return str(known.pt1 or known.pt3)

@@ -1,0 +1,81 @@
+"""Your own data with no plugin: ``--corpus csv:PATH``.
+
+What     A table with a row an utterance. Columns: path, label, speaker; and if you like
+         gender, language (BCP-47), sentence, start and end (seconds in the file), split
+         (train, valid or test, for --split column). Others are ignored.
+Form     CSV in UTF-8 with commas, semicolons or tabs; Parquet if the name ends so.
+Paths    Relative ones begin at the table's folder and may not leave it, neither by ..
+         nor by a link. An absolute path is no accident: it is taken as it is, and is
+         then the utterance's id, too.
+Run      harness corpus check csv:my/utterances.csv
+         harness run --upstream whisper-base --downstream linear \
+                     --corpus csv:my/utterances.csv
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import Corpus, DataError, hookimpl
+from harness.files import sha256_bytes
+from harness_plugins.corpora._rows import corpus_of, refuse_columns, text_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "csv:"
+SEPARATORS = ",;\t"
+
+
+@hookimpl
+def harness_corpus(name: str) -> Corpus | None:
+    """Describe the corpus that a table is."""
+    if not name.startswith(PREFIX):
+        return None
+    table = Path(name.removeprefix(PREFIX)).expanduser()
+    try:
+        content = table.read_bytes()
+        columns, rows = _parquet(table) if _is_parquet(table) else _csv(content)
+    except (OSError, ValueError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"Cannot read the table {table}: {reason}.") from error
+    refuse_columns(table, columns)
+    if not rows:
+        raise DataError(f"{table} has no rows. Write one for each utterance.")
+    return corpus_of(
+        name, table, rows, folder=table.parent, version=sha256_bytes(content)[:12]
+    )
+
+
+@hookimpl
+def harness_corpus_root(corpus: Corpus) -> Path | None:
+    """Say where a corpus lies that says it itself."""
+    return corpus.root
+
+
+def _is_parquet(table: Path) -> bool:
+    return table.suffix.lower() in (".parquet", ".pq")
+
+
+def _csv(content: bytes) -> tuple[list[str], list[dict[str, str]]]:
+    lines = content.decode("utf-8-sig").splitlines(keepends=True)
+    header = lines[0] if lines else ""
+    separator = max(SEPARATORS, key=header.count)
+    reader = csv.DictReader(lines, delimiter=separator, strict=True, restval="")
+    columns = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = columns
+    rows = list(reader)
+    for number, row in enumerate(rows, start=1):
+        if None in row:
+            raise ValueError(f"row {number} has more cells than there are columns")
+    return columns, rows
+
+
+def _parquet(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+    from pyarrow import parquet
+
+    read = parquet.read_table(table)
+    rows: list[Mapping[str, object]] = read.to_pylist()
+    return list(read.column_names), list(text_rows(rows))

@@ -1,0 +1,63 @@
+"""``random:NAME``: another upstream with random weights, as a control.
+
+What a head reads out of it is due to the architecture, not to pre-training.
+
+    harness run --upstream random:whisper-base --downstream linear --corpus emodb
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from harness import CheckpointError, Upstream, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+PREFIX = "random:"
+SEED = 0
+
+
+@hookimpl
+def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | None:
+    """Describe ``random:NAME`` by describing ``NAME``."""
+    if not name.startswith(PREFIX):
+        return None
+    trained = find(name.removeprefix(PREFIX))
+    if trained.checkpoint is None:
+        raise CheckpointError(f"{trained.name} has no weights, so none can be random.")
+    return replace(
+        trained,
+        name=name,
+        load=partial(load, trained),
+        pretraining="none (random weights)",
+        languages=(),
+    )
+
+
+def load(
+    trained: Upstream, checkpoint: Path | None, *, device: str, feeding: str
+) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
+    """Initialise the model that the checkpoint's configuration describes."""
+    import torch
+    from safetensors.torch import save_model
+    from transformers import AutoConfig, AutoModel
+
+    if checkpoint is None:
+        raise CheckpointError(f"{trained.name} needs a checkpoint for its config.json.")
+    with TemporaryDirectory() as name, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        model = AutoModel.from_config(AutoConfig.from_pretrained(checkpoint))
+        model.config.save_pretrained(name)
+        save_model(model.float(), str(Path(name) / "model.safetensors"))
+        settings = checkpoint / "preprocessor_config.json"
+        if settings.exists():
+            shutil.copy(settings, name)
+        return trained.load(Path(name), device=device, feeding=feeding)

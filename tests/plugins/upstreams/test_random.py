@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import WhisperConfig, WhisperModel
+
+from harness import CheckpointError
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    config = WhisperConfig(
+        d_model=16,
+        encoder_layers=2,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        vocab_size=64,
+        pad_token_id=0,
+    )
+    torch.manual_seed(1)
+    WhisperModel(config).save_pretrained(tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+def states(registry, name, checkpoint):
+    encode = registry.upstreams[name].load(checkpoint, device="cpu", feeding="full")
+    waveform = torch.randn(8000, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        return encode([0.1 * waveform])[0]
+
+
+def test_weights_are_random_and_the_same_each_time(registry, checkpoint):
+    trained = states(registry, "whisper-tiny", checkpoint)
+    one, other = (states(registry, "random:whisper-tiny", checkpoint) for _ in range(2))
+    assert one.shape == trained.shape
+    assert torch.equal(one, other)
+    assert not torch.allclose(one, trained, atol=1e-3)
+
+
+def test_the_global_random_state_is_left_alone(registry, checkpoint):
+    before = torch.random.get_rng_state()
+    states(registry, "random:whisper-tiny", checkpoint)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_it_is_described_as_untrained(registry):
+    upstream = registry.upstreams["random:xls-r-300m"]
+    assert upstream.name == "random:xls-r-300m"
+    assert upstream.layers == registry.upstreams["xls-r-300m"].layers
+    assert "random" in upstream.pretraining
+
+
+def test_a_model_without_weights_cannot_be_random(registry):
+    with pytest.raises(CheckpointError, match="fbank has no weights"):
+        registry.upstreams["random:fbank"]
+
+
+def test_a_random_model_of_an_unknown_name_suggests_a_near_one(registry):
+    from harness.errors import UnknownNameError
+
+    with pytest.raises(UnknownNameError, match="Did you mean 'whisper-tiny'"):
+        registry.upstreams["random:whisper-tony"]
