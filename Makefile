@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY)
-	$(BIN)/harness run --upstream fbank --downstream linear,nonlinear,multilayer,majority \
+	$(BIN)/harness run --upstream fbank --downstream linear,nonlinear,multilayer \
 	  --corpus demo --split kfold --folds 4 --cache $(DEMO)/cache --runs $(DEMO)/runs
 
 test: $(READY)

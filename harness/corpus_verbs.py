@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.console import print_table, say, stages
+from harness.console import print_table, say, size, stages
 from harness.errors import DataError, ExitCode, MissingCorpusError
 from harness.options import CACHE, DATA_ROOT
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from harness.download import Remote
     from harness.passport import Passport, Problem
     from harness.registry import Registry
     from harness.types import Corpus
@@ -230,3 +231,75 @@ def _variant_row(one: Corpus, labels: Sequence[str]) -> tuple[str, ...]:
         str(len({file.speaker for file in files.values()})) if files else "–",
         split if files else "–",
     )
+
+
+# ---------------------------------------------------------------- download
+
+
+@corpus.command("download")
+@click.argument("name")
+@click.option("--accept-licence", is_flag=True, help="Do not ask.")
+@DATA_ROOT
+@CACHE
+@click.pass_obj
+def download_corpus(
+    registry: Registry,
+    name: str,
+    accept_licence: bool,
+    data_root: Path,
+    cache_folder: Path,
+) -> None:
+    """Get a corpus that needs no form, and check it; for others, say how.
+
+    What breaks off goes on when the same command is given again. The corpus' folder
+    appears when it is complete.
+    """
+    from harness.download import get, remotes
+    from harness.files import Memory
+    from harness.plan import corpus_root
+
+    one = registry.corpora[name]
+    root = corpus_root(one, registry, data_root=data_root, cache=cache_folder)
+    if _is_there(registry, one, data_root, cache_folder):
+        click.echo(f"{one.title} is complete at {root} already.")
+        return
+    if not one.archives:
+        raise DataError(
+            f"{one.title} cannot be fetched by a program: it is behind a form, or its "
+            f"address gives no plain file. {one.obtain} It belongs to {root}; then see "
+            f"'harness corpus check {name}'."
+        )
+    files = remotes(one.archives)
+    _print_terms(one, files, root)
+    if not accept_licence:
+        click.confirm("Do you accept the licence, and shall it begin?", abort=True)
+    passport = get(
+        one,
+        files,
+        root,
+        cache_folder / "downloads",
+        Memory(cache_folder / "memory.json"),
+        stages=stages(quiet=False),
+    )
+    click.echo(f"{one.title} is at {root}. {passport.verdict}")
+
+
+def _is_there(
+    registry: Registry, corpus: Corpus, data_root: Path, cache_folder: Path
+) -> bool:
+    try:
+        return _examine(registry, corpus, data_root, cache_folder).is_sound
+    except DataError:
+        return False
+
+
+def _print_terms(one: Corpus, files: Sequence[Remote], root: Path) -> None:
+    total = sum(file.size for file in files)
+    much = size(total) if all(file.size for file in files) else "of unknown size"
+    click.echo(f"{one.title}, version {one.version}")
+    click.echo(f"licence   {one.licence}")
+    click.echo(f"cite      {one.citation}")
+    for file in files:
+        click.echo(f"from      {file.url}")
+    click.echo(f"size      {much}, and about as much again while it is unpacked")
+    click.echo(f"into      {root}")

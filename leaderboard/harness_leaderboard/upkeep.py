@@ -77,7 +77,8 @@ def merge(sources: Sequence[Path], runs: Path) -> tuple[int, int, list[str]]:
         file that was left out.
     """
     known = set(store.finished_runs(runs))
-    added, twice, left_out = 0, 0, []
+    added, twice = 0, 0
+    left_out: list[str] = []
     for path in (path for source in sources for path in store.files(source)):
         table, said = store.read_file(path, ["run_id"])
         left_out += said

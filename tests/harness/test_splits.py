@@ -741,7 +741,7 @@ def test_a_column_is_taken_as_it_is():
 
 @pytest.mark.parametrize("part", [None, "", "dev"])
 def test_an_utterance_without_a_part_is_refused(part):
-    with pytest.raises(DataError, match="2 of 6 utterances .* the first is 'qa'"):
+    with pytest.raises(DataError, match=r"2 of 6 utterances .* the first is 'qa'"):
         make_split(parted(p="test", q=part, r="valid"), "column")
 
 
