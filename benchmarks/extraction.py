@@ -56,7 +56,6 @@ def main() -> None:
         between = time.perf_counter()
         task = Extraction(
             source=source,
-            root=root,
             recordings=tuple(group),
             kinds=("pooled", "all"),
             cache=cache,

@@ -110,6 +110,7 @@ def recording(clip: int, seconds: float) -> Recording:
     )
     return Recording(
         utterance=utterance,
+        path=Path(),
         sha256=str(clip),
         content=str(clip),
         rate=16_000,

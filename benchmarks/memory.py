@@ -74,7 +74,6 @@ def measure(folder: Path, clips: int) -> dict[str, float]:
         for chunk in chunks(recordings):
             task = Extraction(
                 source=source,
-                root=folder,
                 recordings=chunk,
                 kinds=("pooled", "all"),
                 cache=folder,
@@ -101,8 +100,7 @@ def write_clips(folder: Path, clips: int):
             folder / f"{clip}.wav", 0.1 * rng.standard_normal(44_800), 16_000
         )
         one = recording(clip, 2.8)
-        utterance = dataclasses.replace(one.utterance, path=f"{clip}.wav")
-        made.append(dataclasses.replace(one, utterance=utterance))
+        made.append(dataclasses.replace(one, path=folder / f"{clip}.wav"))
     return made
 
 

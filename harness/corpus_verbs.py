@@ -98,7 +98,7 @@ def _examine(
         corpus,
         corpus_root(corpus, registry, data_root=data_root, cache=cache_folder),
         Memory(cache_folder / "memory.json"),
-        siblings=[other for other in _variants(registry, corpus) if other != corpus],
+        siblings=_siblings(registry, corpus),
         stages=stages(quiet=False),
     )
 
@@ -107,6 +107,11 @@ def _variants(registry: Registry, corpus: Corpus) -> list[Corpus]:
     """List the corpora that lie in the same folder below the data root."""
     folder = corpus.name.partition("@")[0]
     return [one for one in registry.corpora if one.name.partition("@")[0] == folder]
+
+
+def _siblings(registry: Registry, corpus: Corpus) -> list[Corpus]:
+    """List the other corpora in the same folder."""
+    return [one for one in _variants(registry, corpus) if one.name != corpus.name]
 
 
 def _print_json(passports: Sequence[Passport], several: bool) -> None:
@@ -255,7 +260,6 @@ def download_corpus(
     appears when it is complete.
     """
     from harness.download import get, remotes
-    from harness.files import Memory
     from harness.plan import corpus_root
 
     one = registry.corpora[name]
@@ -271,17 +275,24 @@ def download_corpus(
         )
     files = remotes(one.archives)
     _print_terms(one, files, root)
-    if not accept_licence:
-        click.confirm("Do you accept the licence, and shall it begin?", abort=True)
+    if not (accept_licence or _agreed()):
+        raise DataError("Nothing was fetched. Answer yes, or give --accept-licence.")
     passport = get(
         one,
         files,
         root,
         cache_folder / "downloads",
-        Memory(cache_folder / "memory.json"),
+        siblings=_siblings(registry, one),
         stages=stages(quiet=False),
     )
     click.echo(f"{one.title} is at {root}. {passport.verdict}")
+
+
+def _agreed() -> bool:
+    try:
+        return click.confirm("Do you accept the licence, and shall it begin?", err=True)
+    except click.Abort:  # there is nobody to answer
+        return False
 
 
 def _is_there(

@@ -7,6 +7,7 @@ so that a cell that was killed goes on and ends with the same numbers.
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -87,6 +88,7 @@ class Fitted:
     Attributes:
         predict: From a part to probabilities or scores, (N, C).
         seconds_before: What it trained before it was interrupted.
+        memory_before: The most memory that it held until then, in bytes.
     """
 
     predict: Callable[[Part], Tensor]
@@ -95,6 +97,7 @@ class Fitted:
     history: tuple[Epoch, ...] = ()
     parameters: int = 0
     seconds_before: float = 0.0
+    memory_before: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +153,7 @@ def descend(descent: Descent, train: Part, valid: Part) -> Fitted:
         history=tuple(learner.history),
         parameters=sum(p.numel() for p in head.parameters() if p.requires_grad),
         seconds_before=learner.seconds_before,
+        memory_before=learner.memory_before,
     )
 
 
@@ -188,6 +192,7 @@ class _Learner:
         self.best_epoch = 0
         self.best_weights: Mapping[str, Tensor] = {}
         self.seconds_before = 0.0
+        self.memory_before = 0
         self.started = self.said = time.monotonic()
 
     def prepare(self, train: Part) -> None:
@@ -260,6 +265,7 @@ class _Learner:
             "history": [asdict(epoch) for epoch in self.history],
             "best": (self.best, self.best_epoch, self.best_weights),
             "seconds": self._seconds(),
+            "memory": max(self.memory_before, peak_memory(self.descent.device)),
         }
         with replacing(self.descent.state) as beside:
             torch.save(state, beside)
@@ -275,7 +281,8 @@ class _Learner:
         self.head.load_state_dict(state["head"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where it was trained on a CPU
+            self.scaler.load_state_dict(state["scaler"])
         self.order.set_state(state["order"])
         torch.set_rng_state(state["random"])
         if state["cuda"] is not None and self.descent.device.startswith("cuda"):
@@ -283,6 +290,7 @@ class _Learner:
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self.best, self.best_epoch, self.best_weights = state["best"]
         self.seconds_before = state["seconds"]
+        self.memory_before = state["memory"]
         if self.descent.title:
             sys.stderr.write(
                 f"{self.descent.title}: goes on after epoch {len(self.history)}\n"
@@ -324,6 +332,14 @@ def _schedule(
 
 def _half(descent: Descent) -> bool:
     return descent.downstream.recipe.half_on_gpu and descent.device.startswith("cuda")
+
+
+def peak_memory(device: str) -> int:
+    """Give the most memory that this process held, or that it took on its GPU."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:

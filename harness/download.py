@@ -11,35 +11,39 @@ import hashlib
 import re
 import shutil
 import stat
-import tempfile
+import time
 import unicodedata
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
 from harness.errors import DataError, StoreError
-from harness.files import sha256_bytes
-from harness.passport import examine
+from harness.files import Memory, sha256_bytes
+from harness.passport import collect, examine
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     import requests
 
-    from harness.files import Memory
     from harness.passport import Passport
     from harness.types import Archive, Corpus, Stages
 
 ATTEMPTS = 5
 """How often a connection may break off before the user must ask again."""
+WAIT = 1.0
+"""Seconds before the second attempt; each later one waits as much longer."""
 TIMEOUT = (15.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes."""
-CHUNK = 1 << 18
+CHUNK = 1 << 16
+"""Bytes at a time; of what breaks off, no more than this is fetched twice."""
 MEGA = 1e6
 
 MOST_BYTES = 40_000_000_000
@@ -83,8 +87,8 @@ def get(
     files: Sequence[Remote],
     root: Path,
     folder: Path,
-    memory: Memory,
     *,
+    siblings: Collection[Corpus] = (),
     stages: Stages = silence,
 ) -> Passport:
     """Download a corpus; its folder appears when it is complete.
@@ -92,38 +96,32 @@ def get(
     Args:
         corpus: Its description.
         files: What it comes as.
-        root: Where it shall be.
+        root: Where it shall be; beside a variant that is there already, one deeper.
         folder: Where unfinished downloads wait to be gone on with.
-        memory: Remembers what files hold.
+        siblings: Its variants.
         stages: Told of the progress.
 
     Raises:
         DataError: Where something is there already, or what came is not the corpus.
         StoreError: Where the disk is full or a folder cannot be written.
     """
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise DataError(
-            f"{root} is not empty. Move it away, or choose another --data-root."
-        )
+    root = _free_place(corpus, root, siblings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         root.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            FileLock(folder / f"{corpus.name}.lock", timeout=0),
-            tempfile.TemporaryDirectory(
-                prefix=f".{corpus.name}-", dir=root.parent
-            ) as scratch,
-        ):
-            fresh = Path(scratch, "fresh")
-            fresh.mkdir()
+        lock = FileLock(folder / f"{corpus.name}.lock", timeout=0)
+        prefix = f".{corpus.name}-"
+        with lock, TemporaryDirectory(prefix=prefix, dir=root.parent) as scratch:
             packed = [fetch(remote, folder, stages=stages) for remote in files]
-            for path in packed:
-                unpack(path, fresh, stages=stages)
-            passport = examine(corpus, fresh, memory, stages=stages)
-            _refuse_other(corpus, passport, packed)
-            with contextlib.suppress(FileNotFoundError):
+            try:
+                passport = _unpack_all(corpus, packed, Path(scratch), stages)
+            except DataError:
+                _remove(packed)
+                raise
+            if root.exists():
                 root.rmdir()
-            fresh.replace(root)
+            Path(scratch, "fresh").replace(root)
+            _remove(packed)
     except Timeout as error:
         raise DataError(
             f"Another process is downloading {corpus.title}. Wait for it."
@@ -133,22 +131,50 @@ def get(
             f"Cannot put {corpus.title} at {root}: {error.strerror or error}. Make "
             "room or mend the folder's permissions; what was fetched is kept."
         ) from error
-    for path in packed:
-        path.unlink(missing_ok=True)
     return passport
 
 
-def _refuse_other(corpus: Corpus, passport: Passport, packed: Sequence[Path]) -> None:
-    """Stop where the archives did not hold the corpus as it is known."""
+def _free_place(corpus: Corpus, root: Path, siblings: Collection[Corpus]) -> Path:
+    """Choose a folder that is not there or empty."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return root
+    deeper = root / corpus.name
+    beside_variant = any(collect(other, root)[0] for other in siblings)
+    if beside_variant and not collect(corpus, root)[0] and not deeper.exists():
+        return deeper
+    raise DataError(
+        f"{root} is not empty. Move it away, or choose another --data-root."
+    )
+
+
+def _remove(packed: Sequence[Path]) -> None:
+    for path in packed:
+        path.unlink(missing_ok=True)
+
+
+def _unpack_all(
+    corpus: Corpus, packed: Sequence[Path], scratch: Path, stages: Stages
+) -> Passport:
+    """Unpack into ``scratch/fresh``, and see that this is the corpus as it is known."""
+    fresh = scratch / "fresh"
+    fresh.mkdir()
+    for path in packed:
+        unpack(path, fresh, stages=stages)
+    try:
+        passport = examine(corpus, fresh, Memory(scratch / "memory"), stages=stages)
+    except DataError as error:
+        raise DataError(
+            f"What was downloaded holds nothing of {corpus.title}, and was thrown "
+            "away. See the corpus' homepage."
+        ) from error
     wrong = [one for one in passport.problems if one.kind not in HARMLESS]
     if wrong:
-        for path in packed:
-            path.unlink()
-        first = " ".join((wrong[0].kind, wrong[0].path, wrong[0].detail))
+        first = ", ".join(filter(None, (wrong[0].path, wrong[0].detail)))
         raise DataError(
-            f"What was downloaded is not {corpus.title} as it is known, and was thrown "
-            f"away. {passport.verdict} The first problem: {first}"
+            f"What was downloaded was thrown away. {passport.verdict} The first "
+            f"problem, {wrong[0].kind}: {first}"
         )
+    return passport
 
 
 # ---------------------------------------------------------------- asking
@@ -192,8 +218,12 @@ def _record(url: str) -> list[dict[str, Any]]:
 
 
 def _size(url: str) -> int:
-    with _ask("HEAD", url) as answer:
-        return int(answer.headers.get("Content-Length", 0))
+    """Ask for a file's size in bytes; 0 where the server does not say."""
+    try:
+        with _ask("HEAD", url) as answer:
+            return int(answer.headers.get("Content-Length", 0))
+    except DataError:  # some servers answer GET alone; fetching tells if it is gone
+        return 0
 
 
 def _ask(method: str, url: str, **headers: str) -> requests.Response:
@@ -206,10 +236,10 @@ def _ask(method: str, url: str, **headers: str) -> requests.Response:
 
     from harness import __version__
 
-    # packed on the way, a file would have another length than the server says
-    fixed = {"User-Agent": f"speech-harness/{__version__}"}
-    if method == "GET":
-        fixed["Accept-Encoding"] = "identity"
+    fixed = {
+        "User-Agent": f"speech-harness/{__version__}",
+        "Accept-Encoding": "identity",  # or lengths would be those of packed bytes
+    }
     try:
         answer = requests.request(
             method,
@@ -261,27 +291,21 @@ def fetch(remote: Remote, folder: Path, *, stages: Stages = silence) -> Path:
 
 def _fetch_all(remote: Remote, part: Path, stages: Stages) -> None:
     """Ask again, from where it broke off, until the file is whole."""
+    from requests import RequestException
+
     problem = ""
-    for _ in range(ATTEMPTS):
-        before = part.stat().st_size if part.exists() else 0
+    for attempt in range(ATTEMPTS):
+        time.sleep(attempt * WAIT)
         try:
             if _fetch_rest(remote, part, stages):
                 return
             problem = "it ended before it was whole"
-        except _broken() as error:
+        except RequestException as error:
             problem = _reason(error)
-        if part.exists() and part.stat().st_size > before:
-            continue
     raise DataError(
         f"{remote.url} broke off {ATTEMPTS} times ({problem}). What came is kept; the "
         "same command goes on with it."
     )
-
-
-def _broken() -> tuple[type[BaseException], ...]:
-    import requests
-
-    return (requests.RequestException,)
 
 
 def _fetch_rest(remote: Remote, part: Path, stages: Stages) -> bool:
@@ -376,8 +400,7 @@ def unpack(path: Path, folder: Path, *, stages: Stages = silence) -> None:
                 for name, info in entries.items():
                     _extract(archive, info, folder / name)
                     advance(info.file_size / MEGA)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
-        path.unlink()
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise DataError(
             f"The archive is damaged ({error}) and was thrown away. Try again."
         ) from error
@@ -422,9 +445,9 @@ def _mended(info: zipfile.ZipInfo) -> str:
 def _hostile(info: zipfile.ZipInfo, path: PurePosixPath) -> str:
     """Say what is wrong with an entry, if anything is."""
     kind = stat.S_IFMT(info.external_attr >> 16)
-    if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", path.name):
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         return "leads out of the folder"
-    if re.match("[A-Za-z]:", str(path)) or not str(path).isprintable():
+    if not str(path).isprintable():
         return "has a name that no corpus needs"
     if kind not in (0, stat.S_IFREG):
         return "is a link or a device"

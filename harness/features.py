@@ -8,7 +8,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness import audio, certificate
 from harness.errors import DataError, PluginError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.checkpoints import Checkpoint
     from harness.manifest import Recording
     from harness.store import Kind
-    from harness.types import Reads, Upstream
+    from harness.types import FrameType, Reads, Upstream
 
 VERSION = 1
 """Raised when this module's features change."""
@@ -33,9 +33,6 @@ CHUNK = 16
 
 AHEAD = 8
 """Utterances that are decoded while the model works."""
-
-FrameType = Literal["float32", "float16"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -89,7 +86,6 @@ class Extraction:
 
     Attributes:
         source: The upstream as it is used.
-        root: The corpus' folder.
         recordings: At most ``CHUNK`` of them.
         kinds: What to store.
         cache: The folder above the stores.
@@ -99,7 +95,6 @@ class Extraction:
     """
 
     source: Source
-    root: Path
     recordings: tuple[Recording, ...]
     kinds: tuple[Kind, ...]
     cache: Path
@@ -183,7 +178,7 @@ def _encode(
     def decode(recording: Recording) -> Tensor:
         utterance = recording.utterance
         return audio.load(
-            task.root / utterance.path,
+            recording.path,
             source.upstream.rate,
             start=utterance.start,
             end=utterance.end,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from harness.files import sha256_json
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from harness.files import Memory
@@ -28,9 +28,10 @@ SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """An utterance and what its audio is (see ``audio.Probe``)."""
+    """An utterance, its file and what its audio is (see ``audio.Probe``)."""
 
     utterance: Utterance
+    path: Path
     sha256: str
     content: str
     rate: int
@@ -55,12 +56,30 @@ class Manifest:
         root: The corpus' folder.
         recordings: The good ones.
         bad: The others, each as ``id: reason``.
+        joined: Of which corpora it was made, if of several.
     """
 
     corpus: Corpus
     root: Path
     recordings: tuple[Recording, ...]
     bad: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the corpora that it was joined from, or its own."""
+        return self.joined or (self.corpus.name,)
+
+    def only(self, labels: Collection[str], ids: Collection[str]) -> Manifest:
+        """Keep the recordings of some utterances that have one of some labels."""
+        return replace(
+            self,
+            recordings=tuple(
+                recording
+                for recording in self.recordings
+                if recording.utterance.label in labels and recording.utterance.id in ids
+            ),
+        )
 
     @cached_property
     def sha256(self) -> str:
@@ -76,6 +95,12 @@ class Manifest:
     def contents(self) -> dict[str, str]:
         """The hash of each utterance's decoded audio, by id."""
         return {r.utterance.id: r.content for r in self.recordings}
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The languages of the utterances, as BCP-47 tags."""
+        first = self.corpus.languages[0]
+        return tuple(dict.fromkeys(u.language or first for u in self.utterances))
 
     @property
     def utterances(self) -> tuple[Utterance, ...]:
@@ -144,7 +169,8 @@ def read_manifest(
             bad.append(f"{utterance.id}: {problem}")
         else:
             facts = {name: found[name] for name in _FACTS}  # type: ignore[literal-required]
-            good.append(Recording(utterance=utterance, **facts))
+            path = root / utterance.path
+            good.append(Recording(utterance=utterance, path=path, **facts))
     return Manifest(corpus, root, tuple(good), tuple(bad))
 
 
@@ -187,6 +213,46 @@ def _length(seconds: float, shortest: float, cut: float | None) -> str:
             "first S seconds)"
         )
     return ""
+
+
+def join(manifests: Sequence[Manifest], name: str) -> Manifest:
+    """Make one corpus of several, whose ids and speakers then begin with its name.
+
+    Args:
+        manifests: Of corpora with different names.
+        name: Of the whole.
+    """
+    corpora = [manifest.corpus for manifest in manifests]
+    languages = [language for corpus in corpora for language in corpus.languages]
+    corpus = replace(
+        corpora[0],
+        name=name,
+        title=" and ".join(corpus.title for corpus in corpora),
+        version=" + ".join(corpus.version for corpus in corpora),
+        languages=tuple(dict.fromkeys(languages)),
+        labels=tuple(sorted({label for c in corpora for label in c.labels})),
+        counts={},
+        files=None,
+    )
+    return Manifest(
+        corpus,
+        manifests[0].root,
+        tuple(_of(manifest, r) for manifest in manifests for r in manifest.recordings),
+        tuple(f"{m.corpus.name}/{line}" for m in manifests for line in m.bad),
+        tuple(part for manifest in manifests for part in manifest.parts),
+    )
+
+
+def _of(manifest: Manifest, recording: Recording) -> Recording:
+    """Put a corpus' name before the id and the speaker of a recording."""
+    utterance, corpus = recording.utterance, manifest.corpus.name
+    renamed = replace(
+        utterance,
+        id=f"{corpus}/{utterance.id}",
+        speaker=f"{corpus}/{utterance.speaker}",
+        language=utterance.language or manifest.corpus.languages[0],
+    )
+    return replace(recording, utterance=renamed)
 
 
 def refuse_bad(manifests: Sequence[Manifest]) -> None:

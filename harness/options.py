@@ -14,8 +14,8 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.plan import Grid, Request
     from harness.registry import Registry
+    from harness.request import Grid, Request
 
 
 def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -152,6 +152,14 @@ GRID = (
         help="Add a classifier on the upstream that it is made for, such as 'ast'.",
     ),
     click.option(
+        "--test-corpus",
+        "test_corpora",
+        callback=names,
+        metavar="C[,C…]",
+        help="Test on these corpora instead, over the labels that they share with "
+        "--corpus, which may join several: a+b.",
+    ),
+    click.option(
         "--suite",
         metavar="NAME",
         help="A named study instead of the three: 'paper', or a TOML file. What is "
@@ -240,7 +248,7 @@ def request_of(options: dict[str, Any], registry: Registry) -> Request:
     Raises:
         HarnessError: Where neither a suite nor all three lists of names were given.
     """
-    from harness.plan import Grid, Request
+    from harness.request import Grid, Request
     from harness.suites import narrow, read_suite, suite_file
 
     options["cache"] = options.pop("cache_folder").expanduser()
@@ -270,7 +278,7 @@ def request_of(options: dict[str, Any], registry: Registry) -> Request:
 
 def _baseline(name: str, grids: tuple[Grid, ...], registry: Registry) -> Grid:
     """Put a classifier that is made for one upstream on every corpus of the grids."""
-    from harness.plan import Grid
+    from harness.request import Grid
 
     upstream = registry.downstreams[name].upstream
     if not upstream:

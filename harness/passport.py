@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from math import log10
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, TypedDict
@@ -123,8 +124,8 @@ def examine(
     Raises:
         DataError: Where nothing of the corpus is there.
     """
-    found, problems = _collect(corpus, root)
-    others = {other.name: _collect(other, root)[0] for other in siblings}
+    found, problems = collect(corpus, root)
+    others = {other.name: collect(other, root)[0] for other in siblings}
     if not found and problems:
         raise DataError(problems[0].detail + _other_name(corpus, siblings, others))
     lenient = replace(corpus, read=lambda root: found)
@@ -133,6 +134,7 @@ def examine(
     problems += _unusable(manifest)
     problems += _duplicates(manifest)
     read = {u.path for these in (found, *others.values()) for u in these}
+    read |= {one.path for one in problems if one.kind == "copy"}
     strangers, left_out = _strangers(corpus, root, read)
     known = corpus.files() if corpus.files else {}
     problems += _compared(manifest, known, found, strangers)
@@ -147,8 +149,13 @@ def examine(
     )
 
 
-def _collect(corpus: Corpus, root: Path) -> tuple[list[Utterance], list[Problem]]:
-    """Take what a reader gives before it refuses the folder, each utterance once."""
+def collect(corpus: Corpus, root: Path) -> tuple[list[Utterance], list[Problem]]:
+    """Take what a reader gives before it refuses the folder, each utterance once.
+
+    Returns:
+        The utterances, and problems of kinds ``copy`` and ``refusal``; nothing at all
+        where there is no folder.
+    """
     found: dict[str, Utterance] = {}
     problems = []
     if not root.is_dir():
@@ -236,7 +243,7 @@ def _compared(
     missing = known.keys() - here.keys()
     hashes = {known[id].sha256: id for id in missing if known[id].sha256}
     for name, path in extra.items():
-        published = hashes.get(sha256_file(manifest.root / path)) if hashes else None
+        published = hashes.get(_hash(manifest.root / path)) if hashes else None
         missing -= {published}
         yield Problem(
             kind="renamed" if published else "unexpected",
@@ -251,6 +258,14 @@ def _compared(
             detail = "its bytes are not those of the published file"
             yield Problem(kind="altered", path=recording.utterance.id, detail=detail)
     yield from _absences(known, missing)
+
+
+def _hash(path: Path) -> str:
+    """Hash a file, or give nothing for one that cannot be read."""
+    try:
+        return sha256_file(path)
+    except OSError:
+        return ""
 
 
 def _absences(
@@ -336,7 +351,11 @@ def _verdict(
     title = f"{corpus.title} ({corpus.version})"
     kinds = Counter(problem.kind for problem in problems)
     wrong = [f"{kinds[kind]} {kind}" for kind in ORDER[:-1] if kinds[kind]]
-    if wrong:
+    if wrong and not (known or corpus.counts or corpus.versions):
+        words = (
+            f"unknown: nothing is known to compare {title} with; {', '.join(wrong)}."
+        )
+    elif wrong:
         words = f"different: this is not {title} as published: {', '.join(wrong)}."
         words += _version_of_that_size(corpus, number)
     elif known and all(file.sha256 for file in known.values()):
@@ -466,8 +485,6 @@ def facts(passport: Passport) -> Iterator[tuple[str, str]]:
 
 
 def _decibels(amplitude: float) -> float:
-    from math import log10
-
     return round(20 * log10(max(amplitude, 1e-10)), 1) + 0.0  # never -0.0
 
 

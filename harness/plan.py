@@ -6,33 +6,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import splits
 from harness.checkpoints import Checkpoint, find_checkpoint
+from harness.divide import divisions, parts_of
 from harness.errors import (
     CheckpointError,
-    DataError,
     HarnessError,
     MissingCorpusError,
 )
 from harness.features import Source, kinds_for
 from harness.files import Memory, sha256_json
 from harness.manifest import read_manifest, refuse_bad
+from harness.request import Grid, Request
 from harness.types import Cell, silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+    from pathlib import Path
 
-    from harness.features import FrameType
     from harness.manifest import Manifest, Recording
     from harness.registry import Registry
     from harness.splits import Fold, Split
     from harness.store import Kind
-    from harness.types import Corpus, Downstream, Selection, Stages, Upstream
+    from harness.types import Corpus, Downstream, Stages, Upstream
 
 RECIPE_VERSION = 1
 """Raised when training or scoring changes a number."""
@@ -41,58 +40,6 @@ NOT_HERE = Checkpoint(folder=None, revision="", sha256="not on this machine")
 
 FLOPS = 50e9
 """What one core of a common server does in float32, in operations a second."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Names of which every combination is a cell, for each seed and fold."""
-
-    upstreams: tuple[str, ...]
-    downstreams: tuple[str, ...]
-    corpora: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the user asked for.
-
-    Attributes:
-        grids: What to run; a cell that stands in two of them is one cell.
-        seeds: One cell each.
-        split: A strategy, ``published``, or the path of a split file.
-        folds: How many for ``kfold``.
-        split_seed: Of strategies that draw.
-        feeding: Taken by every upstream that knows it; ``None`` is each one's first.
-        max_seconds: Cut every clip to this length.
-        frame_type: Of stored frames.
-        selection: The validation metric that selects the epoch.
-        skip_bad: Go on without the audio files that cannot be used.
-        skip_missing: Go on without corpora and checkpoints that cannot be had.
-        controls: Add the rows that a score must beat to mean anything.
-        checkpoints: Local folders by upstream name.
-        suite: The file that the grids come from, if they do.
-        data_root: One folder a corpus.
-        runs: Where results are.
-        cache: Where features are.
-    """
-
-    grids: tuple[Grid, ...]
-    seeds: tuple[int, ...] = (0,)
-    split: str = "speaker-independent"
-    folds: int = 5
-    split_seed: int = 0
-    feeding: str | None = None
-    max_seconds: float | None = None
-    frame_type: FrameType = "float32"
-    selection: Selection = "macro_f1"
-    skip_bad: bool = False
-    skip_missing: bool = False
-    controls: bool = False
-    checkpoints: Mapping[str, Path] = field(default_factory=dict)
-    suite: Path | None = None
-    data_root: Path
-    runs: Path
-    cache: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,17 +168,25 @@ def make_plan(
     grids = [*request.grids, *_controls(request, registry)]
     upstreams = {n: registry.upstreams[n] for grid in grids for n in grid.upstreams}
     heads = {n: registry.downstreams[n] for grid in grids for n in grid.downstreams}
-    corpora = {n: registry.corpora[n] for grid in grids for n in grid.corpora}
+    asked = {name: None for grid in grids for name in grid.corpora}
+    single = [one for name in (*asked, *request.test_corpora) for one in parts_of(name)]
+    corpora = {name: registry.corpora[name] for name in single}
     _check_homes(grids, heads)
     _check_feeding(request, upstreams.values())
     memory = Memory(request.cache / "memory.json")
     missing: list[str] = []
-    manifests = list(
+    read = list(
         _manifests(request, registry, corpora, upstreams, memory, stages, missing)
     )
     if not request.skip_bad:
-        refuse_bad(manifests)
-    divided = [(manifest, _split(manifest, request)) for manifest in manifests]
+        refuse_bad(read)
+    manifests = {manifest.corpus.name: manifest for manifest in read}
+    divided = [
+        (name, *division)
+        for name in asked
+        if set(parts_of(name)) <= manifests.keys()
+        for division in divisions(name, manifests, request)
+    ]
     finished = registry.hook.harness_finished_runs(runs=request.runs) or frozenset()
     pairs, absent = [], []
     for name, upstream in upstreams.items():
@@ -253,8 +208,8 @@ def make_plan(
             max_seconds=request.max_seconds,
             frame_type=request.frame_type,
         )
-        for manifest, split in divided:
-            used = _heads(grids, name, manifest.corpus.name)
+        for asked_as, manifest, split in divided:
+            used = _heads(grids, name, asked_as)
             downstreams = [heads[head] for head in used]
             if downstreams:
                 pairs.append(
@@ -364,28 +319,6 @@ def _feeding(request: Request, upstream: Upstream) -> str:
     if request.feeding in upstream.feedings:
         return request.feeding
     return upstream.feedings[0]
-
-
-def _split(manifest: Manifest, request: Request) -> Split:
-    """Make or read the split, and refuse one that leaks."""
-    if request.split.endswith(".json"):
-        stored = splits.read_split(Path(request.split))
-        if stored.corpus != manifest.corpus.name:
-            raise DataError(
-                f"{request.split} is a split of '{stored.corpus}', not of "
-                f"'{manifest.corpus.name}'. Run one corpus at a time with it."
-            )
-        split = stored.split
-    else:
-        split = splits.make_split(
-            manifest.utterances,
-            request.split,
-            folds=request.folds,
-            seed=request.split_seed,
-            files=manifest.corpus.files,
-        )
-    splits.check_split(split, manifest.utterances, manifest.contents)
-    return split
 
 
 def _pair(

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.manifest import Recording
-    from harness.plan import Job, Pair, Plan, Request
+    from harness.plan import Job, Pair, Plan
     from harness.registry import Registry
+    from harness.request import Request
     from harness.training import Training
     from harness.types import Cell, Map, Stages
 
@@ -121,7 +122,6 @@ def _extract(
     tasks = [
         Extraction(
             source=pair.source,
-            root=pair.manifest.root,
             recordings=chunk,
             kinds=pair.kinds,
             cache=request.cache,
@@ -209,10 +209,11 @@ def _facts(
 ) -> dict[str, object]:
     """Give the columns of a result that are known before training."""
     cell, source, manifest = job.cell, pair.source, pair.manifest
+    corpora = dict.fromkeys(str(registry.corpora.plugin(c)) for c in manifest.parts)
     plugins = {
-        "upstream": registry.upstreams.plugin(cell.upstream),
-        "downstream": registry.downstreams.plugin(cell.downstream),
-        "corpus": registry.corpora.plugin(cell.corpus),
+        "upstream": str(registry.upstreams.plugin(cell.upstream)),
+        "downstream": str(registry.downstreams.plugin(cell.downstream)),
+        "corpus": ", ".join(corpora),
     }
     return {
         "run_id": cell.run_id,
@@ -227,7 +228,7 @@ def _facts(
         "corpus": cell.corpus,
         "corpus_version": manifest.corpus.version,
         "manifest_sha256": manifest.sha256,
-        "language": manifest.corpus.languages[0],
+        "language": ", ".join(manifest.spoken),
         "max_seconds": source.max_seconds,
         "split": pair.split.strategy,
         "split_sha256": pair.split.sha256,
@@ -236,7 +237,7 @@ def _facts(
         "seed": cell.seed,
         "skipped": manifest.bad,
         "harness_version": __version__,
-        "plugin": {noun: str(plugin) for noun, plugin in plugins.items()},
+        "plugin": plugins,
         "certificate": source.store(request.cache).certificate,
     }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.plan import Grid
+from harness.request import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
-import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.descent import Descent, Fitted, Part, descend, score_of
+from harness.descent import Descent, Fitted, Part, descend, peak_memory, score_of
 from harness.errors import PluginError
 from harness.store import NORMS
 from harness.types import Prediction, Result
@@ -185,7 +183,7 @@ def _result(
         trainable_parameters=fitted.parameters,
         seconds_extract=store.seconds(keys),
         seconds_train=seconds,
-        peak_memory_bytes=_peak_memory(task.device),
+        peak_memory_bytes=max(fitted.memory_before, peak_memory(task.device)),
         device=_device_name(task.device),
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -210,14 +208,6 @@ def _mean_norms(states: Reader, keys: Sequence[str]) -> tuple[float, ...]:
 
 def _speakers(recordings: Sequence[Recording]) -> tuple[str, ...]:
     return tuple(sorted({recording.utterance.speaker for recording in recordings}))
-
-
-def _peak_memory(device: str) -> int:
-    """Give the most memory that this process held, or that it took on its GPU."""
-    if device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _device_name(device: str) -> str:

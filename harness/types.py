@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Gender = Literal["female", "male"]
 Selection = Literal["macro_f1", "uar"]
+FrameType = Literal["float32", "float16"]
 
 # ---------------------------------------------------------------- corpora
 

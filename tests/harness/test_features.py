@@ -27,7 +27,6 @@ def tasks(root, tmp_path, kinds=("pooled", "all"), used=None):
     return [
         Extraction(
             source=used or source(),
-            root=root,
             recordings=chunk,
             kinds=kinds,
             cache=tmp_path / "cache",

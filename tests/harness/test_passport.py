@@ -177,12 +177,14 @@ def test_a_known_defect_is_left_out_without_blame(look, tones, published):
     assert passport.is_sound
 
 
-def test_two_copies_of_an_utterance_are_named(look, published):
+def test_two_copies_of_an_utterance_are_named(look, published, tones):
     def read(root):
         yield from TONES.read(root)
-        yield Utterance(id="s0_low_0.wav", path="x.wav", label="low", speaker="s0")
+        yield Utterance(id="s0_low_0.wav", path="x/x.wav", label="low", speaker="s0")
 
-    assert problems(look(replace(published, read=read))) == [("copy", "x.wav")]
+    (tones / "x").mkdir()
+    shutil.copy(tones / "s0_low_0.wav", tones / "x" / "x.wav")
+    assert problems(look(replace(published, read=read))) == [("copy", "x/x.wav")]
 
 
 def test_the_same_audio_twice_is_told_and_is_no_fault(look, tones):

@@ -61,7 +61,6 @@ def task(tones, tmp_path):
         extract(
             Extraction(
                 source=source,
-                root=tones,
                 recordings=chunk,
                 kinds=("pooled", "all"),
                 cache=tmp_path,
@@ -375,6 +374,14 @@ def test_a_finished_training_whose_result_was_lost_is_not_done_again(task):
     assert steps == []
     assert again.predictions == first.predictions
     assert again.seconds_train > before > 0
+
+
+def test_memory_is_the_most_that_was_held_before_or_after_an_interruption(task):
+    resumed, _ = counted(task)
+    train(resumed)
+    state = torch.load(resumed.state, weights_only=True)
+    torch.save(state | {"memory": 10**15}, resumed.state)
+    assert train(resumed).peak_memory_bytes == 10**15
 
 
 @pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-40], lambda b: b"no"])

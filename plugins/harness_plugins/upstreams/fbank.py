@@ -1,7 +1,7 @@
 """``fbank``: log-mel filter banks, the baseline that every learnt upstream must beat.
 
 128 Kaldi log-mel energies every 10 ms, seen by a head as one layer of 128 dims. No
-weights, no download; some 2 000 times faster than real time on one core. The settings
+weights, no download; over 1 000 times faster than real time on one core. The settings
 are those of the Audio Spectrogram Transformer (Gong et al. 2021,
 https://arxiv.org/abs/2104.01778), which ``--baseline ast`` trains on it. One bin, the
 fourth, is narrower than the spectrum's grid and always empty, as there.

@@ -74,6 +74,13 @@ def test_the_numbers_that_are_told_are_those_of_the_list(corpus):
     assert corpus.versions[corpus.version] == labels.total()
 
 
+@pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
+def test_a_corpus_has_as_many_utterances_as_its_labels_have(corpus):
+    size = corpus.versions[corpus.version]
+    assert sum(corpus.counts.values()) == size or not corpus.counts
+    assert corpus.counts.keys() <= set(corpus.labels)
+
+
 @every
 def test_the_published_split_is_what_the_splitter_makes(corpus):
     files = corpus.files()
@@ -225,6 +232,20 @@ def test_the_corrupt_file_of_aesdd_is_known(sound, tmp_path):
     found = passport(CORPORA["aesdd"], root, tmp_path)
     assert found.is_sound
     assert found.left_out[0].startswith("sadness/s05 (3).wav: cannot be decoded")
+
+
+def test_the_program_divides_as_it_is_published(sound, tmp_path, harness):
+    root = sound(tmp_path / "oreau", CORPORA["oreau@v2"].files())
+    asked = ("split", "oreau@v2", "--data-root", str(tmp_path))
+    published = harness(*asked, "--split", "published", "--out", "one.json")
+    assert published[0] == 0, published[2]
+    assert harness(*asked, "--out", "other.json")[:2] == published[:2]
+    one, other = (Path(name).read_text("utf-8") for name in ("one.json", "other.json"))
+    assert one == other
+    (root / "m/sesss/07z03Sa.wav").unlink()
+    code, _, err = harness(*asked, "--split", "published")
+    assert code == 2
+    assert err.endswith("tells more):\n  missing here: m/sesss/07z03Sa.wav\n")
 
 
 @pytest.mark.real

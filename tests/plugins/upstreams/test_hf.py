@@ -1,19 +1,38 @@
+"""Checkpoints of every family that ``hf:`` takes, described and run end to end."""
+
 from __future__ import annotations
 
 import json
+import shutil
+from fnmatch import fnmatch
 
+import pyarrow.parquet
 import pytest
-from harness_plugins.upstreams import _hf
+import torch
+from harness_plugins.upstreams import hf
+from huggingface_hub.errors import LocalEntryNotFoundError
+from safetensors.torch import load_file
 from transformers import (
     Data2VecAudioConfig,
+    Data2VecAudioModel,
     HubertConfig,
+    HubertModel,
+    SeamlessM4TFeatureExtractor,
     Wav2Vec2BertConfig,
+    Wav2Vec2BertModel,
     Wav2Vec2Config,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2Model,
     WavLMConfig,
+    WavLMModel,
     WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
 )
 
 from harness import CheckpointError
+from harness.checkpoints import find_checkpoint
+from harness.files import Memory
 
 SMALL = {"num_hidden_layers": 3, "hidden_size": 24, "num_attention_heads": 2}
 CONFIGS = {
@@ -33,7 +52,7 @@ def family(request, tmp_path):
 
 
 def describe(folder):
-    return _hf.describe("hf:acme/small", "acme/small", folder)
+    return hf.describe("hf:acme/small", folder, "acme/small", "main")
 
 
 def test_a_checkpoint_describes_itself(family, tmp_path):
@@ -48,7 +67,7 @@ def test_its_weights_are_where_it_was_said(family, tmp_path):
 
 
 def test_its_family_loads_it(family, tmp_path):
-    assert describe(tmp_path).load is _hf.LOADS[family]
+    assert describe(tmp_path).load is hf.LOADS[family]
 
 
 @pytest.mark.parametrize("family", ["wav2vec2"], indirect=True)
@@ -79,3 +98,282 @@ def test_an_incomplete_configuration_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "hubert"}))
     with pytest.raises(CheckpointError, match="has no 'conv_kernel'"):
         describe(tmp_path)
+
+
+# ---------------------------------------------------------------- tiny, end to end
+
+TINY = SMALL | {
+    "intermediate_size": 32,
+    "conv_dim": [12] * 7,
+    "num_conv_pos_embeddings": 4,
+    "num_conv_pos_embedding_groups": 4,
+}
+WHISPER = {
+    "d_model": 24,
+    "encoder_layers": 3,
+    "encoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_layers": 1,
+    "decoder_attention_heads": 2,
+    "decoder_ffn_dim": 16,
+    "num_mel_bins": 20,
+    "max_source_positions": 100,
+    "max_target_positions": 8,
+    "vocab_size": 60,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 3,
+    "begin_suppress_tokens": None,
+}
+LAYER_NORM = {
+    "feat_extract_norm": "layer",
+    "conv_bias": True,
+    "do_stable_layer_norm": True,
+}
+BERT = {key: TINY[key] for key in (*SMALL, "intermediate_size")}
+FAMILIES = {
+    "data2vec-audio": (Data2VecAudioModel, TINY, Wav2Vec2FeatureExtractor),
+    "hubert": (HubertModel, TINY, Wav2Vec2FeatureExtractor),
+    "wav2vec2": (Wav2Vec2Model, TINY, Wav2Vec2FeatureExtractor),
+    "wav2vec2, layer norm": (
+        Wav2Vec2Model,
+        TINY | LAYER_NORM,
+        Wav2Vec2FeatureExtractor,
+    ),
+    "wav2vec2-bert": (Wav2Vec2BertModel, BERT, SeamlessM4TFeatureExtractor),
+    "wavlm": (WavLMModel, TINY, Wav2Vec2FeatureExtractor),
+    "whisper": (
+        WhisperForConditionalGeneration,
+        WHISPER,
+        lambda: WhisperFeatureExtractor(feature_size=20, chunk_length=2),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """Give the folder of a tiny random checkpoint, as the hub has it."""
+    made = {}
+
+    def make(name):
+        if name not in made:
+            kind, settings, extractor = FAMILIES[name]
+            made[name] = tmp_path_factory.mktemp("hub") / "acme" / "tiny model"
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                kind(kind.config_class(**settings)).save_pretrained(made[name])
+            extractor().save_pretrained(made[name])
+        return made[name]
+
+    return make
+
+
+def run(harness, tmp_path, upstream, *options):
+    """Run the linear head on the tones; give its row."""
+    code, _, err = harness(
+        *("run", "--upstream", upstream, "--downstream", "linear"),
+        *("--corpus", "tones", "--executor", "serial", "--no-controls", *options),
+    )
+    assert code == 0, err
+    (row,) = pyarrow.parquet.read_table(tmp_path / "runs").to_pylist()
+    return row
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_folder_of_any_family_runs(harness, tmp_path, tiny, name):
+    row = run(harness, tmp_path, f"hf:{tiny(name)}")
+    assert row["upstream"] == f"hf:{tiny(name)}"
+    assert (row["layers"], row["dim"]) == (3, 24)
+    assert row["upstream_revision"] == "local"
+    assert dict(row["plugin"])["upstream"].startswith("hf (speech-harness ")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_folder_of_any_family_keeps_the_rules(harness, tiny, name):
+    code, out, err = harness("check", f"hf:{tiny(name)}")
+    assert code == 0, out + err
+    assert "Company in the batch changes nothing" in out
+
+
+PAPER = {  # each with its architecture, and the format that its commit has
+    "wav2vec2-base": ("wav2vec2", "pytorch_model.bin"),
+    "wav2vec2-large": ("wav2vec2", "pytorch_model.bin"),
+    "xls-r-300m": ("wav2vec2, layer norm", "pytorch_model.bin"),
+    "whisper-small-en": ("whisper", "model.safetensors"),
+    "whisper-small": ("whisper", "model.safetensors"),
+    "whisper-medium": ("whisper", "model.safetensors"),
+}
+
+
+@pytest.mark.parametrize("upstream", PAPER)
+def test_a_model_of_the_paper_runs_from_a_given_checkpoint(
+    harness, tmp_path, tiny, upstream
+):
+    family, file = PAPER[upstream]
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(tiny(family), folder)
+    if file == "pytorch_model.bin":
+        torch.save(load_file(folder / "model.safetensors"), folder / file)
+        (folder / "model.safetensors").unlink()
+    row = run(harness, tmp_path, upstream, "--checkpoint", f"{upstream}={folder}")
+    assert row["upstream"] == upstream
+    assert (row["layers"], row["dim"]) == (3, 24)
+    assert row["upstream_revision"] == "local"
+
+
+def test_names_with_slashes_stay_in_their_folders(harness, tmp_path, tiny):
+    run(harness, tmp_path, f"hf:{tiny('hubert')}")
+    (store,) = (tmp_path / "cache" / "features").iterdir()
+    (result,) = (tmp_path / "runs").glob("*.parquet")
+    assert store.name[0].isalnum()
+    assert result.name.startswith("hf-")
+
+
+def test_a_finished_run_of_a_folder_is_never_computed_again(harness, tmp_path, tiny):
+    run(harness, tmp_path, f"hf:{tiny('hubert')}")
+    _, _, err = harness(
+        *("run", "--upstream", f"hf:{tiny('hubert')}", "--downstream", "linear"),
+        *("--corpus", "tones", "--executor", "serial", "--no-controls"),
+    )
+    assert "1 of them done before" in err
+
+
+def test_a_checkpoint_can_be_given_for_a_name_with_a_colon(harness, tmp_path, tiny):
+    given, name = tmp_path / "given", f"hf:{tiny('hubert')}"
+    shutil.copytree(tiny("hubert"), given)
+    weights = load_file(given / "model.safetensors")
+    torch.save({k: 2 * v for k, v in weights.items()}, given / "pytorch_model.bin")
+    (given / "model.safetensors").unlink()
+    row = run(harness, tmp_path, name, "--checkpoint", f"{name}={given}")
+    other = hf.harness_upstream(name)
+    memory = Memory(tmp_path / "memory.json")
+    sha256 = find_checkpoint(other, {}, memory, download=False).sha256
+    assert row["checkpoint_sha256"] != sha256
+
+
+def test_a_local_copy_may_lie_among_the_checkpoints(monkeypatch, tmp_path, tiny):
+    shutil.copytree(tiny("wavlm"), tmp_path / "hf:acme" / "tiny")
+    monkeypatch.setenv("HARNESS_CHECKPOINTS", str(tmp_path))
+    upstream = hf.harness_upstream("hf:acme/tiny")
+    assert upstream.checkpoint == str(tmp_path / "hf:acme" / "tiny")
+
+
+def test_another_name_is_left_to_others():
+    assert hf.harness_upstream("whisper-base") is None
+
+
+# ---------------------------------------------------------------- the hub
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub:
+    """A hub with one repository, which fetches into a cache as the real one does."""
+
+    def __init__(self, folder, cache):
+        self.folder, self.cache, self.fetched = folder, cache / COMMIT, []
+
+    def __call__(
+        self,
+        repository,
+        *,
+        revision,
+        allow_patterns,
+        ignore_patterns=(),
+        local_files_only=False,
+    ):
+        assert repository == "acme/tiny"
+        assert revision in ("main", "v1", COMMIT)
+        for path in [] if local_files_only else sorted(self.folder.iterdir()):
+            allowed = any(fnmatch(path.name, pattern) for pattern in allow_patterns)
+            if allowed and not (
+                ignore_patterns and fnmatch(path.name, ignore_patterns)
+            ):
+                self.cache.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, self.cache)
+                self.fetched.append(path.name)
+        if not self.cache.is_dir():
+            raise LocalEntryNotFoundError("not here")
+        return str(self.cache)
+
+
+@pytest.fixture
+def hub(tmp_path, tiny, monkeypatch):
+    shutil.copytree(tiny("wavlm"), tmp_path / "repository")
+    made = Hub(tmp_path / "repository", tmp_path / "hub")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", made)
+    return made
+
+
+def test_of_a_hubs_checkpoint_only_the_configuration_is_fetched(hub):
+    upstream = hf.harness_upstream("hf:acme/tiny")
+    assert hub.fetched == ["config.json", "preprocessor_config.json"]
+    assert (upstream.layers, upstream.dim) == (3, 24)
+
+
+@pytest.mark.parametrize("name", ["hf:acme/tiny", "hf:acme/tiny@v1"])
+def test_a_hubs_checkpoint_is_pinned_to_its_commit(hub, name):
+    upstream = hf.harness_upstream(name)
+    assert (upstream.checkpoint, upstream.revision) == ("acme/tiny", COMMIT)
+
+
+def test_a_hubs_checkpoint_runs(hub, harness, tmp_path):
+    row = run(harness, tmp_path, "hf:acme/tiny")
+    assert row["upstream"] == "hf:acme/tiny"
+    assert row["upstream_revision"] == COMMIT
+
+
+def test_a_description_alone_is_not_a_checkpoint(hub, tmp_path):
+    upstream = hf.harness_upstream("hf:acme/tiny")
+    memory = Memory(tmp_path / "memory.json")
+    assert find_checkpoint(upstream, {}, memory, download=False) is None
+
+
+def test_older_weights_are_left_on_the_hub_where_there_are_safetensors(hub, tmp_path):
+    (hub.folder / "pytorch_model.bin").write_bytes(b"old")
+    upstream = hf.harness_upstream("hf:acme/tiny")
+    find_checkpoint(upstream, {}, Memory(tmp_path / "memory.json"), download=True)
+    assert "model.safetensors" in hub.fetched
+    assert "pytorch_model.bin" not in hub.fetched
+
+
+def test_older_weights_are_fetched_where_there_are_no_others(hub, tmp_path):
+    (hub.folder / "model.safetensors").rename(hub.folder / "pytorch_model.bin")
+    upstream = hf.harness_upstream("hf:acme/tiny")
+    find_checkpoint(upstream, {}, Memory(tmp_path / "memory.json"), download=True)
+    assert "pytorch_model.bin" in hub.fetched
+
+
+def test_older_weights_beside_safetensors_change_no_hash(tmp_path, tiny):
+    shutil.copytree(tiny("hubert"), tmp_path / "copy")
+    upstream = hf.harness_upstream(f"hf:{tmp_path / 'copy'}")
+    memory = Memory(tmp_path / "memory.json")
+    before = find_checkpoint(upstream, {}, memory, download=False)
+    (tmp_path / "copy" / "pytorch_model.bin").write_bytes(b"old")
+    assert find_checkpoint(upstream, {}, memory, download=False) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("hf:acme/absent", "the Hugging Face hub cannot be reached"),
+        ("hf:./absent", "no id of the Hugging Face hub"),
+    ],
+)
+def test_what_is_nowhere_is_told_with_both_ways_out(
+    harness, monkeypatch, name, sentence
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    code, _, err = harness("check", name)
+    assert code == 2
+    assert sentence in err
+    assert "--upstream hf:FOLDER" in err
+
+
+def test_a_folder_of_an_upstream_that_is_gone_is_told(tmp_path, tiny):
+    shutil.copytree(tiny("hubert"), tmp_path / "copy")
+    upstream = hf.harness_upstream(f"hf:{tmp_path / 'copy'}")
+    shutil.rmtree(tmp_path / "copy")
+    with pytest.raises(CheckpointError, match=r"copy of hf:.* does not exist"):
+        find_checkpoint(upstream, {}, Memory(tmp_path / "m.json"), download=False)

@@ -192,17 +192,39 @@ def test_trimmed_hears_the_clip_and_a_second_of_silence(checkpoint, seconds, con
 
 
 @pytest.mark.parametrize(
-    ("seconds", "dense", "sizes"),
-    [(0.3, 65, [4] * 8 + [3]), (0.98, 99, [1]), (0.99, 100, []), (1.7, 100, [])],
+    ("seconds", "dense", "groups"),
+    [(0.3, 40, [2] * 29 + [1, 1]), (1.46, 98, [1, 1]), (1.48, 99, [1]), (1.7, 100, [])],
 )
 def test_condensed_counts_a_silent_frame_for_its_neighbours(
-    checkpoint, seconds, dense, sizes
+    checkpoint, seconds, dense, groups
 ):
     (states,) = load(checkpoint, "condensed")([noise(seconds)])
-    counts = torch.tensor([1] * dense + sizes)
+    counts = torch.tensor([1] * dense + groups)
+    places = [int(0.618034 * n % 1 * size) for n, size in enumerate(groups)]
     starts = counts.cumsum(0) - counts
-    expected = by_hand(checkpoint, noise(seconds), starts + counts // 2, counts)
+    positions = starts + torch.tensor([0] * dense + places)
+    expected = by_hand(checkpoint, noise(seconds), positions, counts)
     assert distance(states, expected) < 1e-4
+
+
+def test_condensed_thins_silence_the_more_the_further_it_is():
+    _, counts = whisper._context("condensed", 150, 1500)
+    sizes, numbers = counts.unique_consecutive(return_counts=True)
+    assert sizes.tolist() == [1, 2, 4, 8, 1]
+    assert numbers.tolist() == [175, 50, 50, 128, 1]
+
+
+@pytest.mark.parametrize("feeding", ["full", "condensed"])
+@pytest.mark.parametrize("real", [1, 700, 1473, 1474, 1475, 1500])
+def test_every_frame_of_the_window_is_counted_once(feeding, real):
+    _, counts = whisper._context(feeding, real, 1500)
+    assert counts.sum() == 1500
+
+
+def test_stand_ins_are_at_every_place_of_their_groups_alike():
+    positions, counts = whisper._context("condensed", 150, 1500)
+    places = (positions - counts.cumsum(0) + counts)[counts == 8]
+    assert places.bincount().tolist() == pytest.approx([128 / 8] * 8, abs=1.5)
 
 
 def test_condensed_comes_closer_to_full_than_trimmed(checkpoint):

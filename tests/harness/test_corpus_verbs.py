@@ -1,0 +1,123 @@
+"""What ``harness corpus`` prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture
+def silent(tones):
+    soundfile.write(tones / "s9_low_0.wav", np.zeros(16_000), 16_000)
+
+
+CHECK = ("corpus", "check", "tones")
+
+
+def test_a_whole_corpus_leaves_with_nothing_to_mend(harness):
+    code, out, _ = harness(*CHECK)
+    assert code == 0
+    assert "40 utterances of 5 speakers, 2 labels" in out
+    assert "40 files of 16000 Hz, mono" in out
+    assert "unknown: nothing is known" in out
+
+
+def test_a_bad_file_is_shown_and_leaves_with_2(harness, silent):
+    code, out, _ = harness(*CHECK)
+    assert code == 2
+    assert [line.split() for line in out.splitlines() if "s9_low_0" in line] == [
+        ["unusable", "s9_low_0.wav", "silent"]
+    ]
+
+
+def test_many_problems_are_counted_beyond_some(harness, tones):
+    for take in range(30):
+        (tones / f"s9_low_{take}.wav").touch()
+    _, out, _ = harness(*CHECK)
+    assert out.count("zero bytes") == 20
+    assert "and 10 more; see --format json" in out
+
+
+def test_json_of_one_corpus_is_an_object(harness, silent):
+    _, out, _ = harness(*CHECK, "--format", "json")
+    assert json.loads(out)["corpus"] == "tones"
+    assert json.loads(out)["problems"][0]["kind"] == "unusable"
+
+
+def test_json_of_several_corpora_is_a_list(harness):
+    _, out, _ = harness(*CHECK, "tones", "--format", "json")
+    assert [passport["corpus"] for passport in json.loads(out)] == ["tones", "tones"]
+
+
+def test_markdown_has_tables(harness):
+    _, out, _ = harness(*CHECK, "--format", "markdown")
+    assert out.startswith("## Tones, version 1\n")
+    assert "| speaker | gender | high | low | all |\n| --- | --- |" in out
+
+
+def test_all_takes_what_is_there_and_names_the_rest(harness):
+    code, out, err = harness("corpus", "check", "--all", "--format", "json")
+    assert code == 0
+    assert [passport["corpus"] for passport in json.loads(out)] == ["demo", "tones"]
+    assert "aesdd, aesdd@v1, cafe" in err
+
+
+def test_all_tells_of_a_folder_that_is_something_else(harness, tones):
+    (tones.parent / "emovo").mkdir()
+    code, _, err = harness("corpus", "check", "--all")
+    assert code == 2
+    assert "emovo: " in err
+    assert "no audio file at all" in err
+
+
+@pytest.mark.parametrize("arguments", [(), ("tones", "--all")])
+def test_either_names_or_all_are_wanted(harness, arguments):
+    code, _, err = harness("corpus", "check", *arguments)
+    assert code == 2
+    assert "give --all" in err
+
+
+def test_info_tells_what_a_corpus_is_without_having_it(harness):
+    code, out, _ = harness("corpus", "info", "aesdd")
+    assert code == 0
+    for told in (
+        "Greek, acted, 6 speakers",
+        "not stated; offered for research",
+        "http://m3c.web.auth.gr",
+        "Vryzas",
+        "mega.nz",
+        "sadness/s05 (3).wav cannot be decoded",
+        "Table 1 of the paper: 500 utterances of 5 labels. 500 is the plan",
+    ):
+        assert told in out
+    rows = [line.split() for line in out.splitlines() if line.startswith("aesdd@v1")]
+    labels = ["101", "102", "100", "99", "102"]
+    assert rows[0][-8:] == [*labels, "504", "5", "307/98/99"]
+
+
+def test_info_says_which_corpora_can_be_downloaded(harness):
+    assert "harness corpus download cafe" in harness("corpus", "info", "cafe")[1]
+    assert "corpus download" not in harness("corpus", "info", "demos")[1]
+
+
+def test_info_as_json_can_be_read(harness):
+    _, out, _ = harness("corpus", "info", "emodb", "--format", "json")
+    told = json.loads(out)
+    assert told["licence"] == "CC0-1.0"
+    assert told["labels"]["anger"] == 127
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_a_corpus_that_says_little_of_itself_has_an_info_too(harness, form):
+    code, out, _ = harness("corpus", "info", "tones", "--format", form)
+    assert code == 0
+    assert "CC0-1.0" in out
+
+
+def test_an_unknown_corpus_is_told_with_a_near_name(harness):
+    code, _, err = harness("corpus", "info", "emo-db")
+    assert code == 2
+    assert "Did you mean 'emodb'?" in err
