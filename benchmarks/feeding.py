@@ -6,8 +6,8 @@
 prints markdown tables of EmoDB: the CPU seconds of a clip, in turns, with one thread;
 how near each layer comes to that of ``full``, as a cosine frame by frame and of the
 means over time; and with ``--heads`` the macro-F1 of those heads, speaker by speaker.
-All recordings are heard unless ``--clips`` says how many, evenly spread. What is trained
-is kept in ``--runs`` and ``--cache``, so that a second time goes on with it.
+All recordings are heard unless ``--clips`` says how many, evenly spread. What is
+trained is kept in ``--runs`` and ``--cache``: a second time goes on with it.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def line(*cells: object) -> None:
 
 def header(*titles: object) -> None:
     """Print the titles of a markdown table."""
+    print()
     line(*titles)
     line("---", *["---:"] * (len(titles) - 1))
 
@@ -65,13 +66,13 @@ def measure(upstream: str, count: int | None) -> None:
         for feeding, state in states.items():
             frames[feeding].append(cosine_similarity(state, full, dim=2))
             means[feeding].append(cosine_similarity(state.mean(1), full.mean(1), dim=1))
-    print(f"\n{len(chosen)} recordings, {upstream}, one thread\n")
+    print(f"\n{len(chosen)} recordings, {upstream}, one thread")
     header("feeding", "seconds a clip", "full / it")
     for feeding, took in seconds.items():
         ratio = sum(seconds[whisper.FEEDINGS[0]]) / sum(took)
         line(f"`{feeding}`", f"{statistics.mean(took):.3f}", f"{ratio:.2f}")
     layers = range(1, len(full) + 1)
-    header("\ncosine to `full`", *(f"layer {layer}" for layer in layers))
+    header("cosine to `full`", *(f"layer {layer}" for layer in layers))
     for feeding in whisper.FEEDINGS[1:]:
         for what, cosines in (
             ("frames", torch.cat(frames[feeding], dim=1)),
@@ -103,7 +104,7 @@ def score(upstream: str, heads: str, seeds: str, runs: Path, cache: Path) -> Non
         if row["upstream"] == upstream:
             key = row["downstream"], row["upstream_feeding"]
             scores[key][row["seed"]].append(100 * row["macro_f1"])
-    header("\nmacro-F1 in %", "feeding", "mean", "by seed")
+    header("macro-F1 in %", "feeding", "mean", "by seed")
     for (head, feeding), of_seed in sorted(scores.items()):
         by_seed = [statistics.mean(of_seed[seed]) for seed in sorted(of_seed)]
         listed = ", ".join(f"{value:.1f}" for value in by_seed)

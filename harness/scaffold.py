@@ -42,5 +42,5 @@ def write_plugin(name: str, folder: Path) -> None:
 
 def _renamed(text: str, name: str) -> str:
     """Put a name in the place of ``acme``, in a module's name with underscores."""
-    module = f"harness_{name.replace('-', '_')}"
-    return text.replace("harness_acme", module).replace("acme", name)
+    names = {"acme": name, "harness_acme": f"harness_{name.replace('-', '_')}"}
+    return re.sub("harness_acme|acme", lambda found: names[found[0]], text)

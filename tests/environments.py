@@ -6,7 +6,10 @@ import os
 import sys
 import sysconfig
 import venv
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMMANDS = {
     "harness": "from harness.cli import main",

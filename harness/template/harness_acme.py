@@ -37,7 +37,7 @@ def load(
 
     def hear(waveform: Tensor) -> Tensor:
         frames = waveform.unfold(0, 640, 320) * window
-        spectrum: Tensor = torch.fft.rfft(frames).abs()[:, 1:65].log1p()
-        return spectrum[None]
+        spectrum: Tensor = torch.fft.rfft(frames).abs()[:, 1:65]
+        return spectrum.clamp(min=0.01).log()[None]
 
     return encode

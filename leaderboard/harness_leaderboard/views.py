@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness_leaderboard import averages, certainty, inventory, layers
+from harness_leaderboard import averages, certainty, inventory, layers, transfer
 from harness_leaderboard.tables import Question, board, columns
 
 if TYPE_CHECKING:
@@ -80,6 +80,11 @@ VIEWS = {
         summary="the layers that heads weigh",
         columns=lambda _: (*columns("macro_f1"), *layers.LAYERED),
         make=layers.layers,
+    ),
+    "transfer": View(
+        summary="trained on one corpus, tested on another, chance taken off",
+        columns=lambda _: (*columns("uar"), "labels", "labels_absent"),
+        make=transfer.transfer,
     ),
     "runs": View(
         summary="what stands behind each figure",

@@ -2,7 +2,8 @@
 
 What     A table with a row an utterance. Columns: path, label, speaker; and if you like
          gender, language (BCP-47), sentence, start and end (seconds in the file), split
-         (train, valid or test, for --split column). Others are ignored.
+         (train, valid or test, for --split column). Others are ignored. Labels are
+         read in lower case, so that corpora can share them.
 Form     CSV in UTF-8 with commas, semicolons or tabs; Parquet if the name ends so.
 Paths    Relative ones begin at the table's folder and may not leave it, neither by ..
          nor by a link. An absolute path is no accident: it is taken as it is, and is

@@ -93,6 +93,22 @@ def test_the_published_split_is_what_the_splitter_makes(corpus):
     assert made == {id: file.part for id, file in files.items()}
 
 
+@every
+def test_the_page_of_published_splits_has_the_hash_of_the_split(corpus):
+    utterances = [
+        Utterance(
+            id=id, path=id, label=file.label, speaker=file.speaker, part=file.part
+        )
+        for id, file in corpus.files().items()
+    ]
+    split = make_split(utterances, "published", files=corpus.files)
+    page = (FOLDER / "README.md").read_text("utf-8")
+    (section,) = (
+        text for text in page.split("## ") if text.startswith(corpus.name + "\n")
+    )
+    assert f"`{split.sha256}`" in section
+
+
 @pytest.mark.parametrize(
     ("name", "speakers"),
     [
