@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "harness": "from harness.cli import main",
     "pip": "from pip._internal.cli.main import main",
-    "pytest": "from pytest import console_main as main",
+    "pytest": "from pytest import main",
 }
 
 
@@ -32,7 +32,8 @@ def make_environment(folder: Path) -> dict[str, str]:
     for name, imported in COMMANDS.items():
         script = scripts / name
         script.write_text(
-            f"#!{scripts / 'python'}\nimport sys\n{imported}\nsys.exit(main())\n"
+            f"#!{scripts / 'python'}\nimport sys\n{imported}\n"
+            "if __name__ == '__main__':\n    sys.exit(main())\n"
         )
         script.chmod(0o755)
     return {

@@ -96,7 +96,13 @@ def test_a_command_in_a_document_is_one_that_the_program_takes(harness, document
 
 
 def test_the_project_speaks_of_itself_alone():
-    words = re.compile(r"(?<![\w.])/(work|root|home)/\w|\bthis session\b|issue #\d", re.I)
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/**/*.py")]:
+    words = re.compile(
+        r"(?<![\w.])/(work|root|home)/\w|\bthis session\b|issue #\d", re.I
+    )
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("*/**/*.py"),
+    ]:
         if ".venv" not in path.parts and path != Path(__file__):
             assert not words.search(path.read_text("utf-8")), path

@@ -111,9 +111,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(harness, tmp_path):
 
 def test_a_plan_knows_what_is_done(harness):
     harness("run", *LINEAR)
-    code, out, _ = harness(
-        "plan", "--upstream", "toy", "--corpus", "tones", *LINEAR[-2:]
-    )
+    code, out, _ = harness("plan", *PLANNED)
     assert code == 0
     assert "1 cells, 1 of them done" in out
 

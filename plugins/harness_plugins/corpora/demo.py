@@ -1,4 +1,4 @@
-"""demo, a corpus that the harness synthesises for itself: no download, known truth.
+r"""demo, a corpus that the harness synthesises for itself: no download, known truth.
 
 What     288 utterances, 4 emotions of 72 each: anger, happiness, neutral, sadness.
          12 speakers (6 F, 6 M), six in each of two invented languages, which have
@@ -16,6 +16,8 @@ Confound Half of a speaker's utterances are of one favourite emotion (``CONFOUND
 Licence  CC0-1.0: it is computed, nobody speaks.
 Get it   It is made in the cache when it is first asked for, within some seconds.
 Run      harness run --upstream fbank --downstream linear --corpus demo
+         harness run --upstream fbank --downstream linear --corpus demo@a \
+           --test-corpus demo@a,demo@b   (each language is a corpus by itself, too)
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from __future__ import annotations
 import re
 import tempfile
 import wave
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -273,14 +277,29 @@ DEMO = Corpus(
 
 @hookimpl
 def harness_corpora() -> Iterator[Corpus]:
-    """Offer the demonstration corpus."""
+    """Offer the demonstration corpus, and each of its languages by itself."""
     yield DEMO
+    for letter, language in LANGUAGES.items():
+        yield replace(
+            DEMO,
+            name=f"{DEMO.name}@{letter}",
+            title=f"{DEMO.title}, language {letter} alone",
+            languages=(language,),
+            read=partial(read_language, language),
+            counts={},
+            versions={name: count // 2 for name, count in DEMO.versions.items()},
+        )
+
+
+def read_language(language: str, root: Path) -> Iterator[Utterance]:
+    """Read the utterances of one of the languages."""
+    return (one for one in read(root) if one.language == language)
 
 
 @hookimpl
 def harness_corpus_root(corpus: Corpus, cache: Path) -> Path | None:
     """Make the corpus below the cache, if it is not there: all of it or nothing."""
-    if corpus.name != DEMO.name:
+    if corpus.name.partition("@")[0] != DEMO.name:
         return None
     root = cache / f"demo-v{VERSION}"
     if _is_complete(root):

@@ -11,8 +11,8 @@ and changes the states of the speech. Three feedings:
 
 * ``full``: the window as in pre-training; the default.
 * ``condensed``: of the silence only some frames are computed, the fewer the further
-  from the clip, and the attention counts each for those it stands for. 4.6 times as
-  fast at 3 s; in Whisper base the mean states keep a cosine of 0.9998 to ``full``.
+  from the clip, and the attention counts each for those it stands for. Nearly 5 times
+  as fast at 3 s; in Whisper base the mean states keep a cosine of 0.9998 to ``full``.
 * ``trimmed``: the silence is cut to one second. 9 times as fast, a cosine of 0.98.
 
 Under each of them only the frames that cover the clip are given back. A clip that is
