@@ -34,6 +34,7 @@ CHUNK = 16
 AHEAD = 8
 """Utterances that are decoded while the model works."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """An upstream as a run uses it: all that its features depend on, but the audio.

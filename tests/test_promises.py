@@ -6,10 +6,12 @@ import ast
 import inspect
 import re
 import shlex
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+from environments import make_environment
 
 from harness import hookspecs
 
@@ -106,3 +108,27 @@ def test_the_project_speaks_of_itself_alone():
     ]:
         if ".venv" not in path.parts and path != Path(__file__):
             assert not words.search(path.read_text("utf-8")), path
+
+
+def test_the_tutorial_works_line_by_line(tmp_path):
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    tutorial = text.partition("## Add your model\n")[2].partition("\n## ")[0]
+    variables = make_environment(tmp_path / "environment")
+    found = re.findall(r"^```(\w+)\n(.*?)^```", tutorial, re.DOTALL | re.MULTILINE)
+    assert [language for language, _ in found] == ["console", "python", "console"]
+    for language, block in found:
+        if language == "python":
+            module = tmp_path / "harness-acme" / "harness_acme.py"
+            module.write_text(block, "utf-8")
+            continue
+        for line in block.splitlines():
+            done = subprocess.run(
+                line.removeprefix("$ "),
+                shell=True,
+                cwd=tmp_path,
+                env=variables,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, line + done.stdout + done.stderr
