@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from harness_plugins.corpora._known import FOLDER
 
 from harness import Utterance
+from harness.closeness import closeness, describe
 from harness.files import replacing
-from harness.splits import closeness, describe, make_split
+from harness.splits import make_split
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ benchmarks/published.py` writes the splits and this page.
 
 All are speaker-independent: whole speakers are given to train, valid and test so that
 sizes come as close to 80/10/10, and labels to those of the whole corpus, as a search
-over the assignments finds (all of them up to 12 speakers; see `harness/splits.py`).
+over the assignments finds (all of them up to 12 speakers; see `harness/search.py`).
 """
 
 

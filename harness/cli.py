@@ -131,8 +131,8 @@ def run(
 @click.pass_obj
 def plan(registry: Registry, /, quiet: bool, **options: Any) -> None:  # noqa: ANN401 - click's
     """Say what 'harness run' with the same options would do, and do nothing."""
+    from harness.closeness import closeness, describe
     from harness.plan import make_plan
-    from harness.splits import closeness, describe
 
     todo = make_plan(
         request_of(options, registry), registry, stages=stages(quiet=quiet)

@@ -1,19 +1,7 @@
 """Which utterances train, which select and which test, so that nothing leaks.
 
-How far a split is from what is wanted is one number, the mean over its folds of
-
-    ½ Σ_p |n_p / N − g_p|  +  mean_p ½ Σ_c |n_pc / n_p − n_c / N|  +  absent
-
-with n_p utterances in part p (train, valid, test), n_pc of them with label c, N and
-n_c the same in the whole corpus, and g_p the size that is wanted. The first term is
-the share of the corpus that would have to change its part, the second the share of a
-part that would have to change its label, the third counts the labels that valid and
-test lack, so that one absent label outweighs all but absurd sizes. Two conditions are
-never given up: no part is empty, and train has every label. Speakers are assigned to
-parts so that this number is least: of all assignments where they can all be looked at,
-else of those that a local search ends with. Of several that are equal in nine decimals,
-the one is taken that comes first when the part numbers of the speakers, sorted, are
-written in a row (0 train, 1 valid, 2 test; in ``kfold`` the number of the fold).
+Speakers are divided by ``harness.search``; ``harness.closeness`` tells how near the
+result comes to what is wanted.
 """
 
 from __future__ import annotations
@@ -23,10 +11,11 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.errors import DataError, UnknownNameError
 from harness.files import replacing, sha256_json
+from harness.search import TENTHS, Role, assign, shuffled
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -38,9 +27,6 @@ if TYPE_CHECKING:
         Sequence,
     )
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from harness.types import KnownFile, Utterance
 
@@ -55,20 +41,8 @@ PUBLISHED = "published"
 SHOWN = 20
 """How many of the utterances in which a corpus differs from its split are named."""
 PARTS = ("train", "valid", "test")
-TENTHS = (8, 1, 1)
-"""Wanted sizes of train, valid and test where there is one fold, in tenths."""
 FORMAT = 1
 """Version of the split files' format."""
-EXHAUSTIVE = 3**12
-"""Up to so many assignments of speakers to parts, every one is looked at."""
-TRIED = 256
-"""About so many steps are tried before the best of them is taken."""
-STARTS = 100
-"""How often a local search begins anew, divided among the folds."""
-SWAPPED = 200
-"""Up to so many speakers, a local search also swaps any two; beyond, it only moves."""
-IMPOSSIBLE = 1e3
-"""What an empty part, or a label that train lacks, adds to the number above."""
 OTHERWISE = "Choose another split: 'stratified' works here, but is speaker-dependent."
 
 
@@ -111,43 +85,6 @@ class SplitFile:
     version: str
     manifest_sha256: str
     split: Split
-
-
-@dataclass(frozen=True, kw_only=True)
-class Closeness:
-    """How close a fold comes to what is wanted; parts in the order of ``PARTS``.
-
-    Attributes:
-        fold: Its name.
-        sizes: Each part's share of the corpus.
-        goals: The shares that are wanted.
-        deviation: The largest |share of a label in a part − its share in the corpus|.
-        deviates: The label and the part of that deviation.
-        absent_valid: Labels that valid lacks.
-        absent_test: Labels that test lacks.
-        sentences: How many different sentences test has; 0 where none are coded.
-        repeated: How many of them train has too.
-        objective: The number that the search makes least; see the module's docstring.
-    """
-
-    fold: str
-    sizes: tuple[float, float, float]
-    goals: tuple[float, float, float]
-    deviation: float
-    deviates: tuple[str, str]
-    absent_valid: tuple[str, ...]
-    absent_test: tuple[str, ...]
-    sentences: int
-    repeated: int
-    objective: float
-
-
-class Role(NamedTuple):
-    """Which groups of speakers are the parts of one fold."""
-
-    train: tuple[int, ...]
-    valid: int
-    test: int
 
 
 # ---------------------------------------------------------------- making a split
@@ -286,7 +223,7 @@ def _stratified(utterances: Iterable[Utterance], seed: int) -> Fold:
     parts: dict[int, list[str]] = {0: [], 1: [], 2: []}
     owed = [0, 0, 0]  # tenths of an utterance
     for label in sorted(labels):
-        ids = sorted(labels[label], key=lambda id: _shuffled(seed, id))
+        ids = sorted(labels[label], key=lambda id: shuffled(seed, id))
         owed = [debt + len(ids) * goal for debt, goal in zip(owed, TENTHS, strict=True)]
         sizes = _apportion(len(ids), owed)
         owed = [debt - 10 * size for debt, size in zip(owed, sizes, strict=True)]
@@ -307,11 +244,6 @@ def _apportion(count: int, owed: Sequence[int]) -> list[int]:
     for _ in range(count - sum(sizes)):
         sizes[max(range(3), key=lambda part: owed[part] - 10 * sizes[part])] += 1
     return sizes
-
-
-def _shuffled(*key: int | str) -> str:
-    """Order by a hash: random, and the same on every machine and library version."""
-    return sha256_json(key)
 
 
 def _refuse_lone_utterances(utterances: Sequence[Utterance]) -> None:
@@ -367,159 +299,6 @@ def _enumerate(speakers: Sequence[str]) -> str:
     noun = "speaker" if len(speakers) == 1 else "speakers"
     listing = f" ({', '.join(speakers)})" if len(speakers) <= 5 else ""
     return f"{len(speakers)} {noun}{listing}"
-
-
-# ---------------------------------------------------------------- the search
-
-
-def assign(
-    speakers: Sequence[Sequence[Utterance]],
-    roles: Sequence[Role],
-    *,
-    seed: int = 0,
-    exhaustive: int = EXHAUSTIVE,
-) -> list[int]:
-    """Give each speaker a part so that the objective is least.
-
-    Every assignment is looked at where they are few. Else, from many balanced starts,
-    speakers are moved and swapped as long as the best such step makes it less.
-
-    Args:
-        speakers: What each of them says.
-        roles: The folds that the parts make up.
-        seed: Decides the starts.
-        exhaustive: How many assignments are few.
-
-    Returns:
-        The part of each speaker. Where no assignment is possible, one that breaks as
-        little as can be.
-    """
-    search = _Search(speakers, roles)
-    if search.parts ** len(speakers) <= exhaustive:
-        return search.everywhere()
-    starts = range(-(-STARTS // len(roles)))
-    return min(search.descend(search.start(seed, number)) for number in starts)[1]
-
-
-class _Search:
-    """A corpus and its folds as arrays, and the two ways to search with them.
-
-    Shapes: S speakers, C labels, P parts, F folds, A assignments.
-    """
-
-    def __init__(
-        self, speakers: Sequence[Sequence[Utterance]], roles: Sequence[Role]
-    ) -> None:
-        import numpy as np
-
-        tallies = [Counter(one.label for one in spoken) for spoken in speakers]
-        labels = sorted(set().union(*tallies))
-        self.counts = np.array(  # (S, C)
-            [[float(tally[label]) for label in labels] for tally in tallies]
-        )
-        self.total = self.counts.sum()
-        self.shares = self.counts.sum(0) / self.total  # (C,)
-        self.parts = max(max(role.train + role[1:]) for role in roles) + 1
-        self.roles = np.array(  # (F, 3, P), one where a part of the fold has the part
-            [
-                [
-                    [float(part in parts) for part in range(self.parts)]
-                    for parts in (role.train, (role.valid,), (role.test,))
-                ]
-                for role in roles
-            ]
-        )
-        self.goals = np.array(_goals(len(roles)))
-
-    def objectives(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the objectives (A,) of assignments, from their counts (A, P, C).
-
-        They are rounded, so that the order of summation decides no tie.
-        """
-        import numpy as np
-
-        inside = self.roles.reshape(-1, self.parts) @ counts
-        inside = inside.reshape(len(counts), -1, 3, len(self.shares))  # (A, F, 3, C)
-        sizes = inside.sum(-1)
-        wrong_part = np.abs(sizes / self.total - self.goals).sum(-1) / 2
-        shares = inside / np.maximum(sizes, 1)[..., None]
-        wrong_label = np.abs(shares - self.shares).sum(-1).mean(-1) / 2
-        absent = (inside == 0).sum(-1) @ np.array([IMPOSSIBLE, 1, 1])
-        empty = (sizes == 0).sum(-1) * IMPOSSIBLE
-        each = wrong_part + wrong_label + absent + empty  # (A, F)
-        objectives: NDArray[np.float64] = each.mean(-1).round(9)
-        return objectives
-
-    def everywhere(self) -> list[int]:
-        """Look at every assignment, in the order that breaks ties."""
-        import numpy as np
-
-        speakers = len(self.counts)
-        number = self.parts**speakers
-        places = self.parts ** np.arange(speakers)[::-1]
-        best: tuple[float, list[int]] = (np.inf, [])
-        for first in range(0, number, 8192):
-            numbers = np.arange(first, min(first + 8192, number))
-            parts = numbers[:, None] // places % self.parts  # (A, S)
-            objectives = self.objectives(self._tally(parts))
-            least = objectives.argmin()
-            best = min(best, (float(objectives[least]), parts[least].tolist()))
-        return best[1]
-
-    def start(self, seed: int, number: int) -> list[int]:
-        """Give speakers, in an order by seed and number, to where most is wanted."""
-        fold = self.roles[0]
-        wanted = self.total * (self.goals / fold.sum(-1)) @ fold  # (P,)
-        parts = [0] * len(self.counts)
-        order = sorted(range(len(parts)), key=lambda who: _shuffled(seed, number, who))
-        for speaker in order:
-            parts[speaker] = int(wanted.argmax())
-            wanted[parts[speaker]] -= self.counts[speaker].sum()
-        return parts
-
-    def descend(self, start: Sequence[int]) -> tuple[float, list[int]]:
-        """Take the best step for as long as one helps; give where that ends.
-
-        A step swaps the parts of two speakers. Each part has a speaker who says
-        nothing and is there again after each step: to swap with that one is to move.
-        """
-        import numpy as np
-
-        speakers = len(self.counts)
-        silent = np.zeros((self.parts, len(self.shares)))
-        counts = np.concatenate([self.counts, silent])
-        one, other = np.triu_indices(speakers, 1, speakers + self.parts)
-        if speakers > SWAPPED:
-            one, other = one[other >= speakers], other[other >= speakers]
-        rounds = -(-len(one) // TRIED)
-        parts = np.concatenate([start, np.arange(self.parts)])
-        tally = self._tally(parts[None, :speakers])
-        objective = self.objectives(tally)[0]
-        turn = idle = 0
-        while idle < rounds:
-            a, b = one[turn::rounds], other[turn::rounds]
-            near = np.repeat(tally, len(a), axis=0)
-            step, change = np.arange(len(a)), counts[a] - counts[b]
-            near[step, parts[a]] -= change
-            near[step, parts[b]] += change
-            objectives = self.objectives(near)
-            least = objectives.argmin()
-            turn, idle = (turn + 1) % rounds, idle + 1
-            if objectives[least] < objective:
-                objective, tally = objectives[least], near[least : least + 1]
-                swap = [a[least], b[least]]
-                parts[swap] = parts[swap[::-1]]
-                parts[speakers:] = np.arange(self.parts)
-                idle = 0
-        return float(objective), parts[:speakers].tolist()
-
-    def _tally(self, parts: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Count labels by part, (A, P, C), where speakers have the parts (A, S)."""
-        import numpy as np
-
-        member = parts[:, None, :] == np.arange(self.parts)[:, None]
-        tally: NDArray[np.float64] = member.astype(np.float64) @ self.counts
-        return tally
 
 
 # ---------------------------------------------------------------- checking a split
@@ -598,113 +377,6 @@ def _in_two_parts(key_of: Mapping[str, str], part_of: Mapping[str, str]) -> str:
         if part_of[other] != part:
             return f"{part_of[other]} ('{other}') and in {part} ('{id}')"
     return ""
-
-
-# ---------------------------------------------------------------- how close it came
-
-
-def closeness(split: Split, utterances: Iterable[Utterance]) -> tuple[Closeness, ...]:
-    """Measure how close each fold of a checked split comes to what is wanted."""
-    by_id = {utterance.id: utterance for utterance in utterances}
-    whole = Counter(utterance.label for utterance in by_id.values())
-    goals = _goals(len(split.folds) if split.strategy in ("loso", "kfold") else 1)
-    return tuple(_closeness(fold, goals, by_id, whole) for fold in split.folds)
-
-
-def _closeness(
-    fold: Fold,
-    goals: Shares,
-    by_id: Mapping[str, Utterance],
-    whole: Counter[str],
-) -> Closeness:
-    parts = [Counter(by_id[id].label for id in ids) for _, ids in fold.parts()]
-    train, valid, test = (part.total() / whole.total() for part in parts)
-    off = {
-        (label, name): abs(part[label] / part.total() - count / whole.total())
-        for name, part in zip(PARTS, parts, strict=True)
-        for label, count in sorted(whole.items())
-    }
-    absent_valid, absent_test = (
-        tuple(sorted(whole - part.keys())) for part in parts[1:]
-    )
-    wrong_part = sum(
-        abs(size - goal) / 2
-        for size, goal in zip((train, valid, test), goals, strict=True)
-    )
-    trained = _sentences(by_id[id] for id in fold.train)
-    tested = _sentences(by_id[id] for id in fold.test)
-    deviates = max(off, key=off.__getitem__)
-    return Closeness(
-        fold=fold.name,
-        sizes=(train, valid, test),
-        goals=goals,
-        deviation=off[deviates],
-        deviates=deviates,
-        absent_valid=absent_valid,
-        absent_test=absent_test,
-        sentences=len(tested),
-        repeated=len(tested & trained),
-        objective=wrong_part
-        + sum(off.values()) / 2 / len(PARTS)
-        + len(absent_valid + absent_test),
-    )
-
-
-def _goals(folds: int) -> Shares:
-    """Give the sizes that are wanted of train, valid and test."""
-    if folds < 3:
-        return (TENTHS[0] / 10, TENTHS[1] / 10, TENTHS[2] / 10)
-    return ((folds - 2) / folds, 1 / folds, 1 / folds)
-
-
-def _sentences(utterances: Iterable[Utterance]) -> set[tuple[str | None, str]]:
-    return {
-        (utterance.language, utterance.sentence)
-        for utterance in utterances
-        if utterance.sentence is not None
-    }
-
-
-def describe(folds: Sequence[Closeness]) -> list[str]:
-    """Say in a few lines how close a split comes, worst things by name."""
-    sizes = ", ".join(
-        f"{part} {_range([fold.sizes[index] for fold in folds])} %"
-        f" (wanted {100 * folds[0].goals[index]:.1f})"
-        for index, part in enumerate(PARTS)
-    )
-    worst = max(folds, key=lambda fold: fold.deviation)
-    label, part = worst.deviates
-    of_fold = f" of fold {worst.fold}" if len(folds) > 1 else ""
-    lines = [
-        f"sizes: {sizes}",
-        f"labels: at most {100 * worst.deviation:.1f} points off the corpus, "
-        f"'{label}' in {part}{of_fold}",
-    ]
-    lines += _absences("valid", [fold.absent_valid for fold in folds])
-    lines += _absences("test", [fold.absent_test for fold in folds])
-    same = max(folds, key=lambda fold: fold.repeated)
-    if same.repeated:
-        lines.append(
-            f"sentences: {same.repeated} of {same.sentences} in test are in train too"
-        )
-    return lines
-
-
-def _range(shares: Sequence[float]) -> str:
-    """Give shares as percent, from the least to the most."""
-    least, most = f"{100 * min(shares):.1f}", f"{100 * max(shares):.1f}"
-    return least if least == most else f"{least}–{most}"
-
-
-def _absences(part: str, absent: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Name the labels that a part lacks, and in how many folds it does."""
-    counts = Counter(label for labels in absent for label in labels)
-    if counts:
-        listing = ", ".join(
-            f"'{label}'" + (f" in {count} of {len(absent)} folds" if absent[1:] else "")
-            for label, count in sorted(counts.items())
-        )
-        yield f"absent from {part}: {listing}"
 
 
 # ---------------------------------------------------------------- files

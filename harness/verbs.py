@@ -104,13 +104,8 @@ def split(
     cache_folder: Path,
 ) -> None:
     """Divide a corpus, tell how close it came, and write it down for others to use."""
-    from harness.splits import (
-        check_split,
-        closeness,
-        describe,
-        make_split,
-        write_split,
-    )
+    from harness.closeness import closeness, describe
+    from harness.splits import check_split, make_split, write_split
 
     if out is not None and out.suffix != ".json":
         raise DataError(f"A split file's name ends in .json; {out} does not.")

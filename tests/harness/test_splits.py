@@ -12,17 +12,14 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from harness.closeness import closeness, describe
 from harness.errors import DataError, StoreError, UnknownNameError
+from harness.search import SWAPPED, Role, assign
 from harness.splits import (
     STRATEGIES,
-    SWAPPED,
     Fold,
-    Role,
     Split,
-    assign,
     check_split,
-    closeness,
-    describe,
     make_split,
     read_split,
     write_split,
@@ -152,7 +149,8 @@ def test_the_order_does_not_matter_to_a_local_search_either():
 
 FRESH = """
 import sys
-from harness.splits import check_split, closeness, make_split
+from harness.closeness import closeness
+from harness.splits import check_split, make_split
 from harness.types import KnownFile, Utterance
 utterances = [
     Utterance(id=f"{s}-{n}", path="", speaker=f"s{s}", label="abc"[n * s % 3])
@@ -304,7 +302,7 @@ def test_no_move_makes_the_end_of_a_local_search_closer(number):
 
 
 def test_no_swap_makes_the_end_of_a_local_search_closer(monkeypatch):
-    monkeypatch.setattr("harness.splits.STARTS", 1)
+    monkeypatch.setattr("harness.search.STARTS", 1)
     speakers = by_speaker(random_corpus(0, speakers=40))
     parts = assign(speakers, ONE_FOLD)
     pairs = itertools.combinations_with_replacement(range(40), 2)
