@@ -2,6 +2,7 @@
 #   make demo    run the harness on its own small corpus, offline, and show the leaderboard
 #   make test    run the tests
 #   make check   lint, types, layers, spelling
+#   make test-transformers4   run the tests of upstreams on transformers 4.57
 #   make real    run the tests that need real recordings and weights
 #   make clean   remove .venv and what tools leave behind
 
@@ -10,9 +11,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := $(VENV)/demo
+OLD := .venv-transformers4
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check real clean
+.PHONY: demo test test-transformers4 check real clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -27,6 +29,19 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+# A second environment that has its own transformers and sees the rest of the first one.
+$(OLD)/.ready: $(READY)
+	$(BIN)/python -m venv $(OLD)
+	$(OLD)/bin/python -m pip install --quiet --no-deps \
+	  transformers==4.57.6 tokenizers==0.22.1 huggingface-hub==0.36.0
+	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % \
+	  sysconfig.get_path('purelib'))" > $(OLD)/others.pth
+	mv $(OLD)/others.pth $(OLD)/lib/python3.*/site-packages/
+	@touch $@
+
+test-transformers4: $(OLD)/.ready
+	$(OLD)/bin/python -m pytest tests/plugins/upstreams
+
 check: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -38,4 +53,4 @@ real: $(READY)
 	$(BIN)/python -m pytest -m real
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(OLD) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
