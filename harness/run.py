@@ -199,7 +199,7 @@ def _task(
         selection=request.selection,
         seed=job.cell.seed,
         device=device,
-        threads=threads,
+        threads=threads if job.downstream.reads.frames else 1,
         facts=_facts(job, pair, request, registry),
     )
 
