@@ -124,7 +124,7 @@ class FeatureStore:
         name = sha256_json([kind, sorted(tensors)])[:32]
         with replacing(self.folder / kind / f"{name}.safetensors") as beside:
             try:
-                metadata = {SECONDS: json.dumps(dict(seconds))}
+                metadata = {SECONDS: json.dumps(_fixed_width(seconds))}
                 save_file(dict(tensors), beside, metadata=metadata)
             except SafetensorError as error:
                 raise _as_os_error(error) from error
@@ -218,6 +218,15 @@ def _read_header(path: Path) -> Shard | None:
     return _parse_header(path, status.st_size, status.st_mtime_ns)
 
 
+def _fixed_width(seconds: Mapping[str, float]) -> dict[str, str]:
+    """Write durations in as many digits each, so that all headers are equally long.
+
+    Where a tensor begins in memory decides how its sums are grouped, and so their last
+    bits: the same utterances must lie at the same place in every store.
+    """
+    return {key: f"{min(took, 99_999.0):012.6f}" for key, took in seconds.items()}
+
+
 @functools.lru_cache(maxsize=1 << 14)
 def _parse_header(path: Path, size: int, _mtime_ns: int) -> Shard | None:
     """Read a safetensors header (8 bytes of length, then JSON), and check the size."""
@@ -232,7 +241,8 @@ def _parse_header(path: Path, size: int, _mtime_ns: int) -> Shard | None:
         if size != 8 + length + end:
             return None
         keys = frozenset(name for name in header if not name.endswith(NORMS))
-        return Shard(path, keys, json.loads(metadata.get(SECONDS, "{}")))
+        seconds = json.loads(metadata.get(SECONDS, "{}"))
+        return Shard(path, keys, {key: float(took) for key, took in seconds.items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -136,3 +136,13 @@ def test_a_claim_ends_with_the_process_that_was_killed(tmp_path, store):
     with store.claim(["a"]):
         pass
     assert holder.exitcode == -signal.SIGKILL
+
+
+def test_the_same_features_lie_at_the_same_place_whatever_time_they_took(store):
+    sizes = []
+    for seconds in (0.1, 1234.56789, 1e9):
+        store.write("all", {"a": torch.ones(2, 3)}, {"a": seconds})
+        (shard,) = store.shards("all")
+        sizes.append(shard.path.stat().st_size)
+        assert shard.seconds["a"] == pytest.approx(min(seconds, 99_999.0))
+    assert len(set(sizes)) == 1
