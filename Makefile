@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 
 $(READY): pyproject.toml constraints.txt
 	$(if $(shell command -v $(PYTHON)),$(PYTHON),python3) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audformat,dev]'
 	@touch $(READY)
 
 demo: $(READY)

@@ -61,7 +61,8 @@ def test_markdown_has_tables(harness):
 def test_all_takes_what_is_there_and_names_the_rest(harness):
     code, out, err = harness("corpus", "check", "--all", "--format", "json")
     assert code == 0
-    assert [passport["corpus"] for passport in json.loads(out)] == ["demo", "tones"]
+    found = [passport["corpus"] for passport in json.loads(out)]
+    assert found == ["demo", "demo@a", "demo@b", "tones"]
     assert "aesdd, aesdd@v1, cafe" in err
 
 

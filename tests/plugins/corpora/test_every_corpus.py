@@ -64,7 +64,8 @@ def read(corpus, root):
 
 
 def test_no_corpus_is_forgotten_here():
-    assert sorted(FILES) == sorted(CORPORA)
+    own_files = [name for name in CORPORA if not name.startswith("demo@")]
+    assert sorted(FILES) == own_files
 
 
 @every
