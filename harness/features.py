@@ -6,6 +6,7 @@ import functools
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from harness.store import NORMS, FeatureStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from torch import Tensor
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from harness.checkpoints import Checkpoint
     from harness.manifest import Recording
     from harness.store import Kind
-    from harness.types import FrameType, Reads, Upstream
+    from harness.types import FrameType, Precision, Reads, Upstream
 
 VERSION = 1
 """Raised when this module's features change."""
@@ -45,6 +47,7 @@ class Source:
         feeding: How it is fed.
         max_seconds: Each clip is cut to this length, if it is set.
         frame_type: Of stored frames; means over time are float32 always.
+        precision: Of the arithmetic; less than float32 only on a GPU, if asked for.
     """
 
     upstream: Upstream
@@ -52,6 +55,13 @@ class Source:
     feeding: str
     max_seconds: float | None = None
     frame_type: FrameType = "float32"
+    precision: Precision = "float32"
+
+    @property
+    def fed(self) -> str:
+        """Name how the model is fed, and in which arithmetic, if it is not float32."""
+        exact = self.precision == "float32"
+        return self.feeding if exact else f"{self.feeding}, {self.precision}"
 
     @property
     def identity(self) -> dict[str, object]:
@@ -64,6 +74,7 @@ class Source:
             "rate": self.upstream.rate,
             "max_seconds": self.max_seconds,
             "frame_type": self.frame_type,
+            "precision": self.precision,
             "audio": audio.VERSION,
             "features": VERSION,
         }
@@ -192,12 +203,23 @@ def _encode(
     for batch in batches:
         heard = [next(waveforms) for _ in batch]
         started = time.perf_counter()
-        with torch.inference_mode():
+        with torch.inference_mode(), _arithmetic(source.precision, task.device):
             states = encode(heard)
+        if source.precision != "float32":
+            states = [state.float() for state in states]
         hidden = [_checked(source.upstream, state).cpu() for state in states]
         seconds = (time.perf_counter() - started) / len(batch)
         for recording, state in zip(batch, hidden, strict=True):
             yield recording, state, seconds
+
+
+def _arithmetic(precision: Precision, device: str) -> AbstractContextManager[object]:
+    """Compute in float32, or let torch choose the operations that may be less exact."""
+    import torch
+
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.partition(":")[0], dtype=getattr(torch, precision))
 
 
 GPU_SECONDS = 240.0

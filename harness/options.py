@@ -216,6 +216,14 @@ GRID = (
         help="Of stored frames; float16 halves the disk and costs 3 digits.",
     ),
     click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16", "float16"]),
+        default="float32",
+        show_default=True,
+        help="Of the models' arithmetic on a GPU; results of different ones are never "
+        "averaged.",
+    ),
+    click.option(
         "--skip-bad",
         is_flag=True,
         help="Go on without audio files that cannot be used; results name them.",

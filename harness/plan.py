@@ -207,6 +207,7 @@ def make_plan(
             feeding=_feeding(request, upstream),
             max_seconds=request.max_seconds,
             frame_type=request.frame_type,
+            precision=request.precision,
         )
         for asked_as, manifest, split in divided:
             used = _heads(grids, name, asked_as)
@@ -382,7 +383,7 @@ def _job(
     cell = Cell(
         run_id=run_id,
         upstream=source.upstream.name,
-        feeding=source.feeding,
+        feeding=source.fed,
         downstream=downstream.name,
         corpus=manifest.corpus.name,
         split=split.strategy,

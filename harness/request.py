@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from harness.types import FrameType, Selection
+    from harness.types import FrameType, Precision, Selection
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Request:
         feeding: Taken by every upstream that knows it; ``None`` is each one's first.
         max_seconds: Cut every clip to this length.
         frame_type: Of stored frames.
+        precision: Of the upstreams' arithmetic.
         selection: The validation metric that selects the epoch.
         skip_bad: Go on without the audio files that cannot be used.
         skip_missing: Go on without corpora and checkpoints that cannot be had.
@@ -56,6 +57,7 @@ class Request:
     feeding: str | None = None
     max_seconds: float | None = None
     frame_type: FrameType = "float32"
+    precision: Precision = "float32"
     selection: Selection = "macro_f1"
     skip_bad: bool = False
     skip_missing: bool = False

@@ -65,6 +65,11 @@ def run_plan(plan: Plan, registry: Registry, place: Place, stages: Stages) -> Re
     computed = 0
     if plan.jobs:
         device = _device(place.device)
+        if device == "cpu" and request.precision != "float32":
+            raise HarnessError(
+                f"--precision {request.precision} needs a GPU: on a CPU it would be "
+                "slower and less exact. Leave it out, or add --device cuda."
+            )
         workers = place.workers or (1 if device != "cpu" else os.cpu_count() or 1)
         threads = max(1, (os.cpu_count() or 1) // workers)
         with executor.start(workers) as map_tasks:
@@ -219,7 +224,7 @@ def _facts(
         "run_id": cell.run_id,
         "upstream": cell.upstream,
         "upstream_revision": source.checkpoint.revision,
-        "upstream_feeding": source.feeding,
+        "upstream_feeding": source.fed,
         "checkpoint_sha256": source.checkpoint.sha256,
         "downstream": cell.downstream,
         "recipe": job.downstream.recipe.name,

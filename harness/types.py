@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Gender = Literal["female", "male"]
 Selection = Literal["macro_f1", "uar"]
 FrameType = Literal["float32", "float16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 # ---------------------------------------------------------------- corpora
 

@@ -34,6 +34,7 @@ def run(**changes):
         (run(checkpoint="x"), "not like whisper-base=FOLDER"),
         (run(upstream="whisper-base", checkpoint="whisper-base=no"), "does not exist"),
         (run(device="cuda:7"), "no device 'cuda:7'"),
+        (run(precision="bfloat16"), "needs a GPU"),
         (run(upstream=""), "--upstream"),
         (("run",), "Missing option '--upstream'"),
         (("runn",), "No such command 'runn'"),

@@ -102,6 +102,7 @@ def test_one_changed_file_costs_one_extraction(tones, tmp_path):
         {"max_seconds": 0.2},
         {"feeding": "trimmed"},
         {"frame_type": "float16"},
+        {"precision": "bfloat16"},
         {"checkpoint": dataclasses.replace(HERE, sha256="abc")},
         {"upstream": dataclasses.replace(TOY, version=2)},
     ],
@@ -172,3 +173,28 @@ def test_frames_too_large_for_half_precision_are_refused(tones, tmp_path):
 def test_no_more_is_stored_than_the_heads_read(reads, kinds):
     asked = [Reads(layers=layers, frames=frames) for layers, frames in reads]
     assert kinds_for(asked) == kinds
+
+
+def test_less_exact_arithmetic_is_asked_for_and_named(tones, tmp_path):
+    """On a CPU here, since autocast is the same there; the program refuses that."""
+
+    def load(checkpoint, *, device, feeding):
+        matrix = torch.randn(320, 8, generator=torch.Generator().manual_seed(0))
+
+        def encode(waveforms):
+            return [(w[:3200].view(1, -1, 320) @ matrix) for w in waveforms]
+
+        return encode
+
+    def heard(precision):
+        used = source(load, precision=precision)
+        task = tasks(tones, tmp_path, used=used)[0]
+        extract(task)
+        key = task.recordings[0].key
+        return used.fed, used.store(tmp_path / "cache").read("all", [key])[key]
+
+    exact, coarse = heard("float32"), heard("bfloat16")
+    assert (exact[0], coarse[0]) == ("full", "full, bfloat16")
+    assert coarse[1].dtype == torch.float32
+    assert not torch.equal(exact[1], coarse[1])
+    assert torch.allclose(exact[1], coarse[1], atol=0.2)
