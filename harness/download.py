@@ -400,6 +400,7 @@ def unpack(path: Path, folder: Path, *, stages: Stages = silence) -> None:
                 for name, info in entries.items():
                     _extract(archive, info, folder / name)
                     advance(info.file_size / MEGA)
+    # zipfile raises NotImplementedError for a compression that it does not know
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise DataError(
             f"The archive is damaged ({error}) and was thrown away. Try again."
