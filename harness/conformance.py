@@ -475,7 +475,7 @@ class _Toy:
         import torch
 
         reads = downstream.reads
-        layers = -1 if reads.layers == "last" else slice(None)
+        layers = -1 if reads.layers != "all" else slice(None)
         states = [self.states[row][layers] for row in rows]
         if reads.frames:
             return Batch(frames=tuple(states))
@@ -494,7 +494,7 @@ def _scorer(downstream: Downstream) -> Callable[[Batch], Tensor]:
         raise Broken("Give it exactly one of 'build' and 'fit'.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        layers = 1 if downstream.reads.layers == "last" else LAYERS
+        layers = 1 if downstream.reads.layers != "all" else LAYERS
         head = downstream.build(layers=layers, dim=DIM, classes=CLASSES).eval()
     return torch.inference_mode()(head)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
@@ -21,64 +21,20 @@ from torch.amp.grad_scaler import GradScaler
 from harness.errors import HarnessError, PluginError
 from harness.files import replacing
 from harness.metrics import score
-from harness.types import Batch, Epoch
+from harness.types import Epoch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from torch import Tensor
 
     from harness.metrics import Scores
-    from harness.store import FeatureStore
-    from harness.types import Downstream, Reads, Selection
+    from harness.parts import Part
+    from harness.types import Batch, Downstream, Selection
 
 EVERY = 30.0
 """Seconds between two lines on stderr about a long training."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """The examples of one part: features by index, and class indices (N,)."""
-
-    pooled: Tensor | None
-    frames: tuple[Tensor, ...]
-    labels: Tensor
-
-    @classmethod
-    def of(
-        cls, store: FeatureStore, keys: Sequence[str], labels: Tensor, reads: Reads
-    ) -> Part:
-        """Read what the head asks for: frames stay on disk, mapped into memory."""
-        if reads.frames:
-            states = store.read(reads.layers, keys)
-            return cls(None, tuple(states[key] for key in keys), labels)
-        states = store.read("pooled", keys)
-        layer = -1 if reads.layers == "last" else slice(None)
-        return cls(torch.stack([states[key][layer] for key in keys]), (), labels)
-
-    def shuffled(self, seed: int) -> Part:
-        """Deal the labels out anew, as a control."""
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-        return Part(self.pooled, self.frames, self.labels[order])
-
-    def __len__(self) -> int:
-        """Give N."""
-        return len(self.labels)
-
-    def batch(self, indices: Sequence[int] | slice, device: str) -> Batch:
-        """Give some of the examples, on a device."""
-        if self.pooled is not None:
-            return Batch(pooled=self.pooled[indices].to(device))
-        if isinstance(indices, slice):
-            indices = range(len(self))[indices]
-        frames = (self.frames[index] for index in indices)
-        return Batch(frames=tuple(states.to(device) for states in frames))
-
-    def batches(self, size: int, device: str) -> Iterator[Batch]:
-        """Give all examples in their order."""
-        for start in range(0, len(self), size):
-            yield self.batch(slice(start, start + size), device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +43,18 @@ class Fitted:
 
     Attributes:
         predict: From a part to probabilities or scores, (N, C).
+        best: The validation score of its best epoch.
+        layer: The one layer that it reads, from 1; 0 for a head that chooses none.
+        probes: For a head on each layer: the heads of layers 1…L.
         seconds_before: What it trained before it was interrupted.
         memory_before: The most memory that it held until then, in bytes.
     """
 
     predict: Callable[[Part], Tensor]
     layer_weights: tuple[float, ...] = ()
+    layer: int = 0
+    probes: tuple[Fitted, ...] = ()
+    best: float = 0.0
     best_epoch: int = 0
     history: tuple[Epoch, ...] = ()
     parameters: int = 0
@@ -149,6 +111,7 @@ def descend(descent: Descent, train: Part, valid: Part) -> Fitted:
     return Fitted(
         predict=lambda part: _logits(descent, head, part).softmax(1),
         layer_weights=tuple(layer_weights.detach().tolist()),
+        best=learner.best,
         best_epoch=learner.best_epoch,
         history=tuple(learner.history),
         parameters=sum(p.numel() for p in head.parameters() if p.requires_grad),
@@ -157,15 +120,34 @@ def descend(descent: Descent, train: Part, valid: Part) -> Fitted:
     )
 
 
+def descend_each_layer(descent: Descent, train: Part, valid: Part) -> Fitted:
+    """Train a head on each layer alone; the best on the validation part speaks for all.
+
+    Each head is trained as ``descend`` would train it if its layer were the only one,
+    from the same seed; of equal ones the lowest is taken. No state is kept.
+    """
+    downstream = descent.downstream
+    recipe = replace(downstream.recipe, resumable=False)
+    alone = replace(descent, downstream=replace(downstream, recipe=recipe))
+    probes = tuple(
+        _on_layer(layer, descend(alone, train.layer(layer), valid.layer(layer)))
+        for layer in range(1, train.layers + 1)
+    )
+    return replace(max(probes, key=lambda probe: probe.best), probes=probes)
+
+
+def _on_layer(layer: int, head: Fitted) -> Fitted:
+    """Have a head that was trained on one layer find it among all."""
+    return replace(
+        head, layer=layer, predict=lambda part: head.predict(part.layer(layer))
+    )
+
+
 def _build(descent: Descent, part: Part) -> nn.Module:
     if descent.downstream.build is None:
         raise PluginError(f"Downstream '{descent.downstream.name}' has no build.")
-    states = part.frames[0] if part.pooled is None else part.pooled[0]
-    last = descent.downstream.reads.layers == "last"
     return descent.downstream.build(
-        layers=1 if last else states.shape[0],
-        dim=states.shape[-1],
-        classes=descent.classes,
+        layers=part.layers, dim=part.dim, classes=descent.classes
     )
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from harness.store import Kind
     from harness.types import FrameType, Precision, Reads, Upstream
 
-VERSION = 1
-"""Raised when this module's features change."""
+VERSION = 2
+"""Raised when this module's features change, or how they lie in memory."""
 
 CHUNK = 16
 """Utterances of a task and of a shard: what a crash can cost."""
@@ -87,7 +87,7 @@ class Source:
 def kinds_for(reads: Iterable[Reads]) -> tuple[Kind, ...]:
     """Decide what to store for heads that read this: the means always, then frames."""
     frames = {one.layers for one in reads if one.frames}
-    if "all" in frames:
+    if frames - {"last"}:
         return ("pooled", "all")
     return ("pooled", "last") if frames else ("pooled",)
 

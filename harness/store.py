@@ -34,6 +34,9 @@ Kind = Literal["pooled", "last", "all"]
 KINDS: tuple[Kind, ...] = ("pooled", "last", "all")
 NORMS = ".norms"
 SECONDS = "seconds"
+PADDING = "padding"
+ALIGNMENT = 64
+"""Bytes: a cache line, and the widest vector of any CPU that torch knows."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,8 @@ class FeatureStore:
         name = sha256_json([kind, sorted(tensors)])[:32]
         with replacing(self.folder / kind / f"{name}.safetensors") as beside:
             try:
-                metadata = {SECONDS: json.dumps(_fixed_width(seconds))}
-                save_file(dict(tensors), beside, metadata=metadata)
+                metadata = {SECONDS: json.dumps(dict(seconds))}
+                save_file(dict(tensors), beside, metadata=_aligned(metadata, tensors))
             except SafetensorError as error:
                 raise _as_os_error(error) from error
 
@@ -210,21 +213,34 @@ class Reader:
         )
 
 
+def _aligned(
+    metadata: Mapping[str, str], tensors: Mapping[str, Tensor]
+) -> dict[str, str]:
+    """Lengthen a header so that its tensors begin at a multiple of ``ALIGNMENT``.
+
+    Where a tensor begins in memory decides how its sums are grouped, and so their last
+    bits: an utterance's frames must not depend on what else is in its shard.
+    """
+    header: dict[str, object] = {"__metadata__": {**metadata, PADDING: ""}}
+    begin = 0
+    for name in sorted(tensors):  # the order of tensors of one type in the file
+        end = begin + tensors[name].nbytes
+        header[name] = {
+            "dtype": {4: "F32", 2: "F16"}[tensors[name].itemsize],
+            "shape": list(tensors[name].shape),
+            "data_offsets": [begin, end],
+        }
+        begin = end
+    length = 8 + len(json.dumps(header, separators=(",", ":")))
+    return {**metadata, PADDING: " " * (-length % ALIGNMENT)}
+
+
 def _read_header(path: Path) -> Shard | None:
     try:
         status = path.stat()
     except OSError:
         return None
     return _parse_header(path, status.st_size, status.st_mtime_ns)
-
-
-def _fixed_width(seconds: Mapping[str, float]) -> dict[str, str]:
-    """Write durations in as many digits each, so that all headers are equally long.
-
-    Where a tensor begins in memory decides how its sums are grouped, and so their last
-    bits: the same utterances must lie at the same place in every store.
-    """
-    return {key: f"{min(took, 99_999.0):012.6f}" for key, took in seconds.items()}
 
 
 @functools.lru_cache(maxsize=1 << 14)

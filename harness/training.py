@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.descent import Descent, Fitted, Part, descend, peak_memory, score_of
+from harness.descent import (
+    Descent,
+    Fitted,
+    descend,
+    descend_each_layer,
+    peak_memory,
+    score_of,
+)
 from harness.errors import PluginError
+from harness.parts import Part
 from harness.store import NORMS
 from harness.types import Prediction, Result
 
@@ -97,11 +105,11 @@ def train(task: Training) -> Result:
         training = training.shuffled(task.seed)
     if task.downstream.fit:
         fitted = _fit(task, training)
+    elif reads.layers == "each":
+        fitted = descend_each_layer(_descent(task), training, valid)
     else:
         fitted = descend(_descent(task), training, valid)
-    probabilities = fitted.predict(test).cpu()
-    seconds = time.perf_counter() - started + fitted.seconds_before
-    return _result(task, store, fitted, probabilities, seconds)
+    return _result(task, store, fitted, test, started)
 
 
 def _truth(task: Training, part: Sequence[Recording]) -> Tensor:
@@ -144,12 +152,17 @@ def _result(
     task: Training,
     store: FeatureStore,
     fitted: Fitted,
-    probabilities: Tensor,
-    seconds: float,
+    test: Part,
+    started: float,
 ) -> Result:
-    """Put everything that a table or a sceptic needs into one row."""
-    truth = _truth(task, task.test)
-    scores = score_of(truth, probabilities, len(task.labels))
+    """Score a head, and put everything that a table or a sceptic needs into one row."""
+    probabilities = fitted.predict(test).cpu()
+    scores = score_of(test.labels, probabilities, len(task.labels))
+    layer_scores = tuple(
+        score_of(test.labels, probe.predict(test).cpu(), len(task.labels)).macro_f1
+        for probe in fitted.probes
+    )
+    seconds = time.perf_counter() - started + fitted.seconds_before
     keys = [recording.key for part in task.parts for recording in part]
     norms = store.read("pooled", keys)
     layer_norms = _mean_norms(norms, [recording.key for recording in task.train])
@@ -172,6 +185,8 @@ def _result(
         accuracy=scores.accuracy,
         best_epoch=fitted.best_epoch,
         epochs=len(fitted.history),
+        layer=fitted.layer,
+        layer_scores=layer_scores,
         layer_weights=fitted.layer_weights,
         layer_norms=layer_norms,
         confusion=scores.confusion,

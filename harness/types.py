@@ -249,12 +249,13 @@ class Reads:
     """Which features a downstream reads; the planner stores no more than that.
 
     Attributes:
-        layers: The last layer alone, or all of them.
+        layers: The last layer alone, all of them, or each: then a head is trained on
+            every layer alone, and the one that is best in validation is the result.
         frames: Every frame, or only the mean over time. A head that is linear up to
             its mean over time trains exactly on the means.
     """
 
-    layers: Literal["last", "all"]
+    layers: Literal["last", "all", "each"]
     frames: bool
 
 
@@ -539,6 +540,8 @@ class Result:
         confusion: (C, C) counts, rows are true labels.
         layer_weights: (L,) learned by the head, empty where it has none.
         layer_norms: (L,) mean L2 norm of a frame over the training part.
+        layer: The layer 1…L that a head on each of them chose in validation, else 0.
+        layer_scores: (L,) test macro-F1 of the head on each layer, empty for others.
         skipped: Ids of utterances left out by ``--skip-bad``, each with its reason.
         created: ISO 8601, UTC.
         certificate: How far the upstream's features move when they should not (see
@@ -596,6 +599,8 @@ class Result:
     plugin: Mapping[str, str]
     created: str
     certificate: Mapping[str, float] = field(default_factory=dict)
+    layer: int = 0
+    layer_scores: tuple[float, ...] = ()
 
 
 # ---------------------------------------------------------------- tables
@@ -629,12 +634,18 @@ class Table:
         columns: Header texts.
         rows: As many entries a row as there are columns.
         notes: Sentences below it: what is left out, and why.
+        groups: What stands above the columns, one text a column, empty for none;
+            neighbours with the same text stand under it together.
+        heat: Whether fractions in it are scores on one scale, so that a renderer may
+            colour them by value.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Entry, ...], ...]
     notes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    heat: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

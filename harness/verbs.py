@@ -75,8 +75,9 @@ def list_offers(registry: Registry, what: str | None) -> None:
 
 
 def _reads(reads: Reads) -> str:
-    layers = "all layers" if reads.layers == "all" else "last layer"
-    return f"{layers}, {'frames' if reads.frames else 'means over time'}"
+    layers = {"last": "last layer", "all": "all layers", "each": "each layer"}
+    states = "frames" if reads.frames else "means over time"
+    return f"{layers[reads.layers]}, {states}"
 
 
 # ---------------------------------------------------------------- split

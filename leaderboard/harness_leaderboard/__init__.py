@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import Renderer, hookimpl
-from harness_leaderboard import commands, latex, page, render, store
+from harness_leaderboard import commands, latex, page, render, store, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @hookimpl
 def harness_renderers() -> Iterable[Renderer]:
     """Offer the forms that come with the harness."""
-    yield Renderer(name="rich", summary="for the terminal", render=render.rich)
+    yield Renderer(name="rich", summary="for the terminal", render=terminal.rich)
     yield Renderer(name="markdown", summary="for a README", render=render.markdown)
     yield Renderer(name="csv", summary="values for a program", render=render.to_csv)
     yield Renderer(name="json", summary="all of it", render=render.to_json)

@@ -267,7 +267,7 @@ def show_report(report: Report) -> None:
     table, left_out = store.read_runs(report.runs, needed, run_ids=run_ids)
     _warn(left_out)
     if len(table):
-        _print(tables.board(table), render.rich)
+        _print(tables.board(table), terminal.rich)
 
 
 def _print(table: Table, render: Render) -> None:

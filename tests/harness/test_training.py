@@ -7,7 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from harness_plugins.downstreams import linear, majority, multilayer, nonlinear
+from harness_plugins.downstreams import (
+    layerwise,
+    linear,
+    majority,
+    multilayer,
+    nonlinear,
+)
 from sklearn.metrics import f1_score, recall_score
 from torch import nn
 from toys import TONES, TOY
@@ -95,17 +101,17 @@ def with_head(task, module, **recipe):
     )
 
 
-def pooled(task, part):
+def pooled(task, part, layer=-1):
     keys = [recording.key for recording in part]
     reader = task.source.store(task.cache).read("pooled", keys)
-    states = torch.stack([reader[key][-1] for key in keys])
+    states = torch.stack([reader[key][layer] for key in keys])
     truth = torch.tensor([task.labels.index(r.utterance.label) for r in part])
     return states, truth
 
 
-def by_hand(task, epochs=30):
+def by_hand(task, epochs=30, layer=-1):
     """PEFT-SER's training of a linear head, as its file has it, without the harness."""
-    (x, y), (vx, vy), (tx, ty) = (pooled(task, part) for part in task.parts)
+    (x, y), (vx, vy), (tx, ty) = (pooled(task, part, layer) for part in task.parts)
     torch.manual_seed(task.seed)
     model = linear.build(layers=1, dim=8, classes=2)
     optimiser = torch.optim.Adam(
@@ -321,6 +327,42 @@ def test_a_head_may_take_statistics_of_the_training_part_alone(task):
     train(dataclasses.replace(task, downstream=careful))
     (once,) = seen
     assert torch.equal(once, pooled(task, task.train)[0])
+
+
+# ---------------------------------------------------------------- probes
+
+
+def test_a_probe_of_every_layer_trains_as_the_recipe_says(task):
+    result = train(with_head(task, layerwise))
+    best = [by_hand(task, layer=layer)[1] for layer in range(3)]
+    truth = pooled(task, task.test)[1]
+    assert result.layer_scores == pytest.approx(
+        [f1_score(truth, scores.argmax(1), average="macro") for _, _, scores in best]
+    )
+    validated = [score for score, _, _ in best]
+    assert result.layer == validated.index(max(validated)) + 1
+    assert result.best_epoch == best[result.layer - 1][1]
+    assert result.macro_f1 == result.layer_scores[result.layer - 1]
+
+
+@pytest.mark.parametrize(("head", "frames"), [(linear, False), (nonlinear, True)])
+def test_the_probe_of_the_last_layer_is_the_head_itself(task, head, frames):
+    changes = {"reads": Reads(layers="each", frames=frames)}
+    each = dataclasses.replace(offered(head), **changes)
+    probes = train(dataclasses.replace(task, downstream=each))
+    assert len(probes.layer_scores) == probes.layers == 3
+    assert probes.layer_scores[-1] == train(with_head(task, head)).macro_f1
+
+
+def test_the_test_part_has_no_say_in_which_layer_is_taken(task):
+    swapped = dataclasses.replace(task, test=task.train)
+    one, other = (train(with_head(each, layerwise)) for each in (task, swapped))
+    assert (one.layer, one.history) == (other.layer, other.history)
+
+
+def test_other_heads_have_no_layer_of_their_own(task):
+    result = train(task)
+    assert (result.layer, result.layer_scores) == (0, ())
 
 
 # ---------------------------------------------------------------- resumed
