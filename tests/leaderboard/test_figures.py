@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from harness_leaderboard import figures, store
@@ -42,7 +43,9 @@ def test_every_figure_is_written_in_every_format(
     name: str, ending: str, make_result: MakeResult, tmp_path: Path
 ):
     path = tmp_path / f"figure.{ending}"
-    figures.save(figures.DRAWINGS[name], table(make_result()), QUESTION, [path])
+    probed = make_result(downstream="layerwise", layer_scores=(0.5, 0.6, 0.7))
+    runs = table(make_result(), probed)
+    figures.save(figures.DRAWINGS[name], runs, QUESTION, [path])
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending]
     assert path.read_bytes().startswith(start)
 
@@ -96,7 +99,21 @@ def test_the_second_map_multiplies_weights_by_norms(make_result: MakeResult):
     assert scaled == pytest.approx([0.25, 0.75])
 
 
-@pytest.mark.parametrize("name", ["layers", "layers-spread"])
+def test_probes_have_a_line_a_language_above_the_weights(make_result: MakeResult):
+    probed = {"downstream": "layerwise", "layer_weights": ()}
+    figure = draw(
+        "layers-probes",
+        make_result(**probed, language="de", layer_scores=(0.4, 0.8)),
+        make_result(**probed, corpus="cafe", language="fr", layer_scores=(0.6, 0.6)),
+        make_result(downstream="multilayer", layer_weights=(0.5, 0.5), layer_norms=()),
+    )
+    above, below = figure.axes
+    lines = [list(line.get_ydata()) for line in above.lines if len(line.get_ydata())]
+    assert np.allclose(lines, [[50, 70], [40, 80], [60, 60]])
+    assert [bar.get_height() for bar in below.patches] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("name", ["layers", "layers-spread", "layers-probes"])
 def test_without_layer_weights_there_is_an_error(name: str, make_result: MakeResult):
     with pytest.raises(HarnessError):
         draw(name, make_result(layer_weights=()))

@@ -1,0 +1,64 @@
+"""Drawings of stored results by matplotlib, for screen and print.
+
+Each is a function from results to a ``matplotlib.figure.Figure``. Colours are Okabe and
+Ito's, which colour-blind readers can tell apart; the same results give the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness_leaderboard.figures import cells, cost, layers
+from harness_leaderboard.figures.sheet import Drawing, save
+from harness_leaderboard.layers import LAYERED
+from harness_leaderboard.tables import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness_leaderboard.tables import Question
+
+__all__ = ["DRAWINGS", "Drawing", "save"]
+
+
+def _reads(*more: str) -> Callable[[Question], tuple[str, ...]]:
+    return lambda question: (*columns(question.metric), *more)
+
+
+DRAWINGS = {
+    "layers": Drawing(
+        summary="the layers that heads weigh, as a greyscale map",
+        columns=_reads("macro_f1", *LAYERED),
+        draw=layers.weights,
+    ),
+    "layers-spread": Drawing(
+        summary="the same as curves with their spread over corpora",
+        columns=_reads("macro_f1", *LAYERED),
+        draw=layers.spread,
+    ),
+    "layers-probes": Drawing(
+        summary="a probe on each layer above the weights that heads learn, by language",
+        columns=_reads("macro_f1", *LAYERED),
+        draw=layers.probes,
+    ),
+    "confusion": Drawing(
+        summary="what is taken for what",
+        columns=_reads("labels", "confusion"),
+        draw=cells.confusion,
+    ),
+    "history": Drawing(
+        summary="learning curves",
+        columns=_reads("history", "best_epoch"),
+        draw=cells.history,
+    ),
+    "speakers": Drawing(
+        summary="how many utterances of each speaker are right",
+        columns=_reads("predictions"),
+        draw=cells.speakers,
+    ),
+    "cost": Drawing(
+        summary="scores against seconds and trainable parameters",
+        columns=_reads("seconds_extract", "seconds_train", "trainable_parameters"),
+        draw=cost.cost,
+    ),
+}

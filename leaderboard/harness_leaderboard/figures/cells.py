@@ -1,0 +1,146 @@
+"""A panel for each system and task: what it confuses, how it learned, whom it heard."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from harness_leaderboard.figures.sheet import COLOURS, legend, panels
+from harness_leaderboard.render import plain
+from harness_leaderboard.tables import (
+    CORPUS,
+    Key,
+    System,
+    current,
+    labels,
+    place_of,
+    system_names,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+    from matplotlib.figure import Figure
+
+    from harness_leaderboard.tables import Question
+
+
+def _cells(runs: pa.Table, question: Question) -> dict[str, list[dict[str, Any]]]:
+    """Group current results by system and task, under a title."""
+    kept, _ = current(runs, question.metric)
+    groups: dict[tuple[System, Key], list[dict[str, Any]]] = defaultdict(list)
+    for row in kept.to_pylist():
+        groups[place_of(row)].append(row)
+    names = system_names({system for system, _ in groups})
+    tasks = labels(CORPUS, {task for _, task in groups})
+    titled = {
+        f"{plain(' · '.join(names[system]))}\n{plain(tasks[task])}": rows
+        for (system, task), rows in groups.items()
+    }
+    return dict(sorted(titled.items()))
+
+
+def confusion(runs: pa.Table, question: Question) -> Figure:
+    """Draw what is taken for what: rows are true, shares of a row in percent."""
+    import numpy as np
+
+    cells = _cells(runs, question)
+    figure, axes = panels(len(cells), width=3.6, height=3.6)
+    for axis, (title, rows) in zip(axes, cells.items(), strict=True):
+        known = rows[0]["labels"]
+        counts = np.sum([row["confusion"] for row in rows], axis=0)
+        share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for true, guess in np.ndindex(share.shape):
+            axis.text(
+                guess,
+                true,
+                f"{100 * share[true, guess]:.0f}",
+                ha="center",
+                va="center",
+                color="white" if share[true, guess] > 0.55 else "black",
+                fontsize=7,
+            )
+        names = [plain(label) for label in known]
+        axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axis.set_yticks(range(len(names)), names)
+        axis.set_title(title, fontsize=8)
+    axes[0].set_ylabel("true")
+    axes[0].set_xlabel("predicted")
+    return figure
+
+
+def history(runs: pa.Table, question: Question) -> Figure:
+    """Draw learning curves: losses, validation macro-F1, and the epochs chosen."""
+    import numpy as np
+
+    cells = {
+        title: rows
+        for title, rows in _cells(runs, question).items()
+        if any(row["history"] for row in rows)
+    }
+    figure, axes = panels(len(cells), height=2.8)
+    curves = ("train_loss", "valid_loss", "valid_macro_f1")
+    for axis, (title, rows) in zip(axes, cells.items(), strict=True):
+        score = axis.twinx()
+        for name, colour in zip(curves, COLOURS, strict=False):
+            onto = score if name == "valid_macro_f1" else axis
+            for row in rows:
+                epochs = [epoch["epoch"] for epoch in row["history"]]
+                values = [epoch[name] for epoch in row["history"]]
+                onto.plot(epochs, values, color=colour, alpha=0.35, lw=0.8)
+            axis.plot([], [], color=colour, label=name.replace("_", " "))
+        chosen = [row["best_epoch"] for row in rows if row["history"]]
+        axis.axvline(float(np.median(chosen)), color="0.4", lw=0.8, ls=":")
+        score.set_ylim(0, 1)
+        score.spines["right"].set_visible(True)
+        axis.set_ylim(bottom=0)
+        axis.set_title(title, fontsize=8)
+        axis.set_xlabel("epoch")
+    axes[0].set_ylabel("loss")
+    score.set_ylabel("macro-F1")
+    legend(figure, axes[0])
+    return figure
+
+
+GENDERS = {"female": (COLOURS[1], "o"), "male": (COLOURS[0], "s"), None: ("0.5", "D")}
+
+
+def speakers(runs: pa.Table, question: Question) -> Figure:
+    """Draw the share of a speaker's utterances that is right, by speaker and gender."""
+    cells = _cells(runs, question)
+    right = {title: _right(rows) for title, rows in cells.items()}
+    longest = max((len(of_cell) for of_cell in right.values()), default=0)
+    figure, axes = panels(len(cells), height=max(2.4, 0.7 + 0.16 * longest))
+    for axis, (title, of_cell) in zip(axes, right.items(), strict=True):
+        ordered = sorted(of_cell, key=lambda speaker: (of_cell[speaker][1], speaker))
+        for place, speaker in enumerate(ordered):
+            gender, share = of_cell[speaker]
+            colour, marker = GENDERS.get(gender, GENDERS[None])
+            axis.plot(100 * share, place, marker, color=colour, ms=5)
+        axis.set_yticks(
+            range(len(ordered)), [plain(one) for one in ordered], fontsize=6
+        )
+        axis.set_xlim(0, 101)
+        axis.grid(axis="x", lw=0.3)
+        axis.set_title(title, fontsize=8)
+        axis.set_xlabel("right, % of utterances")
+    for gender, (colour, marker) in GENDERS.items():
+        axes[0].plot([], [], marker, color=colour, label=gender or "not known")
+    legend(figure, axes[0])
+    return figure
+
+
+def _right(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[str | None, float]]:
+    """Give each speaker's gender and share of right predictions."""
+    found: dict[str, list[bool]] = defaultdict(list)
+    gender = {}
+    for row in rows:
+        for said in row["predictions"] or ():
+            found[said["speaker"]].append(said["label"] == said["predicted"])
+            gender[said["speaker"]] = said["gender"]
+    return {
+        speaker: (gender[speaker], sum(hits) / len(hits))
+        for speaker, hits in found.items()
+    }

@@ -1,0 +1,86 @@
+"""What a score costs: seconds and parameters."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from harness_leaderboard.averages import require_common_mean
+from harness_leaderboard.figures.sheet import COLOURS, panels
+from harness_leaderboard.render import plain
+from harness_leaderboard.tables import (
+    METRICS,
+    Grid,
+    System,
+    current,
+    figures,
+    place_of,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from matplotlib.figure import Figure
+
+    from harness_leaderboard.tables import Question
+
+MARKERS = "osD^vP*X"
+COSTS = ("seconds a run: extraction and training", "trainable parameters")
+
+
+def cost(runs: pa.Table, question: Question) -> Figure:
+    """Draw the mean over corpora against seconds and against trainable parameters."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+
+    found, _ = figures(runs, question.metric)
+    grid = Grid(found)
+    require_common_mean(grid)
+    spent = _spent(runs, question)
+    figure, axes = panels(2, width=4, height=3.4)
+    heads = sorted({downstream for _, downstream in grid.systems.values()})
+    upstreams = sorted({upstream for upstream, _ in grid.systems.values()})
+    for system, (upstream, downstream) in grid.systems.items():
+        mean = grid.mean(system)
+        if mean is None:
+            continue
+        for axis, value in zip(axes, spent[system], strict=True):
+            axis.plot(
+                max(value, 1),  # a log scale has no zero
+                100 * mean,
+                MARKERS[heads.index(downstream) % len(MARKERS)],
+                color=COLOURS[upstreams.index(upstream) % len(COLOURS)],
+            )
+    for axis, label in zip(axes, COSTS, strict=True):
+        axis.set_xscale("log")
+        axis.set_xlabel(label)
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.tick_params(axis="x", labelsize=7)
+        axis.grid(lw=0.3)
+    for place, upstream in enumerate(upstreams):
+        colour = COLOURS[place % len(COLOURS)]
+        axes[0].plot([], [], "s", color=colour, label=plain(upstream))
+    for place, head in enumerate(heads):
+        marker = MARKERS[place % len(MARKERS)]
+        axes[0].plot([], [], marker, color="0.5", label=plain(head))
+    axes[0].set_ylabel(f"{METRICS[question.metric]}, %")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=7, loc="outside right upper")
+    return figure
+
+
+def _spent(runs: pa.Table, question: Question) -> dict[System, tuple[float, float]]:
+    """Give mean seconds and mean trainable parameters of each system."""
+    kept, _ = current(runs, question.metric)
+    found: dict[System, list[tuple[float, float]]] = defaultdict(list)
+    for row in kept.to_pylist():
+        seconds = (row["seconds_extract"] or 0.0) + (row["seconds_train"] or 0.0)
+        parameters = float(row["trainable_parameters"] or 0)
+        found[place_of(row)[0]].append((seconds, parameters))
+    return {
+        system: (
+            sum(seconds for seconds, _ in values) / len(values),
+            sum(parameters for _, parameters in values) / len(values),
+        )
+        for system, values in found.items()
+    }

@@ -1,0 +1,152 @@
+"""The paper's Figure 2, its spread, and probes of each layer above learned weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness_leaderboard.figures.sheet import COLOURS, legend, panels
+from harness_leaderboard.layers import ALL, layered, mean
+from harness_leaderboard.render import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from harness_leaderboard.layers import Layered
+    from harness_leaderboard.tables import Question
+
+
+def weights(runs: pa.Table, question: Question) -> Figure:
+    """Draw layer weights as a greyscale map, darker for higher, a row an upstream."""
+    from matplotlib.figure import Figure
+
+    systems = _weighing(runs)
+    figure = Figure(figsize=(7, 0.5 + 0.42 * len(systems)))
+    axes = figure.subplots(len(systems), 2, squeeze=False)
+    for row, system in zip(axes, systems, strict=True):
+        curves = system.tasks.values()
+        _strip(row[0], mean([curve.values for curve in curves]))
+        _strip(row[1], mean([curve.shares for curve in curves]))
+        row[0].set_ylabel(_name(system, systems), rotation=0, ha="right", va="center")
+    axes[0][0].set_title("weights")
+    axes[0][1].set_title("weights × norms of the layers")
+    for axis in axes[-1]:
+        axis.set_xlabel("layer")
+    return figure
+
+
+def _strip(axis: Axes, weights: Sequence[float]) -> None:
+    """Draw one row of the map, scaled to its own highest layer."""
+    layers = len(weights)
+    axis.imshow(
+        [weights],
+        aspect="auto",
+        cmap="Greys",
+        vmin=0,
+        vmax=max(weights),
+        extent=(0.5, layers + 0.5, 0, 1),
+    )
+    axis.set_yticks([])
+    axis.set_xticks([1, *range(layers // 4, layers + 1, max(1, layers // 4))])
+    axis.tick_params(labelsize=6, length=2)
+    axis.spines[["top", "right"]].set_visible(True)
+
+
+def spread(runs: pa.Table, question: Question) -> Figure:
+    """Draw layer weights as curves: the mean over corpora and their deviation."""
+    import numpy as np
+
+    systems = _weighing(runs)
+    figure, axes = panels(len(systems))
+    for axis, system in zip(axes, systems, strict=True):
+        curves = system.tasks.values()
+        kinds = {
+            "weights": [curve.values for curve in curves],
+            "weights × norms": [curve.shares for curve in curves],
+        }
+        for (label, of_corpora), colour in zip(kinds.items(), COLOURS, strict=False):
+            values = np.array(of_corpora)
+            middle, reach = values.mean(0), values.std(0)
+            place = np.arange(1, len(middle) + 1)
+            axis.plot(place, middle, color=colour, label=label)
+            axis.fill_between(
+                place, middle - reach, middle + reach, color=colour, alpha=0.2, lw=0
+            )
+        axis.axhline(1 / values.shape[1], color="0.6", lw=0.8, ls=":")
+        axis.set_title(_name(system, systems))
+        _layer_axis(axis)
+    axes[0].set_ylabel("share")
+    legend(figure, axes[0])
+    return figure
+
+
+def probes(runs: pa.Table, question: Question) -> Figure:
+    """Draw the score of a head on each layer, a line a language, above the weights."""
+    from matplotlib.figure import Figure
+
+    systems = layered(runs)
+    probing = [system for system in systems if system.probes]
+    if not probing:
+        raise HarnessError(
+            "No stored result has probes of layers; run the downstream 'layerwise'."
+        )
+    figure = Figure(figsize=(3.2 * len(probing), 4.4))
+    axes = figure.subplots(
+        2, len(probing), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2)
+    )
+    colours = _language_colours(probing)
+    for (above, below), system in zip(axes.T, probing, strict=True):
+        for language, curves in system.by_language.items():
+            values = [100 * value for value in mean([curve.values for curve in curves])]
+            colour, width = colours[language], 2.0 if language == ALL else 1.0
+            place = range(1, len(values) + 1)
+            above.plot(place, values, ".-", color=colour, lw=width)
+        for weighing in systems:
+            if not weighing.probes and weighing.names[0] == system.names[0]:
+                learned = mean([curve.shares for curve in weighing.tasks.values()])
+                below.bar(range(1, len(learned) + 1), learned, color="0.75")
+        above.set_title(_name(system, probing))
+        _layer_axis(below)
+    axes[0][0].set_ylabel("probe's macro-F1, %")
+    axes[1][0].set_ylabel("learned weight × norm")
+    for language, colour in colours.items():
+        axes[0][0].plot([], [], ".-", color=colour, label=language)
+    legend(figure, axes[0][0])
+    return figure
+
+
+def _language_colours(systems: Sequence[Layered]) -> Mapping[str, str]:
+    """Give black to the mean of all languages, and a colour to each."""
+    found = sorted({language for system in systems for language in system.by_language})
+    several = [language for language in found if language != ALL]
+    chosen = {one: COLOURS[place % 6] for place, one in enumerate(several)}
+    return chosen | ({ALL: COLOURS[6]} if ALL in found else {})
+
+
+def _layer_axis(axis: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_ylim(bottom=0)
+    axis.set_xlabel("layer")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _weighing(runs: pa.Table) -> list[Layered]:
+    """Give the systems that learned weights of layers."""
+    systems = [system for system in layered(runs) if not system.probes]
+    if not systems:
+        raise HarnessError(
+            "No stored result has layer weights; run a downstream that learns them, "
+            "such as 'multilayer'."
+        )
+    return systems
+
+
+def _name(system: Layered, among: Sequence[Layered]) -> str:
+    """Name a system, without the downstream where all share it."""
+    alone = len({one.names[1] for one in among}) == 1
+    return plain(system.names[0] if alone else " · ".join(system.names))
