@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from harness_leaderboard import published, store
 
 from harness.metrics import score
@@ -211,8 +210,7 @@ def main() -> None:
         for number in range(len(table)):
             row = table.slice(number, 1)
             name = f"made_{row['run_id'][0].as_py()}.parquet"
-            runs.mkdir(parents=True, exist_ok=True)
-            pq.write_table(row, runs / name, compression="zstd")
+            store.write_table(row, runs / name)
     else:
         store.write_table(many(runs, 1_000_000), runs / "packed.parquet")
 

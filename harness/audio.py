@@ -23,6 +23,9 @@ VERSION = 1
 MAX_SECONDS = 300.0
 """An utterance is one person's turn; a longer file is most likely a whole recording."""
 
+ROUNDING = 0.1
+"""Seconds that a span may reach beyond its file: where it ends is often rounded."""
+
 SILENT_PEAK = 1e-4
 """-80 dB of full scale: no microphone is that quiet."""
 
@@ -79,6 +82,7 @@ def probe(path: Path, *, start: float = 0.0, end: float | None = None) -> Probe:
             found["sha256"] = hashlib.file_digest(raw, "sha256").hexdigest()
         with soundfile.SoundFile(os.fsencode(path)) as file:
             found["rate"], found["channels"] = file.samplerate, file.channels
+            length = file.frames / file.samplerate
             first, wanted = _span(file, start, end)
             file.seek(first)
             digest, read, finite = (
@@ -103,7 +107,11 @@ def probe(path: Path, *, start: float = 0.0, end: float | None = None) -> Probe:
         reason = getattr(error, "error_string", None) or str(error)
         return found | {"problem": f"unreadable ({reason.rstrip('.')})"}
     found["content"], found["seconds"] = digest.hexdigest(), read / found["rate"]
-    if read == 0:
+    if (last := start if end is None else end) > length + ROUNDING:
+        found["problem"] = (
+            f"reaches to {last:g} s where the file ends at {length:.2f} s"
+        )
+    elif read == 0:
         found["problem"] = "empty (no samples)"
     elif read < wanted or _cut_off(path):
         found["problem"] = "truncated (the header promises more audio)"

@@ -74,18 +74,19 @@ def find_checkpoint(
 
 
 def _local(upstream: Upstream, given: Mapping[str, Path]) -> Path | None:
-    if upstream.name in given:
-        folder = given[upstream.name]
-        if not folder.is_dir():
-            raise CheckpointError(
-                f"The checkpoint folder {folder}, given for {upstream.name}, does not "
-                f"exist. Mend --checkpoint {upstream.name}=FOLDER."
-            )
-        return folder
+    names = [name for name in (upstream.name, upstream.checkpoint_of) if name]
+    for name in names:
+        if name in given:
+            if not given[name].is_dir():
+                raise CheckpointError(
+                    f"The checkpoint folder {given[name]}, given for {name}, does not "
+                    f"exist. Mend --checkpoint {name}=FOLDER."
+                )
+            return given[name]
     if root := os.environ.get("HARNESS_CHECKPOINTS"):
-        folder = Path(root) / upstream.name
-        if folder.is_dir():
-            return folder
+        for name in names:
+            if (folder := Path(root) / name).is_dir():
+                return folder
     described = Path(upstream.checkpoint or "")
     if not described.is_absolute():
         return None
@@ -126,10 +127,11 @@ def _from_hub(upstream: Upstream, *, download: bool) -> Path | None:
 
 
 def _ways_out(upstream: Upstream, reason: str) -> str:
+    name = upstream.checkpoint_of or upstream.name
     return (
         f"{upstream.name} is not on this machine and {reason}. Give a local copy by "
-        f"--checkpoint {upstream.name}=FOLDER or as $HARNESS_CHECKPOINTS/"
-        f"{upstream.name}, or run once where {upstream.checkpoint} can be downloaded."
+        f"--checkpoint {name}=FOLDER or as $HARNESS_CHECKPOINTS/"
+        f"{name}, or run once where {upstream.checkpoint} can be downloaded."
     )
 
 

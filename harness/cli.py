@@ -118,6 +118,8 @@ def run(
     todo = make_plan(
         request_of(options, registry), registry, download=True, stages=tell
     )
+    for sentence in todo.doubts:
+        say(sentence)
     report = run_plan(todo, registry, place, tell)
     for sentence in todo.missing:
         say(f"left out: {sentence}")
@@ -163,6 +165,8 @@ def plan(registry: Registry, /, quiet: bool, **options: Any) -> None:  # noqa: A
         f"The others take about {size(todo.bytes_to_store)} of disk and, roughly, "
         f"{clock(todo.seconds(os.cpu_count() or 1))} on this machine's CPU."
     )
+    for sentence in todo.doubts:
+        click.echo(sentence)
     for sentence in todo.missing:
         click.echo(f"left out: {sentence}")
     for upstream in todo.absent:

@@ -150,6 +150,14 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def age(seconds: float) -> str:
+    """Write how long ago something was, to the largest unit."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return "just now"
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a plain table to stdout; where it is piped, no line is ever broken."""
     from rich.console import Console

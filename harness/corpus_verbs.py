@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,13 +12,14 @@ import click
 from harness.console import print_table, say, size, stages
 from harness.errors import DataError, ExitCode, MissingCorpusError
 from harness.options import CACHE, DATA_ROOT
+from harness.types import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-    from harness.download import Remote
-    from harness.passport import Passport, Problem
+    from harness.download.remote import Remote
+    from harness.passport import Passport
+    from harness.passport.problems import Problem
     from harness.registry import Registry
     from harness.types import Corpus
 
@@ -115,7 +117,7 @@ def _siblings(registry: Registry, corpus: Corpus) -> list[Corpus]:
 
 
 def _print_json(passports: Sequence[Passport], several: bool) -> None:
-    from harness.passport import as_json
+    from harness.passport.forms import as_json
 
     values = [as_json(passport) for passport in passports]
     value = values if several else values[0]
@@ -123,7 +125,7 @@ def _print_json(passports: Sequence[Passport], several: bool) -> None:
 
 
 def _print_passport(passport: Passport, form: str) -> None:
-    from harness.passport import counts, facts
+    from harness.passport.forms import counts, facts
 
     manifest = passport.manifest
     _heading(f"{manifest.corpus.title}, version {manifest.corpus.version}", form)
@@ -178,6 +180,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> 
 @click.pass_obj
 def corpus_info(registry: Registry, name: str, form: str) -> None:
     """Tell what a corpus is, under which licence, and how to get it."""
+    from harness.passport.verdict import judged
+
     one = registry.corpora[name]
     variants = _variants(registry, one) or [one]
     if form == "json":
@@ -189,17 +193,10 @@ def corpus_info(registry: Registry, name: str, form: str) -> None:
         click.echo(f"{fence}{one.about.strip()}\n{fence}")
     rows = [(key, value) for key, value in _info(one).items() if isinstance(value, str)]
     _table(("what", "is"), rows, form)
-    labels = sorted({label for variant in variants for label in variant.labels})
-    _table(
-        ("corpus", "version", *labels, "all", "speakers", "published split"),
-        [_variant_row(variant, labels) for variant in variants],
-        form,
-    )
+    _table(*_side_by_side(variants), form)
+    size = one.versions.get(one.version, sum(one.counts.values()))
     for claim in one.claims:
-        click.echo(
-            f"{claim.source}: {claim.utterances} utterances of {claim.labels} labels. "
-            f"{claim.because}".strip()
-        )
+        click.echo(judged(claim, size, len(one.labels), here=f"in {one.name}"))
 
 
 def _info(one: Corpus) -> dict[str, object]:
@@ -224,18 +221,27 @@ def _info(one: Corpus) -> dict[str, object]:
     }
 
 
-def _variant_row(one: Corpus, labels: Sequence[str]) -> tuple[str, ...]:
-    files = one.files() if one.files else {}
-    parts = Counter(file.part for file in files.values())
-    split = "/".join(str(parts[part]) for part in ("train", "valid", "test"))
-    return (
-        one.name,
-        one.version,
-        *(str(one.counts.get(label, "–")) for label in labels),
-        str(one.versions.get(one.version, "–")),
-        str(len({file.speaker for file in files.values()})) if files else "–",
-        split if files else "–",
-    )
+def _side_by_side(
+    variants: Sequence[Corpus],
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Give the columns and rows of a table with the counts of variants."""
+    labels = sorted({label for variant in variants for label in variant.labels})
+    files = [list(one.files().values()) if one.files else [] for one in variants]
+    parts = [Counter(file.part for file in known) for known in files]
+    rows = [
+        ("version", *(one.version for one in variants)),
+        *(
+            (label, *(str(one.counts.get(label, "–")) for one in variants))
+            for label in labels
+        ),
+        ("all", *(str(one.versions.get(one.version, "–")) for one in variants)),
+        ("speakers", *(str(len({f.speaker for f in one}) or "–") for one in files)),
+        *(
+            (f"published {part}", *(str(count[part] or "–") for count in parts))
+            for part in ("train", "valid", "test")
+        ),
+    ]
+    return ("corpus", *(one.name for one in variants)), rows
 
 
 # ---------------------------------------------------------------- download
@@ -244,6 +250,14 @@ def _variant_row(one: Corpus, labels: Sequence[str]) -> tuple[str, ...]:
 @corpus.command("download")
 @click.argument("name")
 @click.option("--accept-licence", is_flag=True, help="Do not ask.")
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="ZIP|URL",
+    help="An archive that you have already, or a mirror's address, instead of the "
+    "published one; several where it comes in several.",
+)
 @DATA_ROOT
 @CACHE
 @click.pass_obj
@@ -251,6 +265,7 @@ def download_corpus(
     registry: Registry,
     name: str,
     accept_licence: bool,
+    sources: tuple[str, ...],
     data_root: Path,
     cache_folder: Path,
 ) -> None:
@@ -259,7 +274,8 @@ def download_corpus(
     What breaks off goes on when the same command is given again. The corpus' folder
     appears when it is complete.
     """
-    from harness.download import get, remotes
+    from harness.download import get, install
+    from harness.download.remote import remotes
     from harness.plan import corpus_root
 
     one = registry.corpora[name]
@@ -267,25 +283,46 @@ def download_corpus(
     if _is_there(registry, one, data_root, cache_folder):
         click.echo(f"{one.title} is complete at {root} already.")
         return
-    if not one.archives:
+    tell, siblings = stages(quiet=False), _siblings(registry, one)
+    if sources and not any("://" in source for source in sources):
+        packed = [_archive(source) for source in sources]
+        passport = install(one, packed, root, siblings=siblings, stages=tell)
+    else:
+        files = remotes(_archives(one, sources, root))
+        _print_terms(one, files, root)
+        if not (accept_licence or _agreed()):
+            raise DataError(
+                "Nothing was fetched. Answer yes, or give --accept-licence."
+            )
+        passport = get(one, files, root, cache_folder, siblings=siblings, stages=tell)
+    click.echo(f"{one.title} is at {root}. {passport.verdict}")
+
+
+def _archives(one: Corpus, sources: Sequence[str], root: Path) -> tuple[Archive, ...]:
+    """Give what a corpus is downloaded as, or say how to get it by hand."""
+    archives = tuple(Archive(url=source) for source in sources) or one.archives
+    if not archives:
         raise DataError(
             f"{one.title} cannot be fetched by a program: it is behind a form, or its "
-            f"address gives no plain file. {one.obtain} It belongs to {root}; then see "
-            f"'harness corpus check {name}'."
+            f"address gives no plain file. {one.obtain} It belongs to {root}; a zip is "
+            f"put there by 'harness corpus download {one.name} --from ZIP', and what "
+            f"was unpacked by hand is checked by 'harness corpus check {one.name}'."
         )
-    files = remotes(one.archives)
-    _print_terms(one, files, root)
-    if not (accept_licence or _agreed()):
-        raise DataError("Nothing was fetched. Answer yes, or give --accept-licence.")
-    passport = get(
-        one,
-        files,
-        root,
-        cache_folder / "downloads",
-        siblings=_siblings(registry, one),
-        stages=stages(quiet=False),
-    )
-    click.echo(f"{one.title} is at {root}. {passport.verdict}")
+    return archives
+
+
+def _archive(source: str) -> Path:
+    """Find an archive that the user has."""
+    import zipfile
+
+    path = Path(source).expanduser()
+    if not zipfile.is_zipfile(path):
+        what = "is no zip archive" if path.exists() else "is not there"
+        raise DataError(
+            f"{path} {what}. Give a zip by --from; what is packed in another way, "
+            "unpack by hand, and see 'harness corpus check'."
+        )
+    return path
 
 
 def _agreed() -> bool:
@@ -306,7 +343,7 @@ def _is_there(
 
 def _print_terms(one: Corpus, files: Sequence[Remote], root: Path) -> None:
     total = sum(file.size for file in files)
-    much = size(total) if all(file.size for file in files) else "of unknown size"
+    much = size(total) if all(file.size for file in files) else "unknown"
     click.echo(f"{one.title}, version {one.version}")
     click.echo(f"licence   {one.licence}")
     click.echo(f"cite      {one.citation}")

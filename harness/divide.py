@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,7 @@ def transfer(train: Manifest, split: Split, test: Manifest) -> tuple[Manifest, S
         test=kept(abroad, whole),
     )
     division = splits.Split(strategy="transfer", folds=(across,))
-    splits.check_split(division, both.utterances, both.contents)
+    check(division, both)
     return both, division
 
 
@@ -108,5 +109,34 @@ def _split(manifest: Manifest, request: Request) -> Split:
             seed=request.split_seed,
             files=manifest.corpus.files,
         )
-    splits.check_split(split, manifest.utterances, manifest.contents)
+    check(split, manifest)
     return split
+
+
+def check(split: Split, manifest: Manifest) -> None:
+    """Refuse a split that leaks, or that does not fit the corpus.
+
+    Raises:
+        DataError: As ``splits.check_split`` does, and where two utterances of one file
+            overlap and are in two parts.
+    """
+    splits.check_split(split, manifest.utterances, manifest.contents)
+    spans = sorted(
+        (str(r.path), r.utterance.start, r.utterance.end or inf, r.utterance.id)
+        for r in manifest.recordings
+    )
+    for fold in split.folds:
+        part_of = {id: part for part, ids in fold.parts() for id in ids}
+        longest = ("", 0.0, 0.0, "")  # the span that lasts longest so far
+        for span in spans:
+            (path, start, end, id), (other_path, _, other_end, other) = span, longest
+            if path == other_path and start < other_end:
+                if part_of[id] != part_of[other]:
+                    raise DataError(
+                        f"Split '{split.strategy}', fold '{fold.name}': '{other}' in "
+                        f"{part_of[other]} and '{id}' in {part_of[id]} overlap. Give "
+                        "both to one part, or cut them apart."
+                    )
+                if end <= other_end:
+                    continue
+            longest = span

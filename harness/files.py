@@ -6,15 +6,17 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 Known = TypeVar("Known")
 
@@ -65,6 +67,57 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+SCRATCH = ".scratch"
+"""The ending of a scratch folder, which begins with a dot."""
+LOCK = "lock"
+"""The file in a scratch folder that its process holds."""
+
+
+@contextmanager
+def scratch_beside(path: Path) -> Iterator[Path]:
+    """Give a hidden folder beside ``path``, to fill and to rename from; it goes again.
+
+    Those that killed processes left there go, too.
+
+    Raises:
+        OSError: Where the folder above cannot be written.
+    """
+    from filelock import FileLock
+
+    start = f".{path.name}-"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, start)
+    with (
+        TemporaryDirectory(
+            SCRATCH, start, path.parent, ignore_cleanup_errors=True
+        ) as name,
+        FileLock(Path(name) / LOCK),
+    ):
+        yield Path(name)
+
+
+def sweep(folder: Path, start: str = ".") -> int:
+    """Remove scratch folders whose process is gone; give the bytes that this freed.
+
+    A folder that is younger than its lock can be is left to the next time.
+    """
+    from filelock import FileLock, Timeout
+
+    freed = 0
+    for scratch in folder.glob(f"{start}*{SCRATCH}"):
+        with suppress(OSError, Timeout):
+            if time.time() - scratch.stat().st_mtime > SETTLED_SECONDS:
+                with FileLock(scratch / LOCK, timeout=0):
+                    freed += size_below(scratch)
+                    shutil.rmtree(scratch)
+    return freed
+
+
+def size_below(folder: Path) -> int:
+    """Add up the bytes of the files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _store_error(path: Path, error: OSError) -> StoreError:

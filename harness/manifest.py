@@ -215,6 +215,27 @@ def _length(seconds: float, shortest: float, cut: float | None) -> str:
     return ""
 
 
+def difference(manifest: Manifest) -> str:
+    """Say, in a sentence, how far a corpus is from what was published; or nothing.
+
+    It is quick, as it compares names, hashes and numbers that the manifest has.
+    """
+    corpus = manifest.corpus
+    known = corpus.files() if corpus.files else {}
+    here = {one.utterance.id: one.sha256 for one in manifest.recordings}
+    count = len(known) or corpus.versions.get(corpus.version, len(here))
+    both = here.keys() & known.keys()
+    altered = sum(known[id].sha256 not in ("", here[id]) for id in both)
+    found = [f"{len(here)} of {count} utterances are used"] * (len(here) != count)
+    found += [f"{altered} files have other bytes"] * bool(altered)
+    if not found:
+        return ""
+    return (
+        f"{corpus.name} is not as it was published: {', '.join(found)}. "
+        f"'harness corpus check {corpus.name}' says which."
+    )
+
+
 def join(manifests: Sequence[Manifest], name: str) -> Manifest:
     """Make one corpus of several, whose ids and speakers then begin with its name.
 

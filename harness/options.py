@@ -101,6 +101,11 @@ RUNS = click.option(
     show_default="runs, or $HARNESS_RUNS",
     help="Where results are kept.",
 )
+SKIP_BAD = click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Go on without audio files that cannot be used; results name them.",
+)
 SPLIT = (
     click.option(
         "--split",
@@ -223,11 +228,7 @@ GRID = (
         help="Of the models' arithmetic on a GPU; results of different ones are never "
         "averaged.",
     ),
-    click.option(
-        "--skip-bad",
-        is_flag=True,
-        help="Go on without audio files that cannot be used; results name them.",
-    ),
+    SKIP_BAD,
     CHECKPOINT,
     DATA_ROOT,
     RUNS,
@@ -266,11 +267,18 @@ def request_of(options: dict[str, Any], registry: Registry) -> Request:
         axis: options.pop(axis) for axis in ("upstreams", "downstreams", "corpora")
     }
     if suite is not None:
+        if any(lists.values()):
+            raise click.UsageError(
+                "A suite has its own lists of upstreams, downstreams and corpora; pick "
+                "of them by --only, such as --only corpus=emodb,emovo."
+            )
         file = suite_file(suite, registry)
         grids, said = read_suite(file)
-        options |= _unless_given(said) | {"skip_missing": True, "suite": file}
+        options |= _unless_given(said, file) | {"skip_missing": True, "suite": file}
         grids = narrow(grids, only)
     else:
+        if only:
+            raise click.UsageError("'--only' picks of a suite; name one by '--suite'.")
         for axis, listed in lists.items():
             if not listed and (axis == "corpora" or not baselines):
                 option = "corpus" if axis == "corpora" else axis[:-1]
@@ -298,15 +306,24 @@ def _baseline(name: str, grids: tuple[Grid, ...], registry: Registry) -> Grid:
     return Grid((upstream,), (name,), tuple(corpora))
 
 
-def _unless_given(said: dict[str, Any]) -> dict[str, Any]:
-    """Keep what a suite says of options that the command line does not give."""
+def _unless_given(said: dict[str, object], file: Path) -> dict[str, Any]:
+    """Keep what a suite says of options that the command line does not give.
+
+    It is read as if it stood on the command line.
+    """
     context = click.get_current_context()
-    said = {("strategy" if name == "split" else name): said[name] for name in said}
-    if "seeds" in said:
-        said["seeds"] = _seeds(context, context.command.params[0], str(said["seeds"]))
     default = click.core.ParameterSource.DEFAULT
-    return {
-        name: value
-        for name, value in said.items()
-        if context.get_parameter_source(name) is default
-    }
+    parameters = {parameter.name: parameter for parameter in context.command.params}
+    kept = {}
+    for option, value in said.items():
+        name = "strategy" if option == "split" else option
+        if context.get_parameter_source(name) is not default:
+            continue
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        try:
+            kept[name] = parameters[name].process_value(context, text)
+        except click.BadParameter as error:
+            raise HarnessError(
+                f"'{option}' in the suite {file} cannot be used: {error.message}"
+            ) from error
+    return kept

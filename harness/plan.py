@@ -19,7 +19,7 @@ from harness.errors import (
 )
 from harness.features import Source, kinds_for
 from harness.files import Memory, sha256_json
-from harness.manifest import read_manifest, refuse_bad
+from harness.manifest import difference, read_manifest, refuse_bad
 from harness.request import Grid, Request
 from harness.types import Cell, silence
 
@@ -120,12 +120,14 @@ class Plan:
         pairs: In the order in which they are done.
         absent: Upstreams whose checkpoint is not on this machine.
         missing: Why a corpus or an upstream was left out, a sentence each.
+        doubts: How corpora differ from what was published, a sentence each.
     """
 
     request: Request
     pairs: tuple[Pair, ...]
     absent: tuple[Upstream, ...]
     missing: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -222,6 +224,7 @@ def make_plan(
         pairs=tuple(pairs),
         absent=tuple(absent),
         missing=tuple(missing),
+        doubts=tuple(filter(None, map(difference, read))),
     )
 
 

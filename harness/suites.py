@@ -35,9 +35,10 @@ def read_suite(path: Path) -> tuple[tuple[Grid, ...], dict[str, object]]:
         HarnessError: Where the file is missing or says something unknown.
     """
     try:
-        suite = tomllib.loads(path.read_text("utf-8"))
+        suite = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise HarnessError(f"Cannot read the suite {path}: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise HarnessError(f"Cannot read the suite {path}: {reason}.") from error
     grids = suite.pop("grid", None)
     if not isinstance(grids, list) or not grids:
         raise HarnessError(f"The suite {path} has no [[grid]].")
@@ -51,11 +52,20 @@ def _grid(path: Path, grid: object) -> Grid:
     """Read one grid: three lists of names."""
     if not isinstance(grid, dict) or set(grid) != set(AXES.values()):
         axes = ", ".join(AXES.values())
-        raise HarnessError(f"A [[grid]] of {path} needs exactly these lists: {axes}.")
+        has = ", ".join(map(str, grid)) if isinstance(grid, dict) else "no list"
+        raise HarnessError(
+            f"A [[grid]] of {path} needs exactly these lists: {axes}. One has {has}."
+        )
     for axis, names in grid.items():
-        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            raise HarnessError(f"'{axis}' in {path} is not a list of names.")
+        if not (isinstance(names, list) and names and all(map(_is_name, names))):
+            raise HarnessError(
+                f"'{axis}' in {path} is not a list of names, such as ['one', 'other']."
+            )
     return Grid(**{axis: tuple(names) for axis, names in grid.items()})
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def narrow(

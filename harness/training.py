@@ -20,6 +20,7 @@ from harness.descent import (
     score_of,
 )
 from harness.errors import PluginError
+from harness.leftovers import TRAINING
 from harness.parts import Part
 from harness.store import NORMS
 from harness.types import Prediction, Result
@@ -81,7 +82,7 @@ class Training:
     @property
     def state(self) -> Path:
         """Where a resumable training keeps its state until the result is stored."""
-        return self.cache / "training" / f"{self.facts['run_id']}.pt"
+        return self.cache / TRAINING / f"{self.facts['run_id']}.pt"
 
 
 def train(task: Training) -> Result:

@@ -203,6 +203,7 @@ class Upstream:
         checkpoint: Id on the Hugging Face hub, the absolute path of a folder, or
             ``None`` for a model without weights.
         revision: The hub's commit.
+        checkpoint_of: The upstream whose local checkpoint serves this one, too.
         files: Patterns of the checkpoint's files that are read (and hashed).
         feedings: The ways it can be fed; the first is the default.
         window: Seconds that a clip is padded to under the first feeding, if it is.
@@ -224,6 +225,7 @@ class Upstream:
     min_seconds: float = 0.025
     checkpoint: str | None = None
     revision: str = "main"
+    checkpoint_of: str = ""
     files: tuple[str, ...] = (
         "config.json",
         "preprocessor_config.json",

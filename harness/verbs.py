@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.console import print_table, say, size, stages
+from harness.console import age, print_table, say, size, stages
 from harness.errors import DataError
-from harness.options import CACHE, DATA_ROOT, SPLIT, together
+from harness.options import CACHE, DATA_ROOT, RUNS, SKIP_BAD, SPLIT, together
 
 if TYPE_CHECKING:
     from harness.manifest import Manifest
@@ -48,9 +48,16 @@ def list_offers(registry: Registry, what: str | None) -> None:
             [(d.name, _reads(d.reads), d.summary) for d in registry.downstreams],
         ),
         "corpora": (
-            ("corpus", "languages", "labels", "licence", "title"),
+            ("corpus", "languages", "utterances", "labels", "Table 1", "licence"),
             [
-                (c.name, ", ".join(c.languages), str(len(c.labels)), c.licence, c.title)
+                (
+                    c.name,
+                    ", ".join(c.languages),
+                    str(c.versions.get(c.version, "–")),
+                    str(len(c.labels)),
+                    ", ".join(f"{x.utterances} of {x.labels}" for x in c.claims) or "–",
+                    c.licence,
+                )
                 for c in registry.corpora
             ],
         ),
@@ -72,6 +79,11 @@ def list_offers(registry: Registry, what: str | None) -> None:
     }
     for name in [what] if what else tables:
         print_table(*tables[name])
+    if what == "corpora":
+        click.echo(
+            "\nTable 1 of the paper has so many utterances of so many labels. Where a "
+            "corpus differs, 'harness corpus info NAME' says why."
+        )
 
 
 def _reads(reads: Reads) -> str:
@@ -85,7 +97,7 @@ def _reads(reads: Reads) -> str:
 
 @click.command()
 @click.argument("name")
-@together(*SPLIT)
+@together(*SPLIT, SKIP_BAD)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -100,17 +112,22 @@ def split(
     strategy: str,
     folds: int,
     split_seed: int,
+    skip_bad: bool,
     out: Path | None,
     data_root: Path,
     cache_folder: Path,
 ) -> None:
     """Divide a corpus, tell how close it came, and write it down for others to use."""
     from harness.closeness import closeness, describe
-    from harness.splits import check_split, make_split, write_split
+    from harness.divide import check
+    from harness.manifest import refuse_bad
+    from harness.splits import make_split, write_split
 
     if out is not None and out.suffix != ".json":
         raise DataError(f"A split file's name ends in .json; {out} does not.")
     manifest = _manifest(registry, name, data_root, cache_folder)
+    if not skip_bad:
+        refuse_bad([manifest])
     made = make_split(
         manifest.utterances,
         strategy,
@@ -118,7 +135,7 @@ def split(
         seed=split_seed,
         files=manifest.corpus.files,
     )
-    check_split(made, manifest.utterances, manifest.contents)
+    check(made, manifest)
     for line in describe(closeness(made, manifest.utterances)):
         click.echo(line)
     if out is not None:
@@ -152,10 +169,10 @@ def _manifest(
 @CACHE
 @click.pass_context
 def cache(context: click.Context, cache_folder: Path) -> None:
-    """Show which features are kept, and how much disk they take."""
+    """Show which features and what unfinished work are kept, and their size."""
+    from harness.leftovers import leftovers
     from harness.store import KINDS, stored
 
-    context.obj = cache_folder
     if context.invoked_subcommand is not None:
         return
     rows = [
@@ -168,25 +185,47 @@ def cache(context: click.Context, cache_folder: Path) -> None:
         for store in stored(cache_folder / "features")
     ]
     print_table(("features", "feeding", "utterances", *KINDS), rows)
+    unfinished = [
+        (str(one.path.relative_to(cache_folder)), size(one.size), age(one.age))
+        for one in leftovers(cache_folder)
+    ]
+    if unfinished:
+        click.echo()
+        print_table(("unfinished", "size", "last written"), unfinished)
     click.echo(f"in {cache_folder}")
 
 
 @cache.command("prune")
-@click.option("--all", "everything", is_flag=True, help="Means over time, too.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Means over time, too, and unfinished work of any age.",
+)
 @click.option("--only", metavar="TEXT", default="", help="Stores whose name has this.")
-@click.pass_obj
-def prune_cache(cache_folder: Path, everything: bool, only: str) -> None:
+@RUNS
+@click.pass_context
+def prune_cache(
+    context: click.Context, everything: bool, only: str, runs: Path
+) -> None:
     """Remove stored frames (they are extracted again when a head needs them).
 
-    Means over time are small and stay, unless --all is given.
+    Means over time are small and stay, unless --all is given. Of unfinished trainings
+    and downloads those go that have a result in --runs, or are a week old.
     """
+    from harness.leftovers import OLD, prune
     from harness.store import KINDS, stored
 
+    registry: Registry = context.find_root().obj
+    folder: Path = context.parent.params["cache_folder"] if context.parent else Path()
     kinds = KINDS if everything else ("last", "all")
     freed = sum(
         store.drop(kind, store.keys(kind))
-        for store in stored(cache_folder / "features")
+        for store in stored(folder / "features")
         if only in store.folder.name
         for kind in kinds
     )
+    if not only:
+        finished = registry.hook.harness_finished_runs(runs=runs) or frozenset()
+        freed += prune(folder, finished=finished, older=-1.0 if everything else OLD)
     click.echo(f"{size(freed)} freed")

@@ -77,17 +77,18 @@ def test_python_in_a_document_runs(document):
 
 COMMANDS = [
     (document, line)
-    for document in ("README.md", "CONTRIBUTING.md")
+    for document in ("README.md", "CONTRIBUTING.md", "docs/corpora.md")
     for block in blocks(document, "sh")
     for line in block.replace("\\\n", " ").splitlines()
-    if re.search(r"^(\w+=\S+ )*harness ", line)
+    if re.search(r"^(\w+=\S+ )*harness (?!corpus download)", line)
 ]
 
 
 @pytest.mark.parametrize(("document", "line"), COMMANDS)
 def test_a_command_in_a_document_is_one_that_the_program_takes(harness, document, line):
     """It runs, or it lacks nothing but a corpus or a model that is not here."""
-    words = [word for word in shlex.split(line, comments=True) if "=" not in word[:20]]
+    words = shlex.split(line, comments=True)
+    words = words[words.index("harness") :]
     if words[1] == "run":
         words[1] = "plan"
         for option in ("--device", "--executor", "--workers", "--keep-features"):
@@ -95,6 +96,33 @@ def test_a_command_in_a_document_is_one_that_the_program_takes(harness, document
                 del words[words.index(option) : words.index(option) + 2]
     code, _, err = harness(*words[1:])
     assert code == 0 or re.search(r"is not at|harness run", err), err
+
+
+def test_the_page_of_corpora_says_what_their_descriptions_say(registry):
+    page = (ROOT / "docs/corpora.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\S+)` \| (.*) \|$", page.split("\n## ")[0], re.MULTILINE)
+    told = {name: row.split(" | ") for name, row in rows}
+    published = [corpus for corpus in registry.corpora if corpus.claims]
+    assert told.keys() == {corpus.name for corpus in published}
+    for corpus in published:
+        language, utterances, labels, table_1, obtain, licence = told[corpus.name]
+        (claim,) = corpus.claims
+        assert (language,) == corpus.languages
+        assert int(utterances) == corpus.versions[corpus.version]
+        assert int(labels) == len(corpus.labels)
+        assert table_1 == f"{claim.utterances} of {claim.labels}"
+        assert licence == corpus.licence
+        assert ("download" in obtain or obtain == "the same") or not corpus.archives
+
+
+def test_the_suite_in_the_page_of_corpora_can_be_read(registry, tmp_path):
+    from harness.suites import read_suite
+
+    (text,) = blocks("docs/corpora.md", "toml")
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+    ((grid,), options) = read_suite(tmp_path / "mine.toml")
+    assert [registry.upstreams[name] for name in grid.upstreams]
+    assert options == {"split": "loso", "seeds": "0-2"}
 
 
 def test_the_project_speaks_of_itself_alone():

@@ -7,20 +7,13 @@ from typing import TYPE_CHECKING
 from harness.types import Entry, Table
 from harness_leaderboard import published
 from harness_leaderboard.certainty import estimates, samples
-from harness_leaderboard.tables import (
-    METRICS,
-    NOTHING,
-    Grid,
-    System,
-    bounds,
-    percent,
-    shared,
-    word,
-)
+from harness_leaderboard.entries import NOTHING, bounds, percent, word
+from harness_leaderboard.tables import METRICS, Grid, shared
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from harness_leaderboard.facets import System
     from harness_leaderboard.statistics import Estimate
     from harness_leaderboard.tables import Question
 
@@ -81,7 +74,7 @@ def table_3(runs: pa.Table, question: Question) -> Table:
                     continue
                 names = [*map(word, (label, *grid.systems[system]))]
                 of = made.get((system, task)) or (
-                    figure.mean if figure.complete else figure.text
+                    figure.mean if figure.complete else figure.text()
                 )
                 body.append((*names, *_compared(of, score.f1)))
     return Table(
@@ -99,6 +92,11 @@ def table_3(runs: pa.Table, question: Question) -> Table:
 
 
 def _said(shown: int, printed: int) -> tuple[str, ...]:
+    if not shown:
+        systems = sorted({one.upstream for one in published.languages()})
+        return (
+            f"None of these results is in the paper, which has {', '.join(systems)}.",
+        )
     return (f"{shown} rows for {printed} published figures.",)
 
 

@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError
 from harness.types import Entry, Table
 from harness_leaderboard import against
-from harness_leaderboard.tables import (
-    CORPUS,
-    METRICS,
-    NOTHING,
-    Grid,
-    Key,
-    System,
-    bests,
-    figures,
-    marked,
-    shared,
-)
+from harness_leaderboard.entries import NOTHING, bests, marked
+from harness_leaderboard.facets import CORPUS, Key, System
+from harness_leaderboard.tables import METRICS, Grid, figures, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,6 +47,7 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
     return Table(
         title=f"{METRICS[question.metric]} in percent, mean over corpora",
         columns=("upstream", *heads),
+        heat=True,
         rows=tuple(body),
         notes=(
             f"Mean over {_listed(grid.corpora.values())}; a system that lacks some "
@@ -73,7 +65,8 @@ def _by_simplicity(head: str) -> tuple[int, str]:
 
 def _listed(names: Iterable[str]) -> str:
     listed = list(names)
-    return f"{len(listed)} corpora ({', '.join(listed)})" if listed else "no corpora"
+    many = "corpus" if len(listed) == 1 else "corpora"
+    return f"{len(listed)} {many} ({', '.join(listed)})"
 
 
 def require_common_mean(grid: Grid) -> None:
@@ -116,12 +109,15 @@ def languages(runs: pa.Table, question: Question) -> Table:
     legend = ", ".join(f"{MARKS[head]} {head}" for head in HEADS if head in heads)
     return Table(
         title=f"{METRICS[question.metric]} in percent by language",
-        columns=("corpus", *(_heading(system, grid, question) for system in chosen)),
+        columns=("corpus", *(_heading(system, grid) for system in chosen)),
+        groups=("", *(group_of(system, question) for system in chosen)),
+        heat=True,
         rows=tuple(body),
         notes=(
             "Each upstream with the downstream that is best over the corpora which all "
             f"of its downstreams have{': ' + legend if legend else ''}. The best of a "
             "row is marked, and the best English-only and the best multilingual one.",
+            grid.legend,
             *shared(grid),
             *notes,
         ),
@@ -190,11 +186,12 @@ def _with_groups(row: Mapping[System, Entry], question: Question) -> list[Entry]
     ]
 
 
-def _heading(system: System, grid: Grid, question: Question) -> str:
+def _heading(system: System, grid: Grid) -> str:
     upstream, downstream = grid.systems[system]
     name = str(system[1][0])
-    head = MARKS[name] + downstream.removeprefix(name) if name in MARKS else downstream
-    return f"{group_of(system, question)}: {upstream} {head}"
+    if name in MARKS:
+        return upstream + MARKS[name] + downstream.removeprefix(name)
+    return f"{upstream} {downstream}"
 
 
 def _corpus(task: Key, label: str) -> Entry:

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
-from harness_leaderboard.tables import (
-    KEYS,
-    METRICS,
-    NOTHING,
-    Grid,
-    Key,
-    System,
-    bounds,
-    current,
-    figures,
-    marked,
-    place_of,
-    shared,
-    spans,
-    word,
-)
+from harness_leaderboard.entries import NOTHING, bounds, marked, spans, word
+from harness_leaderboard.tables import METRICS, Grid, current, figures, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pyarrow as pa
 
+    from harness_leaderboard.facets import Key, System
     from harness_leaderboard.statistics import Estimate, Sample
     from harness_leaderboard.tables import Question
 
@@ -39,28 +25,18 @@ def samples(
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from harness_leaderboard.details import behind
     from harness_leaderboard.statistics import sample_of
 
     found, notes = figures(runs, metric)
     kept, _ = current(runs, metric)
-    wanted = {(figure.system, figure.task): figure for figure in found}
-    rows: dict[tuple[System, Key], dict[int, list[int]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for number, row in enumerate(kept.select([*KEYS, "seed"]).to_pylist()):
-        rows[place_of(row)][row["seed"]].append(number)
+    complete = {(one.system, one.task) for one in found if one.complete}
     has = pc.is_valid(kept["predictions"]).to_pylist()
-    gathered = {}
-    for place, seeds in rows.items():
-        figure = wanted[place]
-        numbers = [
-            number
-            for of_seed in seeds.values()
-            if len(of_seed) >= figure.folds
-            for number in of_seed
-        ]
-        if numbers and all(has[number] for number in numbers):
-            gathered[place] = sample_of(kept.take(pa.array(numbers)))
+    gathered = {
+        place: sample_of(kept.take(pa.array(rows)))
+        for place, rows in behind(kept).items()
+        if place in complete and all(has[row] for row in rows)
+    }
     return gathered, Grid(found), notes
 
 
@@ -97,6 +73,7 @@ def intervals(runs: pa.Table, question: Question) -> Table:
     return Table(
         title=f"{METRICS[question.metric]} in percent with 95 % intervals",
         columns=("upstream", "downstream", *grid.corpora.values()),
+        heat=True,
         rows=tuple(
             (
                 *map(word, grid.systems[system]),
@@ -126,6 +103,8 @@ def _sure(
     from harness_leaderboard import statistics
 
     sure = {system: made[system, task] for system in gathered if (system, task) in made}
+    if not gathered:
+        return {}, "no system has every fold, with predictions."
     if not sure:
         few = {len(sample.speakers) for sample in gathered.values()}
         return {}, f"{spans(few)} test speakers are too few for an interval."

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.types import Entry, Table
-from harness_leaderboard.tables import METRICS, percent, word
+from harness_leaderboard.entries import percent, word
+from harness_leaderboard.tables import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,13 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.errors import ExitCode, HarnessError, UnknownNameError
-from harness_leaderboard import changes, figures, render, store, tables, upkeep, views
+from harness.files import replacing
+from harness_leaderboard import (
+    changes,
+    facets,
+    figures,
+    folders,
+    render,
+    site,
+    store,
+    tables,
+    terminal,
+    upkeep,
+    views,
+)
 from harness_leaderboard import compare as comparison
 
 if TYPE_CHECKING:
@@ -19,6 +33,7 @@ if TYPE_CHECKING:
 
     from harness.registry import Registry
     from harness.types import Render, Report, Table
+    from harness_leaderboard.folders import Folder
 
 PIPED_WIDTH = 100  # columns of a table that does not go to a terminal
 
@@ -32,14 +47,21 @@ class FormatOption(click.Option):
         return f"[{'|'.join(renderer.name for renderer in registry.renderers)}]"
 
 
-RUNS = click.option(
+_runs = partial(
+    click.option,
     "--runs",
-    type=click.Path(path_type=Path),
     default="runs",
     envvar="HARNESS_RUNS",
     show_default=True,
     show_envvar=True,
-    help="Folder of results, read with all folders inside it.",
+)
+RUNS = _runs(
+    type=folders.folder,
+    help="Folder of results, read with all folders inside it; or the URI of one "
+    "elsewhere, such as s3://bucket/runs.",
+)
+RUNS_HERE = _runs(
+    type=click.Path(path_type=Path), help="Folder of results, on this machine."
 )
 METRIC = click.option(
     "--metric",
@@ -71,7 +93,8 @@ FORMAT = click.option(
 
 @click.command(
     epilog="\b\nExamples:\n  harness leaderboard\n"
-    "  harness leaderboard --metric uar --format markdown > board.md"
+    "  harness leaderboard --metric uar --format markdown --out board.md\n"
+    "  harness leaderboard --format html --out site/"
 )
 @RUNS
 @click.option(
@@ -94,20 +117,27 @@ FORMAT = click.option(
 @click.option(
     "--diff",
     nargs=2,
-    type=click.Path(path_type=Path),
+    type=folders.folder,
     metavar="OLD NEW",
     help="Show which cells moved between two folders, and why, instead of a view.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write instead of printing. With --format html it may be a folder: "
+    "its index.html then has every view, and the predictions behind each figure.",
 )
 @click.pass_obj
 def leaderboard(
     registry: Registry,
-    runs: Path,
+    runs: Folder,
     view: str,
     metric: str,
     form: str,
     only: tuple[str, ...],
     against: str | None,
-    diff: tuple[Path, Path] | None,
+    diff: tuple[Folder, Folder] | None,
+    out: Path | None,
 ) -> None:
     """Show stored results as a table.
 
@@ -117,10 +147,18 @@ def leaderboard(
     """
     renderer = registry.renderers[form]
     question = _question(registry, metric, against=against is not None)
+    if out and form == "html" and (out.is_dir() or not out.suffix):
+        if diff or against or view != "board":
+            raise HarnessError(
+                f"A page of every view goes into the folder {out}. For one view alone "
+                f"name a file, such as {out / view}.html."
+            )
+        _save(_site(runs, question, _filters(only)), out / "index.html")
+        return
     if diff:
         needed, filters = changes.columns(question), _filters(only)
         old, new = (_read(folder, needed, filters) for folder in diff)
-        _print(changes.changes(old, new, question), renderer.render)
+        _print(changes.changes(old, new, question), renderer.render, out)
         return
     chosen = views.VIEWS[view]
     if against and not chosen.published:
@@ -130,7 +168,18 @@ def leaderboard(
             f"It has for: {', '.join(known)}."
         )
     table = _read(runs, chosen.columns(question), _filters(only))
-    _print(chosen.make(table, question), renderer.render)
+    _print(chosen.make(table, question), renderer.render, out)
+
+
+def _site(runs: Folder, question: tables.Question, only: dict[str, set[str]]) -> str:
+    """Write the page of every view; predictions are read for its figures alone."""
+    from harness_leaderboard import details
+
+    table = _read(runs, site.columns(question), only)
+    chosen = details.chosen(table, question)
+    needed = site.chosen_columns(question)
+    results, _ = store.read_runs(runs, needed, run_ids=chosen)
+    return site.site(table, results, question)
 
 
 @click.command(
@@ -152,16 +201,17 @@ def leaderboard(
 def figure(
     registry: Registry,
     name: str,
-    runs: Path,
+    runs: Folder,
     metric: str,
     only: tuple[str, ...],
     out: tuple[Path, ...],
 ) -> None:
     """Draw stored results.
 
-    layers and layers-spread show which layers the heads weigh, confusion what is taken
-    for what, history the learning curves, speakers how many utterances of each speaker
-    are right, cost the scores against seconds and parameters.
+    layers and layers-spread show which layers the heads weigh, layers-probes what a
+    head on each layer reaches, confusion what is taken for what, history the learning
+    curves, speakers how many utterances of each speaker are right, cost the scores
+    against seconds and parameters.
     """
     drawing = figures.DRAWINGS[name]
     question = _question(registry, metric)
@@ -186,7 +236,7 @@ def compare(
     registry: Registry,
     a: str,
     b: str,
-    runs: Path,
+    runs: Folder,
     metric: str,
     form: str,
     only: tuple[str, ...],
@@ -220,7 +270,7 @@ def runs() -> None:
 
 @runs.command()
 @RUNS
-def verify(runs: Path) -> ExitCode:
+def verify(runs: Folder) -> ExitCode:
     """Work every metric out again from the stored predictions.
 
     Prints each result that contradicts itself; the exit code is 2 if there is one.
@@ -234,10 +284,11 @@ def verify(runs: Path) -> ExitCode:
 
 
 @runs.command()
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
-@RUNS
-def merge(sources: tuple[Path, ...], runs: Path) -> None:
+@click.argument("sources", nargs=-1, required=True, type=folders.folder)
+@RUNS_HERE
+def merge(sources: tuple[Folder, ...], runs: Path) -> None:
     """Copy results of other folders, such as those of other machines, into --runs."""
+    store.require_writable(runs)
     for source in sources:
         _existing(source)
     added, twice, left_out = upkeep.merge(sources, runs)
@@ -246,16 +297,18 @@ def merge(sources: tuple[Path, ...], runs: Path) -> None:
 
 
 @runs.command()
-@RUNS
+@RUNS_HERE
 def compact(runs: Path) -> None:
     """Pack the many small files of a folder into one a corpus; nothing is lost."""
-    packed, count, left_out = upkeep.compact(_existing(runs))
+    folders.require_local(runs)
+    _existing(runs)
+    packed, count, left_out = upkeep.compact(runs)
     _warn(tuple(left_out))
-    click.echo(f"{packed} results packed into {count} files.")
+    click.echo(f"{packed} results packed into {count} file{'s' * (count != 1)}.")
 
 
-def _existing(folder: Path) -> Path:
-    if not folder.is_dir():
+def _existing(folder: Folder) -> Folder:
+    if not folders.exists(folder):
         raise HarnessError(f"The folder {folder} does not exist; name one with --runs.")
     return folder
 
@@ -270,8 +323,11 @@ def show_report(report: Report) -> None:
         _print(tables.board(table), terminal.rich)
 
 
-def _print(table: Table, render: Render) -> None:
-    """Print a table to stdout, in colour and as wide as the terminal if it is one."""
+def _print(table: Table, render: Render, out: Path | None = None) -> None:
+    """Print a table, in colour and as wide as the terminal if it goes to one."""
+    if out:
+        _save(render(table, width=PIPED_WIDTH, colour=False), out)
+        return
     terminal = sys.stdout.isatty()
     text = render(
         table,
@@ -281,9 +337,18 @@ def _print(table: Table, render: Render) -> None:
     click.echo(text, nl=False)
 
 
+def _save(text: str, path: Path) -> None:
+    """Write a file, and print its path."""
+    if path.is_dir():
+        raise HarnessError(f"{path} is a folder; name a file in it with --out.")
+    with replacing(path) as beside:
+        beside.write_text(text, "utf-8")
+    click.echo(path)
+
+
 def _filters(only: tuple[str, ...]) -> dict[str, set[str]]:
     """Read ``column=value,value`` options."""
-    known = (*tables.KEYS, "fold", "seed", "device", "harness_version")
+    known = (*facets.KEYS, "fold", "seed", "device", "harness_version")
     filters = {}
     for words in only:
         column, _, values = words.partition("=")
@@ -293,12 +358,14 @@ def _filters(only: tuple[str, ...]) -> dict[str, set[str]]:
     return filters
 
 
-def _read(runs: Path, columns: tuple[str, ...], only: dict[str, set[str]]) -> pa.Table:
+def _read(
+    runs: Folder, columns: tuple[str, ...], only: dict[str, set[str]]
+) -> pa.Table:
     """Read results that pass the filters, and name on stderr what is left out."""
     table, left_out = store.read_runs(runs, (*columns, *only))
     _warn(left_out)
     if not len(table):
-        what = "holds no results" if runs.is_dir() else "does not exist"
+        what = "holds no results" if folders.exists(runs) else "does not exist"
         raise HarnessError(
             f"The folder {runs} {what}. Make some with 'harness run --upstream … "
             f"--downstream … --corpus … --runs {runs}', or name another with --runs."

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.types import Entry, Table
 from harness_leaderboard.certainty import samples
-from harness_leaderboard.tables import (
-    METRICS,
-    NOTHING,
-    Grid,
-    System,
-    number,
-    percent,
-    shared,
-    word,
-)
+from harness_leaderboard.entries import NOTHING, number, percent, word
+from harness_leaderboard.tables import METRICS, Grid, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
 
+    from harness_leaderboard.facets import Key, System
     from harness_leaderboard.statistics import Difference, Sample
-    from harness_leaderboard.tables import Key, Question
+    from harness_leaderboard.tables import Question
 
 COLUMNS = (
-    *("corpus", "speakers", "A", "B", "A−B", "95 % of it"),
-    *("p", "p (Holm)", "sd of seeds", "speakers to separate"),
+    *("corpus", "speakers", "A", "B", "A−B", "95 % of it", "p", "p (Holm)"),
+    *("seed", "speaker", "seeds", "speakers"),
 )
+GROUPS = (*[""] * 8, *["deviation of one"] * 2, *["to separate"] * 2)
 
 
 def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
@@ -73,11 +66,15 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
         title=f"{METRICS[question.metric]} in percent: "
         f"A is {' · '.join(grid.systems[a])}, B is {' · '.join(grid.systems[b])}",
         columns=COLUMNS,
+        groups=GROUPS,
         rows=(*body, *_mean_row(grid, list(found.values()))),
         notes=(
             "Paired permutation test and bootstrap by speaker, over the seeds that "
-            "both have; p (Holm) counts all corpora of this table. The last column "
-            "says how many test speakers would bring the interval clear of zero.",
+            "both have; p (Holm) counts all corpora of this table. The last columns "
+            "take the difference's spread apart (see the view 'spread') and say how "
+            "many seeds, or else test speakers, would bring an interval clear of zero "
+            "that holds for other seeds and speakers.",
+            *_one_seed(pairs.values()),
             *unpaired,
             *shared(grid),
             *notes,
@@ -114,8 +111,7 @@ def _row(
         *_sure(difference),
         Entry(text=f"{difference.p:.3g}", value=difference.p),
         Entry(text=f"{adjusted:.3g}", value=adjusted),
-        _seeds(pair, metric),
-        _needed(difference),
+        *_parts(pair, difference, metric),
     )
 
 
@@ -142,32 +138,45 @@ def _sure(difference: Difference) -> tuple[Entry]:
     return (Entry(text=text, value=text),)
 
 
-def _seeds(pair: tuple[Sample, Sample], metric: str) -> Entry:
-    """Give the deviation over seeds of the difference, with speakers held."""
-    import statistics
+def _parts(
+    pair: tuple[Sample, Sample], difference: Difference, metric: str
+) -> tuple[Entry, ...]:
+    """Give the spread's parts, and how many seeds or speakers would settle it."""
+    from harness_leaderboard.spread import deviation, spread_of
+    from harness_leaderboard.statistics import reach
 
-    gaps = []
-    for seed in sorted({part.seed for part in pair[0].parts}):
-        a, b = (
-            replace(one, parts=tuple(part for part in one.parts if part.seed == seed))
-            for one in pair
-        )
-        gaps.append(_value(a, metric) - _value(b, metric))
-    return percent(statistics.stdev(gaps)) if len(gaps) > 1 else NOTHING
+    found = spread_of(pair[0], metric, pair[1])
+    if found is None:
+        return (NOTHING,) * 4
+    parts = (deviation(found.seed), deviation(found.of_speakers))
+    small = abs(difference.value) / reach(found.speakers - 1)
+    enough = found.speakers >= FEWEST
+    if enough and found.error() <= small:
+        return (*parts, word("these do"), word("these do"))
+    seeds = found.seeds_for(small) if enough else math.inf
+    return (
+        *parts,
+        NOTHING if found.seed is None else _about(seeds),
+        _about(max(FEWEST, found.speakers_for(small))),
+    )
 
 
-def _needed(difference: Difference) -> Entry:
-    """Estimate how many speakers would bring the interval's end to zero."""
-    from harness_leaderboard.statistics import interval_of_difference
+FEWEST = 6  # speakers of whom a paired permutation test can tell anything at 5 %
+MANY = 9999  # beyond this a number says nothing
 
-    if difference.estimate is None or difference.value == 0:
-        return NOTHING
-    low, high = interval_of_difference(difference.estimate)
-    reach = (high - low) / 2
-    if reach <= abs(difference.value):
-        return word("these do")
-    needed = math.ceil(difference.speakers * (reach / difference.value) ** 2)
-    return Entry(text=f"about {needed}", value=needed)
+
+def _about(count: float) -> Entry:
+    """Print how many there should be."""
+    if count > MANY:
+        return word("no number")
+    return Entry(text=f"about {math.ceil(count)}", value=math.ceil(count))
+
+
+def _one_seed(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
+    """Say what cannot be told where nothing was trained twice."""
+    if all(len({part.seed for part in a.parts}) == 1 for a, _ in pairs):
+        return ["What seeds do takes two seeds or more to tell: run with --seeds 0-2."]
+    return []
 
 
 def _mean_row(grid: Grid, found: Sequence[Difference]) -> list[tuple[Entry, ...]]:
@@ -183,4 +192,4 @@ def _mean_row(grid: Grid, found: Sequence[Difference]) -> list[tuple[Entry, ...]
     name = f"mean of {len(found)}"
     speakers = number(sum(one.speakers for one in found))
     sure = (_signed(mean.value), Entry(text=text, value=text))
-    return [(word(name), speakers, NOTHING, NOTHING, *sure, *[NOTHING] * 4)]
+    return [(word(name), speakers, NOTHING, NOTHING, *sure, *[NOTHING] * 6)]

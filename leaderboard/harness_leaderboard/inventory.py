@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from harness.types import Entry, Table
 from harness_leaderboard import published
-from harness_leaderboard.tables import (
+from harness_leaderboard.entries import NOTHING, number, spans, word
+from harness_leaderboard.facets import (
     CORPUS,
-    NOTHING,
     Key,
     System,
-    current,
     labels,
-    number,
     place_of,
-    spans,
     system_names,
-    word,
 )
+from harness_leaderboard.tables import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,12 +28,17 @@ if TYPE_CHECKING:
 
 
 PARTS = ("train", "valid", "test")
+HASHES = ("checkpoint_sha256", "manifest_sha256", "split_sha256")
+VARIANT = r"@[\w-]+$"
+"""Of a corpus' name: a variant stands beside the figures of its corpus."""
 READ = ("corpus", "language", "corpus_version", "manifest_sha256")
 
 
 def corpora(runs: pa.Table, question: Question) -> Table:
     """Show what was really read of each corpus."""
     printed = {row.corpus: row for row in published.corpora()}
+    source = f"Published: {published.CITATION}, Table 1."
+    notes = {source: None} if question.against else {}
     body = []
     for row, count in _firsts(runs, READ):
         speakers = {name for part in PARTS for name in row[f"speakers_{part}"] or ()}
@@ -45,8 +48,10 @@ def corpora(runs: pa.Table, question: Question) -> Table:
         entries += [*map(number, (utterances, emotions, len(speakers)))]
         entries += [*map(number, (len(row["skipped"] or ()), count))]
         entries += [Entry(text=str(row[READ[-1]])[:8], value=row[READ[-1]])]
+        paper = printed.get(re.sub(VARIANT, "", row["corpus"]))
+        if paper and (utterances, emotions) != (paper.utterances, paper.emotions):
+            notes[_difference(row["corpus"], utterances, emotions, paper)] = None
         if question.against:
-            paper = printed.get(row["corpus"])
             entries += _beside(utterances, paper.utterances if paper else None)
             entries += _beside(emotions, paper.emotions if paper else None)
         body.append(tuple(entries))
@@ -59,7 +64,17 @@ def corpora(runs: pa.Table, question: Question) -> Table:
             *(extra if question.against else ()),
         ),
         rows=tuple(body),
-        notes=(f"Published: {published.CITATION}, Table 1.",) * question.against,
+        notes=tuple(notes),
+    )
+
+
+def _difference(
+    corpus: str, utterances: int, emotions: int, paper: published.PublishedCorpus
+) -> str:
+    return (
+        f"{corpus}: {utterances} utterances of {emotions} emotions, in Table 1 of the "
+        f"paper {paper.utterances} of {paper.emotions}; 'harness corpus info {corpus}' "
+        "says why."
     )
 
 
@@ -106,17 +121,33 @@ def provenance(runs: pa.Table, question: Question) -> Table:
             _several(version.get("torch") for version in versions),
             _several(row["device"] for row in rows),
             _several((row["created"] or "")[:10] for row in rows),
+            rows[0]["split"],
         ]
-        body.append((*map(word, texts[:3]), number(len(rows)), *map(word, texts[3:])))
+        hashes = [rows[0][name] for name in HASHES]
+        body.append(
+            (
+                *(*map(word, texts[:3]), number(len(rows)), *map(word, texts[3:])),
+                *(Entry(text=(full or "")[:8], value=full or "") for full in hashes),
+                _packages(row["plugin"] or () for row in rows),
+            )
+        )
     return Table(
         title="What stands behind each figure",
         columns=(
             *("upstream", "downstream", "corpus", "runs", "seeds", "folds"),
             *("train/valid/test", "harness", "torch", "device", "created"),
+            *("split", "weights", "data", "split file", "plugins"),
         ),
         rows=tuple(sorted(body, key=lambda row: [entry.text for entry in row[:3]])),
         notes=tuple(notes),
     )
+
+
+def _packages(plugins: Iterable[Iterable[tuple[str, str]]]) -> Entry:
+    """Name the packages that plugins came from; the value names the plugins too."""
+    named = sorted({name for of_run in plugins for _, name in of_run})
+    packages = {name.partition("(")[2].removesuffix(")") or name for name in named}
+    return Entry(text=_several(packages), value=", ".join(named))
 
 
 def _several(values: Iterable[str | None]) -> str:

@@ -7,17 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
-from harness_leaderboard.tables import (
-    CORPUS,
-    NOTHING,
-    Key,
-    System,
-    current,
-    number,
-    place_of,
-    system_names,
-    word,
-)
+from harness_leaderboard.entries import NOTHING, number, word
+from harness_leaderboard.facets import CORPUS, Key, System, place_of, system_names
+from harness_leaderboard.tables import current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

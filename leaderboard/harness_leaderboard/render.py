@@ -15,6 +15,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from harness.types import Entry, Table
 
 
@@ -47,6 +49,35 @@ def headings(table: Table) -> tuple[str, ...]:
     return tuple(
         f"{group}: {column}" if group else column
         for group, column in zip(table.groups, table.columns, strict=True)
+    )
+
+
+def column_parts(
+    widths: Sequence[int], names: int, room: int, least: int | None = None
+) -> Iterator[list[int]]:
+    """Share columns out over as many tables as the room demands, names in each.
+
+    Args:
+        widths: Of all columns, gaps included.
+        names: How many of the first hold names.
+        room: The width that there is.
+        least: What the names take at least, where they can be folded.
+    """
+    taken = sum(widths[:names]) if least is None else least
+    part, used = list(range(names)), taken
+    for column in range(names, len(widths)):
+        if used + widths[column] > room and len(part) > names:
+            yield part
+            part, used = list(range(names)), taken
+        part.append(column)
+        used += widths[column]
+    yield part
+
+
+def detail_names(table: Table, column: int) -> list[str]:
+    """Name what more the entries of a column hold, such as the ends of intervals."""
+    return list(
+        dict.fromkeys(name for row in table.rows for name in row[column].details)
     )
 
 
@@ -88,12 +119,7 @@ def to_csv(table: Table, *, width: int, colour: bool) -> str:
 
     What more an entry holds, such as its interval, has columns of its own.
     """
-    details = [
-        list(
-            dict.fromkeys(name for row in table.rows for name in row[column].details)
-        )
-        for column in range(len(table.columns))
-    ]
+    details = [detail_names(table, column) for column in range(len(table.columns))]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(

@@ -237,10 +237,10 @@ def interval(of: Estimate, *, level: float = LEVEL) -> tuple[float, float]:
     """
     value = min(max(of.value, 1e-3), 1 - 1e-3)
     middle = math.log(value / (1 - value))
-    reach = _reach(of, level) / (value * (1 - value))
-    if reach == 0:
+    away = reach(of.freedom, level) * of.error / (value * (1 - value))
+    if away == 0:
         return of.value, of.value
-    low, high = (1 / (1 + math.exp(-(middle + sign * reach))) for sign in (-1, 1))
+    low, high = (1 / (1 + math.exp(-(middle + sign * away))) for sign in (-1, 1))
     return min(low, of.value), max(high, of.value)
 
 
@@ -248,14 +248,15 @@ def interval_of_difference(
     of: Estimate, *, level: float = LEVEL
 ) -> tuple[float, float]:
     """Give the interval of a difference: Student's t on the plain scale."""
-    reach = _reach(of, level)
-    return max(of.value - reach, -1.0), min(of.value + reach, 1.0)
+    away = reach(of.freedom, level) * of.error
+    return max(of.value - away, -1.0), min(of.value + away, 1.0)
 
 
-def _reach(of: Estimate, level: float) -> float:
+def reach(freedom: float, level: float = LEVEL) -> float:
+    """Give how many standard errors an interval reaches to each side."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(of.freedom, (1 + level) / 2)) * of.error
+    return float(stdtrit(freedom, (1 + level) / 2))
 
 
 def rank_intervals(

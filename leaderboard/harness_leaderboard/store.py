@@ -6,22 +6,23 @@ of the folder alone, without opening a file or importing pyarrow.
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
-from pathlib import Path
+from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
-from harness.files import replacing, sha256_json
+from harness.files import replacing
 from harness.types import Epoch, Prediction, Result
+from harness_leaderboard import folders
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
+
+    from harness_leaderboard.folders import File, Folder
 
 SCHEMA = "1"
 """Stands in every file's metadata under ``harness.schema``. It is raised only when a
@@ -29,8 +30,6 @@ column changes its meaning; a new column leaves it as it is."""
 
 LISTED = ".run_ids"
 """Beside a file of many results lies a list of their ``run_id`` with this ending."""
-
-SMALL = 2**20  # bytes of a file that is read at once
 
 _NAME = re.compile(r".+_(?P<run_id>[0-9a-f]{8,64})\.parquet")
 _LONGEST = 28  # characters of a name that go into a file name
@@ -70,6 +69,7 @@ def require_writable(runs: Path) -> None:
     Raises:
         StoreError: Where that fails.
     """
+    folders.require_local(runs)
     try:
         runs.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=runs) as file:
@@ -95,12 +95,22 @@ def write_result(result: Result, runs: Path) -> Path:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write rows beside ``path``, then rename the file into place."""
+    """Write rows beside ``path``, then rename the file into place.
+
+    A dictionary or statistics of one row would only make its file slower to read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    many = len(table) > 1
     buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(
+        table,
+        buffer,
+        compression="zstd" if many else "lz4",
+        use_dictionary=many,
+        write_statistics=many,
+    )
     with replacing(path) as beside:
         beside.write_bytes(buffer.getvalue())
 
@@ -115,13 +125,13 @@ def file_name(result: Result) -> str:
         f"{result.split}-{result.fold}",
         f"s{result.seed}",
     )
-    name = "_".join([*map(_safe, pieces), result.run_id]) + ".parquet"
+    name = "_".join([*map(safe, pieces), result.run_id]) + ".parquet"
     if not _NAME.fullmatch(name):
         raise ValueError(f"run_id is not 8 to 64 hex digits: {result.run_id!r}")
     return name
 
 
-def _safe(piece: str) -> str:
+def safe(piece: str) -> str:
     """Keep what is safe in a file name, so that no name leaves its folder."""
     return re.sub(r"[^A-Za-z0-9.@]+", "-", piece).strip("-.")[:_LONGEST] or "-"
 
@@ -143,16 +153,7 @@ def _mappings() -> list[str]:
 # ---------------------------------------------------------------- finding
 
 
-def files(runs: Path) -> Iterator[Path]:
-    """Give every Parquet file below a folder, sorted, hidden ones left out."""
-    for folder, folders, names in os.walk(runs):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.endswith(".parquet") and not name.startswith("."):
-                yield Path(folder, name)
-
-
-def run_id_of(path: Path) -> str | None:
+def run_id_of(path: File) -> str | None:
     """Give the ``run_id`` that a file name ends in, if it is a result's."""
     match = _NAME.fullmatch(path.name)
     return match["run_id"] if match else None
@@ -161,7 +162,7 @@ def run_id_of(path: Path) -> str | None:
 def finished_runs(runs: Path) -> frozenset[str]:
     """Give the ``run_id`` of every stored result, from names and lists alone."""
     found = set()
-    for path in files(runs):
+    for path in folders.walked(runs):
         if run_id := run_id_of(path):
             found.add(run_id)
         elif (listed := path.with_suffix(LISTED)).exists():
@@ -173,7 +174,7 @@ def finished_runs(runs: Path) -> frozenset[str]:
 
 
 def read_runs(
-    runs: Path,
+    runs: Folder,
     columns: Sequence[str] | None = None,
     *,
     run_ids: Collection[str] | None = None,
@@ -181,7 +182,7 @@ def read_runs(
     """Read every result below a folder.
 
     Args:
-        runs: The folder; one that does not exist holds nothing.
+        runs: The folder, here or elsewhere; one that does not exist holds nothing.
         columns: Those that are needed, all by default. A file that lacks one, written
             before the column existed, gets nulls.
         run_ids: Only these results, all by default.
@@ -195,28 +196,29 @@ def read_runs(
         wanted = _chosen(wanted, columns)
     wanted = _with_run_id(wanted).remove_metadata()
     paths = list(_holding(runs, run_ids))
-    with ThreadPoolExecutor() as pool:
-        outcomes = list(pool.map(lambda path: _read(path, wanted), paths))
+    outcomes = folders.each(lambda path: _read(path, wanted), paths)
     tables = [outcome for outcome in outcomes if not isinstance(outcome, str)]
     left_out = tuple(
         f"{path} is left out: {outcome}."
         for path, outcome in zip(paths, outcomes, strict=True)
         if isinstance(outcome, str)
     )
-    table = _once_each(_joined(tables, wanted))
+    table = _joined(tables, wanted)
+    if len(tables) > 1:
+        table = once_each(table)
     return table if run_ids is None else only(table, "run_id", run_ids), left_out
 
 
-def _holding(runs: Path, run_ids: Collection[str] | None) -> Iterator[Path]:
+def _holding(runs: Folder, run_ids: Collection[str] | None) -> Iterator[File]:
     """Give the files that may hold some results; those of many hold any."""
-    for path in files(runs):
+    for path in folders.files(runs):
         run_id = run_id_of(path)
         if run_ids is None or run_id is None or run_id in run_ids:
             yield path
 
 
 def read_file(
-    path: Path, columns: Sequence[str] | None = None
+    path: File, columns: Sequence[str] | None = None
 ) -> tuple[pa.Table, tuple[str, ...]]:
     """Read one file, in the way of ``read_runs``."""
     wanted = schema().remove_metadata()
@@ -236,8 +238,34 @@ def only(table: pa.Table, column: str, values: Collection[str]) -> pa.Table:
     return table.filter(pa.array(keep, pa.bool_()))
 
 
+def whole(table: pa.Table) -> tuple[pa.Table, Iterator[str]]:
+    """Part the rows that every column of a result is known of from the others.
+
+    Returns:
+        The rows, and a sentence for each of the others.
+    """
+    import pyarrow as pa
+
+    needed = [
+        field.name
+        for field in fields(Result)
+        if field.default is field.default_factory and "None" not in str(field.type)
+    ]
+    holes = {name: table[name].is_null().to_pylist() for name in needed}
+    lacking = [
+        [name for name in needed if holes[name][row]] for row in range(len(table))
+    ]
+    said = (
+        f"run {run_id}: it lacks {', '.join(names)}"
+        for run_id, names in zip(table["run_id"].to_pylist(), lacking, strict=True)
+        if names
+    )
+    return table.filter(pa.array([not names for names in lacking], pa.bool_())), said
+
+
 def results(table: pa.Table) -> Iterator[Result]:
     """Turn rows that have every column back into results."""
+    later = {field.name for field in fields(Result) if field.default is not MISSING}
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
         row["history"] = tuple(Epoch(**epoch) for epoch in row["history"])
@@ -248,9 +276,12 @@ def results(table: pa.Table) -> Iterator[Result]:
         row["confusion"] = tuple(map(tuple, row["confusion"]))
         for name in _mappings():
             row[name] = dict(row[name] or ())
-        for name, value in row.items():
-            row[name] = tuple(value) if isinstance(value, list) else value
-        yield Result(**row)
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in row.items()
+            if value is not None or name not in later
+        }
+        yield Result(**known)
 
 
 def _chosen(wanted: pa.Schema, columns: Sequence[str]) -> pa.Schema:
@@ -267,29 +298,29 @@ def _with_run_id(wanted: pa.Schema) -> pa.Schema:
     return wanted.insert(0, pa.field("run_id", pa.string()))
 
 
-def _read(path: Path, wanted: pa.Schema) -> pa.Table | str:
+def _read(path: File, wanted: pa.Schema) -> pa.Table | str:
     """Give the wanted columns of a file, or the reason why it is left out."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        small = path.stat().st_size < SMALL
-        source = (
-            pa.BufferReader(path.read_bytes()) if small else pa.memory_map(str(path))
-        )
-        target = wanted if small else _numbered(wanted)
-        texts = [field.name for field in target if pa.types.is_dictionary(field.type)]
+        small, source = folders.is_small(path), folders.source(path)
+    except OSError as error:
+        return f"it cannot be opened ({folders.reason(error)})"
+    target = wanted if small else _numbered(wanted)
+    texts = [field.name for field in target if pa.types.is_dictionary(field.type)]
+    try:
         with pq.ParquetFile(source, read_dictionary=texts, pre_buffer=False) as file:
-            found = file.schema_arrow
-            if reason := _foreign(found):
+            if reason := _foreign(file.metadata.metadata or {}):
                 return reason
-            has = set(found.names)
-            names = [name for name in wanted.names if name in has]
-            return _aligned(file.read(columns=names, use_threads=not small), target)
+            table = file.read(columns=wanted.names, use_threads=not small)
     except (pa.ArrowException, OSError):
+        if path.read_bytes()[:4] != b"PAR1":
+            return "it is no Parquet file"
         return (
             "it is damaged; delete it, and the command that wrote it computes it again"
         )
+    return _aligned(table, target)
 
 
 def _numbered(wanted: pa.Schema) -> pa.Schema:
@@ -309,45 +340,50 @@ def _joined(tables: Sequence[pa.Table], wanted: pa.Schema) -> pa.Table:
     """Put files of one result and files of many together."""
     import pyarrow as pa
 
-    few = [table for table in tables if table.schema.equals(wanted)]
-    many = [table for table in tables if not table.schema.equals(wanted)]
+    few: list[pa.Table] = []
+    many: list[pa.Table] = []
+    for table in tables:
+        (few if table.schema.equals(wanted) else many).append(table)
+    joined = pa.concat_tables([wanted.empty_table(), *few]).combine_chunks()
     if not many:
-        return pa.concat_tables([wanted.empty_table(), *few]).combine_chunks()
-    if few:
-        many.append(pa.concat_tables(few).combine_chunks().cast(many[0].schema))
-    return pa.concat_tables(many).unify_dictionaries().combine_chunks()
+        return joined
+    parts = [*many, joined.cast(many[0].schema)] if few else many
+    return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
 
 
-def _foreign(found: pa.Schema) -> str:
+def _foreign(metadata: Mapping[bytes, bytes]) -> str:
     """Say why a file is not one of ours, or nothing if it is."""
-    version = (
-        (found.metadata or {}).get(b"harness.schema", b"").decode(errors="replace")
-    )
-    if not version or "run_id" not in found.names:
+    version = metadata.get(b"harness.schema", b"").decode(errors="replace")
+    if not version:
         return "it was not written by this program"
     if version != SCHEMA:
         return f"its schema is {version!r}, this program reads {SCHEMA!r}"
     return ""
 
 
-def _aligned(table: pa.Table, wanted: pa.Schema) -> pa.Table:
+def _aligned(table: pa.Table, wanted: pa.Schema) -> pa.Table | str:
+    """Bring a table to the wanted columns, with nulls where it has none."""
     import pyarrow as pa
 
-    table = table.replace_schema_metadata(None)
     if table.schema.equals(wanted):
         return table
-    return pa.table(
-        [
-            table[field.name].cast(field.type)
-            if field.name in table.column_names
-            else pa.nulls(len(table), field.type)
-            for field in wanted
-        ],
-        schema=wanted,
-    )
+    has = set(table.column_names)
+    if "run_id" not in has:
+        return "it was not written by this program"
+    columns = []
+    for field in wanted:
+        try:
+            columns.append(
+                table[field.name].cast(field.type)
+                if field.name in has
+                else pa.nulls(len(table), field.type)
+            )
+        except pa.ArrowException:
+            return f"its column '{field.name}' holds {table[field.name].type} values"
+    return pa.table(columns, schema=wanted)
 
 
-def _once_each(table: pa.Table) -> pa.Table:
+def once_each(table: pa.Table) -> pa.Table:
     """Keep the first row of every ``run_id``."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -357,46 +393,3 @@ def _once_each(table: pa.Table) -> pa.Table:
     numbered = pa.table({"run_id": table["run_id"], "row": pa.array(range(len(table)))})
     first = numbered.group_by("run_id").aggregate([("row", "min")]).sort_by("row_min")
     return table.take(first["row_min"])
-
-
-# ---------------------------------------------------------------- packing
-
-
-def copy_file(path: Path, runs: Path) -> None:
-    """Copy a file of results into a folder, with the list that lies beside it."""
-    for part in (path.with_suffix(LISTED), path):
-        if part.exists():
-            with replacing(runs / part.name) as beside:
-                beside.write_bytes(part.read_bytes())
-
-
-def pack(paths: Sequence[Path], corpus: str, runs: Path) -> Path:
-    """Put files of one result into one, with every column that any of them has.
-
-    Raises:
-        StoreError: Where the packed file does not read back the same; nothing is
-            removed then.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    # each is read as it stands, so that columns of later versions are kept
-    tables = [
-        pq.ParquetFile(pa.BufferReader(path.read_bytes())).read() for path in paths
-    ]
-    table = pa.concat_tables(tables, promote_options="default").combine_chunks()
-    run_ids = table["run_id"].to_pylist()
-    digest = sha256_json(sorted(run_ids))[:16]
-    packed = runs / f"packed-{_safe(corpus)}-{digest}.parquet"
-    write_table(table, packed)
-    if not pq.ParquetFile(packed).read().equals(table):
-        packed.unlink()
-        raise StoreError(
-            f"{packed} did not read back as it was written; nothing was removed. "
-            "Check the disk."
-        )
-    with replacing(packed.with_suffix(LISTED)) as beside:
-        beside.write_text("\n".join(run_ids) + "\n", "utf-8")
-    for path in paths:
-        path.unlink()
-    return packed

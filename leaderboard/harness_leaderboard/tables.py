@@ -1,22 +1,32 @@
-"""Views: pure functions from stored results to tables.
+"""From stored results to figures, to a grid of systems and tasks, and to the board.
 
-What makes figures comparable is written down once, as facets of the system (a row) and
-of the task (a column). Results that differ in any facet are never averaged: they become
-rows or columns of their own, and a label is qualified by those facets that differ. What
-all results share is said once, in a note.
+Figures average results that share every facet, and only those (see ``facets``).
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar, cast
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
 from harness.types import Entry, Table
+from harness_leaderboard.entries import NOTHING, in_percent, marked, percent
+from harness_leaderboard.facets import (
+    CORPUS,
+    DOWNSTREAM,
+    KEYS,
+    UPSTREAM,
+    Axis,
+    Key,
+    System,
+    labels,
+    place_of,
+    system_names,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -26,102 +36,6 @@ METRICS = {
     "uar": "UAR",
     "accuracy": "Accuracy",
 }
-
-Key = tuple[object, ...]
-"""The values of a name and its facets, in the order in which they are declared."""
-
-Name = TypeVar("Name")
-System = tuple[Key, Key]
-"""The keys of an upstream and of a downstream."""
-
-NOTHING = Entry(text="")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facet:
-    """Something besides the name that makes figures incomparable where it differs.
-
-    Attributes:
-        column: Of the results.
-        noun: What a note calls it.
-        text: From a value to a few words.
-        everywhere: Whether a label shows it as soon as it differs anywhere on the
-            board, or only where two labels would else be the same.
-    """
-
-    column: str
-    noun: str
-    text: Callable[[object], str] = str
-    everywhere: bool = False
-
-    def say(self, value: object) -> str:
-        """Put a value into a few words; only clips have a reason to have none."""
-        if value is None and self.column != "max_seconds":
-            return f"unknown {self.noun or self.column}"
-        return self.text(value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Axis:
-    """A name and its facets: together, the identity of a row or of a column."""
-
-    name: str
-    facets: tuple[Facet, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Give the columns of the results that make a ``Key``."""
-        return (self.name, *(facet.column for facet in self.facets))
-
-
-def _digest(noun: str) -> Callable[[object], str]:
-    return lambda value: f"{noun} {str(value)[:8]}"
-
-
-def _count(noun: str) -> Callable[[object], str]:
-    return lambda lines: f"{len(str(lines).splitlines())} {noun}"
-
-
-UPSTREAM = Axis(
-    name="upstream",
-    facets=(
-        Facet(column="upstream_feeding", noun="feeding", everywhere=True),
-        Facet(column="checkpoint_sha256", noun="weights", text=_digest("weights")),
-    ),
-)
-DOWNSTREAM = Axis(
-    name="downstream",
-    facets=(
-        Facet(column="recipe", noun="recipe", everywhere=True),
-        Facet(
-            column="selection",
-            noun="",
-            text=lambda value: f"selected by {value}",
-            everywhere=True,
-        ),
-        Facet(column="recipe_deviations", noun="", text=_count("deviations")),
-    ),
-)
-CORPUS = Axis(
-    name="corpus",
-    facets=(
-        Facet(column="split", noun="split", everywhere=True),
-        Facet(column="folds", noun="", text=lambda value: f"{value} folds"),
-        Facet(
-            column="max_seconds",
-            noun="clips",
-            text=lambda value: "whole" if value is None else f"≤ {value:g} s",
-            everywhere=True,
-        ),
-        Facet(column="language", noun="language"),
-        Facet(column="corpus_version", noun="version", text=_digest("version")),
-        Facet(column="skipped", noun="", text=_count("files skipped")),
-        Facet(column="manifest_sha256", noun="data", text=_digest("data")),
-        Facet(column="split_sha256", noun="split file", text=_digest("split")),
-    ),
-)
-AXES = (UPSTREAM, DOWNSTREAM, CORPUS)
-KEYS = tuple(column for axis in AXES for column in axis.columns)
 
 
 # ---------------------------------------------------------------- figures
@@ -156,12 +70,12 @@ class Figure:
         """Tell whether every seed has every fold."""
         return self.done >= self.folds
 
-    @property
-    def text(self) -> str:
-        """Print it in percent: mean ± spread (runs)."""
-        spread = f" ± {_percent(self.spread)}" if self.runs > 1 else ""
+    def text(self, *, counted: bool = True) -> str:
+        """Print it in percent: mean ± spread (runs); the runs only where asked for."""
+        spread = f" ± {in_percent(self.spread)}" if self.runs > 1 else ""
         folds = "" if self.complete else f", {self.done}/{self.folds} folds"
-        return f"{_percent(self.mean)}{spread} ({self.runs}{folds})"
+        runs = f" ({self.runs}{folds})" if counted else ""
+        return f"{in_percent(self.mean)}{spread}{runs}"
 
 
 def columns(metric: str) -> tuple[str, ...]:
@@ -218,7 +132,8 @@ def figures(runs: pa.Table, metric: str) -> tuple[list[Figure], tuple[str, ...]]
             found[figure.system, figure.task] = figure
     if passed_over:
         notes.append(
-            f"Not counted: {passed_over} seeds that lack folds, beside complete ones."
+            f"Not counted: {_counted(passed_over, 'seed')} without all folds, beside "
+            "complete ones."
         )
     return list(found.values()), tuple(notes)
 
@@ -239,7 +154,7 @@ def current(runs: pa.Table, metric: str) -> tuple[pa.Table, list[str]]:
     runs = _with(runs, "folds", pc.fill_null(runs["folds"], 1))
     usable = runs.filter(pc.fill_null(pc.is_finite(runs[metric]), False))
     if missing := len(runs) - len(usable):
-        notes.append(f"Not counted: {missing} results without {metric}.")
+        notes.append(f"Not counted: {_counted(missing, 'result')} without {metric}.")
     usable = usable.append_column("place", _places(usable))
     cell = ["place", "fold", "seed"]
     cells = usable.group_by(cell).aggregate([([], "count_all")])
@@ -249,8 +164,8 @@ def current(runs: pa.Table, metric: str) -> tuple[pa.Table, list[str]]:
     newest_last = usable.sort_by("created").append_column("row", numbers)
     newest = newest_last.group_by(cell).aggregate([("row", "max")])["row_max"]
     notes.append(
-        f"Not counted: {len(usable) - len(newest)} results, each superseded by a newer "
-        "one of the same cell."
+        f"Not counted: {_counted(len(usable) - len(newest), 'result')}, superseded by "
+        "newer ones of the same cells."
     )
     return newest_last.take(newest).drop_columns("row"), notes
 
@@ -267,20 +182,14 @@ def _places(runs: pa.Table) -> pa.Array:
     numbers = pa.repeat(pa.scalar(0, pa.int64()), len(runs))
     for column in KEYS:
         encoded = runs[column].combine_chunks().dictionary_encode()
+        if len(encoded.dictionary) == 1 and not encoded.null_count:
+            continue
         size = pa.scalar(len(encoded.dictionary) + 1, pa.int64())
         known = pc.cast(encoded.indices, pa.int64())
         codes = pc.fill_null(known, len(encoded.dictionary))
         both = pc.add(pc.multiply(numbers, size), codes).dictionary_encode()
         numbers = pc.cast(both.indices, pa.int64())
     return numbers
-
-
-def place_of(row: Mapping[str, object]) -> tuple[System, Key]:
-    """Give the system and the task that a row of keys belongs to."""
-    upstream, downstream, corpus = (
-        tuple(row[column] for column in axis.columns) for axis in AXES
-    )
-    return (upstream, downstream), corpus
 
 
 def _figure(row: Mapping[str, object]) -> Figure:
@@ -300,38 +209,7 @@ def _figure(row: Mapping[str, object]) -> Figure:
     )
 
 
-# ---------------------------------------------------------------- labels
-
-
-def labels(axis: Axis, keys: Iterable[Key]) -> dict[Key, str]:
-    """Name keys, each with as few facets as tell it from the others."""
-    found = {key: str(key[0]) for key in sorted(set(keys), key=repr)}
-    for place, facet in enumerate(axis.facets, start=1):
-        alike: dict[str, set[object]] = defaultdict(set)
-        for key, label in found.items():
-            alike["" if facet.everywhere else label].add(key[place])
-        for key, label in found.items():
-            if len(alike["" if facet.everywhere else label]) > 1:
-                found[key] = f"{label} · {facet.say(key[place])}"
-    return _distinct(found)
-
-
-def system_names(systems: Iterable[System]) -> dict[System, tuple[str, str]]:
-    """Name the upstream and the downstream of each system."""
-    known = list(systems)
-    upstreams = labels(UPSTREAM, (upstream for upstream, _ in known))
-    downstreams = labels(DOWNSTREAM, (downstream for _, downstream in known))
-    return {system: (upstreams[system[0]], downstreams[system[1]]) for system in known}
-
-
-def _distinct(found: dict[Key, str]) -> dict[Key, str]:
-    """Number labels that are the same, since names may look like anything."""
-    seen: dict[str, int] = defaultdict(int)
-    for key, label in found.items():
-        seen[label] += 1
-        if seen[label] > 1:
-            found[key] = f"{label} #{seen[label]}"
-    return found
+# ---------------------------------------------------------------- grid
 
 
 def shared(grid: Grid) -> tuple[str, ...]:
@@ -350,9 +228,6 @@ def shared(grid: Grid) -> tuple[str, ...]:
     return (f"All runs: {', '.join(said)}.",) if said else ()
 
 
-# ---------------------------------------------------------------- views
-
-
 class Grid:
     """Figures by system and task, and what a table asks of them."""
 
@@ -364,12 +239,30 @@ class Grid:
         self.corpora = dict(sorted(corpora.items(), key=lambda item: item[1]))
         self.systems = system_names(systems)
 
+    @cached_property
+    def runs_each(self) -> int | None:
+        """Give the runs behind a figure, where it is the same for all."""
+        counts = {figure.runs for figure in self.figures.values()}
+        whole = all(figure.complete for figure in self.figures.values())
+        return counts.pop() if whole and len(counts) == 1 else None
+
+    @property
+    def legend(self) -> str:
+        """Say what a figure is made of."""
+        seeds = "Mean over seeds (of a seed: over its folds)"
+        spread = "± population standard deviation over runs"
+        if self.runs_each == 1:
+            return "Each figure is of one run."
+        if self.runs_each:
+            return f"{seeds} {spread}, {self.runs_each} runs each."
+        return f"{seeds} {spread}, in brackets the number of runs."
+
     @property
     def averaged(self) -> bool:
         """Tell whether a mean over the columns means anything: one a corpus, alike."""
         return len(self.corpora) > 1 and not self.mixed
 
-    @property
+    @cached_property
     def mixed(self) -> str:
         """Say why the columns have no common mean, or nothing if they have one."""
         names = [task[0] for task in self.corpora]
@@ -413,44 +306,25 @@ class Grid:
     def column(self, task: Key) -> dict[System, Entry]:
         """Give a column's entries, with the best of them marked."""
         column = {system: self.figures.get((system, task)) for system in self.systems}
-        return marked({system: _entry(figure) for system, figure in column.items()})
+        counted = self.runs_each is None
+        return marked(
+            {system: _entry(figure, counted) for system, figure in column.items()}
+        )
 
     def average(self) -> dict[System, Entry]:
         """Give the mean over corpora, only for rows that have all of them."""
         return marked({system: self.mean_entry(system) for system in self.systems})
 
 
-def _entry(figure: Figure | None) -> Entry:
+def _entry(figure: Figure | None, counted: bool) -> Entry:
     """Print a figure; one that lacks folds has no value to be compared by."""
     if figure is None:
         return NOTHING
     return Entry(
-        text=figure.text,
+        text=figure.text(counted=counted),
         value=figure.mean if figure.complete else None,
         details={"spread": figure.spread, "runs": figure.runs},
     )
-
-
-def marked(entries: Mapping[Name, Entry]) -> dict[Name, Entry]:
-    """Mark the best of at least two entries; those that read the same are a tie."""
-    best = bests(entries)
-    return {name: replace(entry, best=name in best) for name, entry in entries.items()}
-
-
-def bests(entries: Mapping[Name, Entry]) -> set[Name]:
-    """Find the best of at least two entries that have a value."""
-    texts = {
-        name: _percent(entry.value)
-        for name, entry in entries.items()
-        if isinstance(entry.value, float)
-    }
-    best = max(texts.values(), key=float) if len(texts) > 1 else None
-    return {name for name, text in texts.items() if text == best}
-
-
-def percent(fraction: float) -> Entry:
-    """Print a fraction of one."""
-    return Entry(text=_percent(fraction), value=fraction)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -483,6 +357,7 @@ def board(runs: pa.Table, metric: str = "macro_f1") -> Table:
     return Table(
         title=f"{METRICS[metric]} in percent",
         columns=("upstream", "downstream", *(label for label, _ in columns)),
+        heat=True,
         rows=tuple(
             (
                 *(Entry(text=name, value=name) for name in grid.systems[system]),
@@ -491,43 +366,12 @@ def board(runs: pa.Table, metric: str = "macro_f1") -> Table:
             for system in grid.ranked()
         ),
         notes=(
-            "Mean over seeds (of a seed: over its folds) ± population standard "
-            "deviation over runs, in brackets the number of runs. The best of each "
-            "column is marked.",
+            f"{grid.legend} The best of each column is marked.",
             *shared(grid),
             *notes,
         ),
     )
 
 
-def word(value: object) -> Entry:
-    """Print a name."""
-    text = "" if value is None else str(value)
-    return Entry(text=text, value=text)
-
-
-def number(value: int) -> Entry:
-    """Print a count."""
-    return Entry(text=str(value), value=value)
-
-
-def bounds(value: float, low: float, high: float) -> str:
-    """Print a figure and its interval, in percent."""
-    return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def spans(numbers: Iterable[int]) -> str:
-    """Write numbers as spans: 0-2, 5."""
-    spans: list[list[int]] = []
-    for number in sorted(set(numbers)):
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ", ".join(
-        str(low) if low == high else f"{low}-{high}" for low, high in spans
-    )
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}"
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -11,22 +11,19 @@ from collections import defaultdict
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING
 
+from harness.errors import HarnessError
 from harness.types import Entry, Table
-from harness_leaderboard.tables import (
-    NOTHING,
-    current,
-    marked,
-    place_of,
-    system_names,
-    word,
-)
+from harness_leaderboard.entries import NOTHING, marked, word
+from harness_leaderboard.facets import place_of, system_names
+from harness_leaderboard.tables import current
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
 
-    from harness_leaderboard.tables import Question, System
+    from harness_leaderboard.facets import System
+    from harness_leaderboard.tables import Question
 
 ARROW = "→"
 """Stands in a corpus' name between what was trained on and what was tested on."""
@@ -44,6 +41,11 @@ def transfer(runs: pa.Table, question: Question) -> Table:
         system, _ = place_of(row)
         where = away if arrow else home
         where[system, trained][tested or trained].append(_corrected(row))
+    if not away:
+        raise HarnessError(
+            "None of these results was tested on another corpus than it was trained "
+            "on. Make some with 'harness run … --corpus A --test-corpus B'."
+        )
     names = system_names(system for system, _ in away)
     tests = sorted({tested for cells in away.values() for tested in cells})
     tests += sorted({trained for _, trained in away} - set(tests))
@@ -51,6 +53,8 @@ def transfer(runs: pa.Table, question: Question) -> Table:
     return Table(
         title="Transfer: chance-corrected recall in percent",
         columns=("upstream", "downstream", "trained on", *tests),
+        groups=("", "", "", *["tested on"] * len(tests)),
+        heat=True,
         rows=tuple(
             (*map(word, (*names[system], trained)), *_entries(columns, system, trained))
             for system, trained in sorted(away, key=lambda key: (names[key[0]], key[1]))
@@ -83,8 +87,9 @@ def _column(tested: str, away: Cells, home: Cells) -> dict[tuple[System, str], E
 
 def _entry(scores: Sequence[float]) -> Entry:
     mean, spread = fmean(scores), pstdev(scores)
+    around = f" ± {100 * spread:.1f}" if len(scores) > 1 else ""
     return Entry(
-        text=f"{100 * mean:.1f} ± {100 * spread:.1f} ({len(scores)})",
+        text=f"{100 * mean:.1f}{around} ({len(scores)})",
         value=mean,
         details={"spread": spread, "runs": len(scores)},
     )

@@ -6,31 +6,36 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness_leaderboard import store
+from harness.errors import StoreError
+from harness.files import replacing, sha256_json
+from harness_leaderboard import folders, store
 from harness_leaderboard.tables import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from harness.types import Result
+    from harness_leaderboard.folders import File, Folder
 
 SAME = 1e-6  # how far a metric may be from what its predictions give
 VERIFIED = 200  # results in memory at once
 
 
-def verify(runs: Path) -> Iterator[str]:
+def verify(runs: Folder) -> Iterator[str]:
     """Work every metric out again from stored predictions; name what does not match.
 
     Yields:
         A sentence for each file that is left out and for each result that contradicts
         itself.
     """
-    for path in store.files(runs):
+    for path in folders.files(runs):
         table, left_out = store.read_file(path)
         yield from left_out
         for start in range(0, len(table), VERIFIED):
-            for result in store.results(table.slice(start, VERIFIED)):
+            whole, said = store.whole(table.slice(start, VERIFIED))
+            yield from (f"{path}: {one}." for one in said)
+            for result in store.results(whole):
                 for fault in faults(result):
                     yield f"{path}: run {result.run_id}: {fault}."
 
@@ -69,7 +74,7 @@ def faults(result: Result) -> Iterator[str]:
         yield f"speakers of the test part were trained on: {sorted(speakers & trained)}"
 
 
-def merge(sources: Sequence[Path], runs: Path) -> tuple[int, int, list[str]]:
+def merge(sources: Sequence[Folder], runs: Path) -> tuple[int, int, list[str]]:
     """Copy files of several folders into one, unless it has their results already.
 
     Returns:
@@ -79,13 +84,13 @@ def merge(sources: Sequence[Path], runs: Path) -> tuple[int, int, list[str]]:
     known = set(store.finished_runs(runs))
     added, twice = 0, 0
     left_out: list[str] = []
-    for path in (path for source in sources for path in store.files(source)):
+    for path in (path for source in sources for path in folders.files(source)):
         table, said = store.read_file(path, ["run_id"])
         left_out += said
         found = set(table["run_id"].to_pylist())
         twice += len(found & known)
         if new := found - known:
-            store.copy_file(path, runs)
+            _copy(path, runs, sorted(found))
             added += len(new)
             known |= new
     return added, twice, left_out
@@ -102,12 +107,56 @@ def compact(runs: Path) -> tuple[int, int, list[str]]:
     """
     groups: dict[str, list[Path]] = defaultdict(list)
     left_out: list[str] = []
-    for path in store.files(runs):
+    for path in folders.walked(runs):
         if store.run_id_of(path):
-            table, said = store.read_file(path, ["corpus"])
+            table, said = store.read_file(path)
             left_out += said
             for corpus in table["corpus"].to_pylist():
                 groups[corpus].append(path)
     for corpus, members in groups.items():
-        store.pack(members, corpus, runs)
+        _pack(members, corpus, runs)
     return sum(map(len, groups.values())), len(groups), left_out
+
+
+def _copy(path: File, runs: Path, run_ids: Collection[str]) -> None:
+    """Copy a file of results into a folder, with a list beside it if it has many."""
+    if not store.run_id_of(path):
+        _write_list(runs / path.name, run_ids)
+    with replacing(runs / path.name) as beside:
+        beside.write_bytes(path.read_bytes())
+
+
+def _write_list(packed: Path, run_ids: Collection[str]) -> None:
+    with replacing(packed.with_suffix(store.LISTED)) as beside:
+        beside.write_text("\n".join(run_ids) + "\n", "utf-8")
+
+
+def _pack(paths: Sequence[Path], corpus: str, runs: Path) -> None:
+    """Put files of one result into one, with every column that any of them has.
+
+    Raises:
+        StoreError: Where the packed file does not read back the same; nothing is
+            removed then.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # each is read as it stands, so that columns of later versions are kept
+    tables = [
+        pq.ParquetFile(pa.BufferReader(path.read_bytes())).read() for path in paths
+    ]
+    joined = pa.concat_tables(tables, promote_options="default").combine_chunks()
+    table = store.once_each(joined)
+    run_ids = table["run_id"].to_pylist()
+    digest = sha256_json(sorted(run_ids))[:16]
+    packed = runs / f"packed-{store.safe(corpus)}-{digest}.parquet"
+    store.write_table(table, packed)
+    if not pq.ParquetFile(packed).read().equals(table):
+        packed.unlink()
+        raise StoreError(
+            f"{packed} did not read back as it was written; nothing was removed. "
+            "Check the disk."
+        )
+    _write_list(packed, run_ids)
+    for path in paths:
+        path.unlink()

@@ -47,6 +47,12 @@ def _board(runs: pa.Table, question: Question) -> Table:
     return board(runs, question.metric)
 
 
+def _spread(runs: pa.Table, question: Question) -> Table:
+    from harness_leaderboard.spread import spread  # brings numpy
+
+    return spread(runs, question)
+
+
 VIEWS = {
     "board": View(summary="systems against corpora", columns=_scores, make=_board),
     "intervals": View(
@@ -86,11 +92,17 @@ VIEWS = {
         columns=lambda _: (*columns("uar"), "labels", "labels_absent"),
         make=transfer.transfer,
     ),
+    "spread": View(
+        summary="how much seeds, folds and speakers move a figure",
+        columns=lambda question: (*columns(question.metric), "labels", "predictions"),
+        make=_spread,
+    ),
     "runs": View(
         summary="what stands behind each figure",
         columns=lambda question: (
             *columns(question.metric),
             *("n_train", "n_valid", "n_test", "harness_version", "versions", "device"),
+            "plugin",
         ),
         make=inventory.provenance,
     ),

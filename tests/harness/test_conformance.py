@@ -9,7 +9,16 @@ import pytest
 import soundfile
 import torch
 from harness_plugins.corpora import demo, demos, emodb, emomatch, emovo, shemo
-from harness_plugins.downstreams import linear, majority, multilayer, nonlinear
+from harness_plugins.downstreams import (
+    ast,
+    chance,
+    layerwise,
+    linear,
+    majority,
+    multilayer,
+    nonlinear,
+    shuffled,
+)
 from harness_plugins.upstreams import fbank
 from toys import GRID, TONES, TOY, load_toy, read_tones
 
@@ -20,6 +29,8 @@ from harness.conformance import (
     Learning,
     Reading,
     checks,
+    corpora,
+    downstreams,
     parametrize_with_checks,
 )
 
@@ -182,6 +193,26 @@ def test_a_rule_for_downstreams_catches_its_culprit(rule):
         rule(Learning(offer=culprit))
 
 
+@pytest.mark.parametrize(
+    ("module", "rule", "reason"),
+    [
+        (majority, "a_separable_toy_is_learned", "a control need not learn"),
+        (ast, "a_separable_toy_is_learned", "cut to 2 epochs"),
+        (chance, "company_changes_no_score", "deaf to features"),
+    ],
+)
+def test_what_a_rule_cannot_ask_of_a_head_is_said(module, rule, reason):
+    offer = next(iter(module.harness_downstreams()))
+    assert reason in getattr(downstreams, rule)(Learning(offer=offer))
+
+
+def test_a_long_training_is_cut_short():
+    (linear_head,) = linear.harness_downstreams()
+    long = replace(linear_head, recipe=replace(linear_head.recipe, resumable=True))
+    assert Learning(offer=linear_head).result.epochs == linear_head.recipe.epochs
+    assert Learning(offer=long).result.epochs == 2
+
+
 # ---------------------------------------------------------------- culprits: corpora
 
 
@@ -236,7 +267,7 @@ CORPORA = [
 @pytest.mark.parametrize(("rule", "culprit", "sentence"), CORPORA)
 def test_a_rule_for_corpora_catches_its_culprit(tones, rule, culprit, sentence):
     with pytest.raises(Broken, match=sentence):
-        getattr(conformance, rule)(Reading(offer=culprit, root=tones))
+        getattr(corpora, rule)(Reading(offer=culprit, root=tones))
 
 
 @pytest.mark.parametrize("rule", conformance.CORPUS_RULES[2:], ids=lambda r: r.__name__)
@@ -259,7 +290,7 @@ def test_every_rule_has_a_culprit():
 
 HEADS = [
     offer
-    for module in (linear, nonlinear, multilayer, majority)
+    for module in (linear, nonlinear, multilayer, layerwise, majority, chance, shuffled)
     for offer in module.harness_downstreams()
 ]
 
@@ -267,6 +298,12 @@ HEADS = [
 @parametrize_with_checks(*fbank.harness_upstreams(), *HEADS)
 def test_a_bundled_plugin_keeps_the_rules(check):
     check()
+
+
+def test_an_exemption_is_printed(harness):
+    code, out, _ = harness("check", "majority")
+    assert code == 0
+    assert "  exempt  a separable toy is learned: a control need not learn" in out
 
 
 @pytest.mark.parametrize(
@@ -287,6 +324,15 @@ def test_a_bundled_corpus_keeps_the_rules(tmp_path, module, file):
     corpus = next(iter(module.harness_corpora()))
     for check in checks(Reading(offer=corpus, root=tmp_path / "corpus")):
         check()
+
+
+def test_a_table_keeps_the_rules(harness, tones):
+    lines = [f"{p.name},{p.stem.split('_')[1]},{p.name[:2]}" for p in tones.iterdir()]
+    table = tones / "mine.csv"
+    table.write_text("\n".join(["path,label,speaker", *lines]))
+    code, out, _ = harness("check", f"csv:{table}")
+    assert code == 0
+    assert "exempt  audio is not opened: it says itself where it lies" in out
 
 
 def test_a_corpus_is_parametrized_with_its_folder(tones):

@@ -63,7 +63,7 @@ def test_all_takes_what_is_there_and_names_the_rest(harness):
     assert code == 0
     found = [passport["corpus"] for passport in json.loads(out)]
     assert found == ["demo", "demo@a", "demo@b", "tones"]
-    assert "aesdd, aesdd@v1, cafe" in err
+    assert "aesdd, aesdd@all, cafe" in err
 
 
 def test_all_tells_of_a_folder_that_is_something_else(harness, tones):
@@ -85,18 +85,20 @@ def test_info_tells_what_a_corpus_is_without_having_it(harness):
     code, out, _ = harness("corpus", "info", "aesdd")
     assert code == 0
     for told in (
-        "Greek, acted, 6 speakers",
+        "Greek, acted, 5 or 6 speakers",
         "not stated; offered for research",
         "http://m3c.web.auth.gr",
         "Vryzas",
         "mega.nz",
         "sadness/s05 (3).wav cannot be decoded",
-        "Table 1 of the paper: 500 utterances of 5 labels. 500 is the plan",
+        "500 utterances of 5 labels; in aesdd are 504 of 5. 500 is the plan",
     ):
         assert told in out
-    rows = [line.split() for line in out.splitlines() if line.startswith("aesdd@v1")]
-    labels = ["101", "102", "100", "99", "102"]
-    assert rows[0][-8:] == [*labels, "504", "5", "307/98/99"]
+    rows = [line.split() for line in out.splitlines()]
+    assert ["corpus", "aesdd", "aesdd@all"] in rows
+    assert ["anger", "101", "121"] in rows
+    assert ["all", "504", "604"] in rows
+    assert ["published", "train", "307", "407"] in rows
 
 
 def test_info_says_which_corpora_can_be_downloaded(harness):
@@ -122,3 +124,10 @@ def test_an_unknown_corpus_is_told_with_a_near_name(harness):
     code, _, err = harness("corpus", "info", "emo-db")
     assert code == 2
     assert "Did you mean 'emodb'?" in err
+
+
+def test_the_list_of_corpora_has_their_size_beside_the_papers(harness):
+    _, out, _ = harness("list", "corpora")
+    rows = {line.split()[0]: line.split() for line in out.splitlines() if line}
+    assert rows["aesdd"][2:7] == ["504", "5", "500", "of", "5"]
+    assert "says why" in out

@@ -27,7 +27,9 @@ from harness import (
     Utterance,
     hookimpl,
 )
-from harness.download import Remote, fetch, get, remotes, unpack
+from harness.download import get
+from harness.download.archive import unpack
+from harness.download.remote import Remote, fetch, remotes
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -90,7 +92,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr("harness.download.WAIT", 0.0)
+    monkeypatch.setattr("harness.download.remote.WAIT", 0.0)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     served = Server()
     thread = threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True)
@@ -358,7 +360,7 @@ def test_a_bomb_that_hides_its_size_is_refused(unpacked):
 
 @pytest.mark.parametrize("limit", ["MOST_FILES", "MOST_BYTES"])
 def test_too_many_files_or_bytes_are_refused(unpacked, monkeypatch, limit):
-    monkeypatch.setattr(f"harness.download.{limit}", 2)
+    monkeypatch.setattr(f"harness.download.archive.{limit}", 2)
     with pytest.raises(DataError, match=r"it holds 3 files of 0 MB"):
         unpacked([(name, b"x") for name in "abc"])
 
@@ -435,7 +437,7 @@ def place(tmp_path):
 
 
 def bring(corpus, place, tmp_path):
-    return get(corpus, remotes(corpus.archives), place, tmp_path / "downloads")
+    return get(corpus, remotes(corpus.archives), place, tmp_path)
 
 
 def test_a_corpus_appears_complete_and_nothing_else_is_left(corpus, place, tmp_path):
@@ -449,7 +451,7 @@ def test_a_corpus_appears_complete_and_nothing_else_is_left(corpus, place, tmp_p
 
 def test_an_incomplete_corpus_does_not_appear(corpus, place, tmp_path, server):
     server.content = zipped([("Tones/s0_low_0.wav", b"RIFF")])
-    with pytest.raises(DataError, match=r"thrown away\. different: .*39 missing"):
+    with pytest.raises(DataError, match=r"was kept\. different: .*39 missing"):
         bring(corpus, place, tmp_path)
     assert list(place.parent.iterdir()) == []
     assert list((tmp_path / "downloads").glob("*.zip")) == []
@@ -554,3 +556,50 @@ def test_a_corpus_behind_a_form_gives_instructions(program):
     code, _, err = program("corpus", "download", "demos", "--accept-licence")
     assert code == 2
     assert "Sign its agreement at https://zenodo.org/records/2544829" in err
+
+
+@pytest.fixture
+def archive(content, tmp_path):
+    path = tmp_path / "browser.zip"
+    path.write_bytes(content)
+    return path
+
+
+def test_an_archive_that_the_user_has_is_unpacked_and_kept(
+    program, archive, server, tmp_path
+):
+    code, out, _ = program(*DOWNLOAD, "--from", str(archive))
+    assert code == 0
+    assert "complete: all 40 files" in out
+    assert (tmp_path / "data" / "packed" / "Tones" / "s0_low_0.wav").exists()
+    assert archive.exists()
+    assert server.asked == []
+
+
+def test_an_archive_of_something_else_is_refused_and_kept(program, archive, tmp_path):
+    archive.write_bytes(zipped([("readme.txt", b"Hello")]))
+    code, _, err = program(*DOWNLOAD, "--from", str(archive))
+    assert code == 2
+    assert "holds nothing of Tones" in err
+    assert archive.exists()
+    assert not (tmp_path / "data" / "packed").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(None, "is not there"), (b"Rar!", "is no zip archive")]
+)
+def test_what_is_no_archive_is_told(program, tmp_path, content, sentence):
+    path = tmp_path / "EYASE.rar"
+    if content:
+        path.write_bytes(content)
+    code, _, err = program(*DOWNLOAD, "--from", str(path))
+    assert code == 2
+    assert sentence in err
+
+
+def test_a_mirror_may_be_named(program, server, tmp_path):
+    mirror = f"{server.url}/mirror/tones.zip"
+    code, out, _ = program(*DOWNLOAD, "--from", mirror, "--accept-licence")
+    assert code == 0
+    assert f"from      {mirror}" in out
+    assert (tmp_path / "data" / "packed").exists()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import StoreError
-from harness.files import Memory, replacing, sha256_bytes, sha256_json
+from harness.files import (
+    Memory,
+    replacing,
+    scratch_beside,
+    sha256_bytes,
+    sha256_json,
+    sweep,
+)
 
 
 @given(st.lists(st.binary(max_size=4), max_size=4), st.lists(st.binary(max_size=4)))
@@ -85,3 +94,61 @@ def test_a_damaged_memory_is_an_empty_one(tmp_path):
     (tmp_path / "file").write_text("abc")
     memory = Memory(tmp_path / "memory.json")
     assert memory.recall(tmp_path / "file", lambda path: 1, "one") == 1
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from harness.files import scratch_beside
+with scratch_beside(Path(sys.argv[1])) as scratch:
+    (scratch / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def leftover(tmp_path):
+    """The scratch folder of a process that was killed some time ago."""
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a"], check=False)
+    assert killed.returncode == -9
+    (scratch,) = tmp_path.iterdir()
+    os.utime(scratch, (0, 0))
+    return scratch
+
+
+def test_a_scratch_folder_goes_again(tmp_path):
+    with scratch_beside(tmp_path / "a") as scratch:
+        (scratch / "half").touch()
+        (scratch / "half").rename(tmp_path / "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+
+
+def test_what_a_killed_process_left_goes_the_next_time(tmp_path, leftover):
+    assert (leftover / "half").exists()
+    with scratch_beside(tmp_path / "a"):
+        assert not leftover.exists()
+
+
+def test_what_was_left_beside_something_else_is_not_touched(tmp_path, leftover):
+    with scratch_beside(tmp_path / "b"):
+        assert leftover.exists()
+
+
+def test_a_scratch_folder_in_use_is_not_touched(tmp_path):
+    with scratch_beside(tmp_path / "a") as mine:
+        os.utime(mine, (0, 0))
+        with scratch_beside(tmp_path / "a"):
+            assert mine.exists()
+        assert sweep(tmp_path) == 0
+        assert mine.exists()
+
+
+def test_sweeping_tells_how_much_was_freed(tmp_path, leftover):
+    assert sweep(tmp_path) == len("half")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hidden_folder_of_the_users_own_is_not_swept(tmp_path):
+    (tmp_path / ".a-notes").mkdir()
+    sweep(tmp_path)
+    assert (tmp_path / ".a-notes").exists()

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 from toys import TONES
 
-from harness import DataError, Utterance
-from harness.files import Memory
-from harness.manifest import read_manifest, refuse_bad
+from harness import DataError, KnownFile, Utterance
+from harness.files import Memory, sha256_file
+from harness.manifest import difference, read_manifest, refuse_bad
 
 
 @pytest.fixture
@@ -116,3 +116,38 @@ def test_two_spans_of_a_file_are_two_recordings(read):
     assert one.seconds == other.seconds == pytest.approx(0.1)
     assert one.key != other.key
     assert one.content != other.content
+
+
+@pytest.fixture
+def published(tones):
+    """The corpus of tones as if its files were published, with their hashes."""
+    files = {
+        path.name: KnownFile(
+            label="low", speaker="s0", part="train", sha256=sha256_file(path)
+        )
+        for path in tones.glob("*.wav")
+    }
+    return dataclasses.replace(TONES, files=lambda: files)
+
+
+def test_a_corpus_as_it_was_published_raises_no_doubt(read, published):
+    assert difference(read(published)) == ""
+    assert difference(read(dataclasses.replace(TONES, versions={"1": 40}))) == ""
+
+
+def test_a_corpus_of_which_nothing_is_known_raises_no_doubt(read):
+    assert difference(read()) == ""
+
+
+def test_other_bytes_and_missing_files_raise_doubts(read, published, tones):
+    (tones / "s0_low_0.wav").unlink()
+    shutil.copy(tones / "s0_low_1.wav", tones / "s0_low_2.wav")
+    assert difference(read(published)) == (
+        "tones is not as it was published: 39 of 40 utterances are used, 1 files have "
+        "other bytes. 'harness corpus check tones' says which."
+    )
+
+
+def test_another_number_than_was_published_raises_a_doubt(read):
+    corpus = dataclasses.replace(TONES, versions={"1": 41})
+    assert "40 of 41 utterances are used" in difference(read(corpus))

@@ -14,7 +14,8 @@ from toys import RATE, TONES, write_tone
 
 from harness import Claim, DataError, KnownFile, Utterance
 from harness.files import Memory, sha256_file
-from harness.passport import as_json, counts, examine, facts
+from harness.passport import examine
+from harness.passport.forms import as_json, counts, facts
 
 
 @pytest.fixture
@@ -206,8 +207,8 @@ def test_counts_are_compared_where_no_list_is_known(look):
     [
         (Claim(source="A table", utterances=40, labels=2), "A table has as many: 40"),
         (
-            Claim(source="A table", utterances=50, labels=2, because="a typing error."),
-            "A table has 50 utterances of 2 labels, here are 40 of 2: a typing error.",
+            Claim(source="A table", utterances=50, labels=2, because="A typing error."),
+            "A table has 50 utterances of 2 labels; here are 40 of 2. A typing error.",
         ),
     ],
 )

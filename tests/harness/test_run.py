@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
+from itertools import product
+
 import pyarrow.parquet
 import pytest
-from toys import GRID
+from toys import GRID, write_tone
 
 from harness import Downstream, HarnessError, Reads, hookimpl
 
@@ -196,3 +200,68 @@ def test_the_cache_is_shown_and_pruned(harness, tmp_path):
     assert harness("cache", "prune")[0] == 0
     kept = {p.parent.name for p in (tmp_path / "cache").rglob("*.safetensors")}
     assert kept == {"pooled"}
+
+
+@pytest.fixture
+def unfinished(tmp_path):
+    """What work that was stopped left in the cache ten days ago."""
+
+    def leave(*names, days=10):
+        for name in names:
+            path = tmp_path / "cache" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bytes(2000))
+            then = time.time() - days * 86_400
+            os.utime(path, (then, then))
+
+    return leave
+
+
+LEFT = (
+    *("training/abc.pt", "downloads/x.part", "downloads/y.zip"),
+    "features/toy-1/all/.shard.safetensors.12.345",
+)
+
+
+def test_a_corpus_that_is_not_whole_is_told_before_the_work(harness, tmp_path):
+    root = tmp_path / "data" / "demos" / "DEMOS"
+    root.mkdir(parents=True)
+    for speaker, code in product(("01", "02", "03", "04"), ("rab", "tri")):
+        path = root / f"NP_f_{speaker}_{code}01a.wav"
+        write_tone(path, 300, seconds=0.5, seed=int(speaker) + 10 * (code == "tri"))
+    asked = ("--upstream", "toy", "--downstream", "linear", "--corpus", "demos")
+    code, out, _ = harness("plan", *asked, "--no-controls", "--quiet")
+    assert code == 0
+    assert "demos is not as it was published: 8 of 9697 utterances are used" in out
+
+
+def test_unfinished_work_is_shown_with_size_and_age(harness, unfinished):
+    unfinished(*LEFT)
+    _, out, _ = harness("cache")
+    rows = [line.split() for line in out.splitlines() if "ago" in line]
+    assert [row[0] for row in rows] == sorted(LEFT)
+    assert rows[0][1:] == ["2", "kB", "10", "days", "ago"]
+
+
+def test_old_unfinished_work_is_pruned(harness, unfinished, tmp_path):
+    unfinished(*LEFT, "downloads/x.etag")
+    unfinished("training/fresh.pt", days=1)
+    assert harness("cache", "prune")[1] == "8 kB freed\n"
+    kept = [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert kept == ["fresh.pt"]
+
+
+def test_all_unfinished_work_is_pruned_on_demand(harness, unfinished, tmp_path):
+    unfinished("training/fresh.pt", "downloads/x.part", days=0)
+    harness("cache", "prune", "--all")
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_the_state_of_a_training_that_has_a_result_is_pruned(
+    harness, unfinished, tmp_path
+):
+    harness("run", *GRID, "--downstream", "linear")
+    (row,) = rows(tmp_path)
+    unfinished(f"training/{row['run_id']}.pt", "training/other.pt", days=0)
+    harness("cache", "prune")
+    assert [path.stem for path in (tmp_path / "cache/training").iterdir()] == ["other"]

@@ -63,6 +63,8 @@ def test_picking_what_a_suite_has_not_is_an_error(suite):
         ("seeds = '0'", r"no \[\[grid\]\]"),
         ("[[grid]]\nupstreams = ['toy']", "exactly these lists"),
         (SUITE.replace('["toy"]', '"toy"'), "not a list of names"),
+        (SUITE.replace('["toy"]', "[]"), "not a list of names"),
+        (SUITE.replace("corpora", "corpus"), "One has upstreams, downstreams, corpus"),
         (f"sead = 1\n{SUITE}", "Did you mean 'seeds'"),
     ],
 )
@@ -71,6 +73,64 @@ def test_a_suite_that_cannot_be_used_is_told(tmp_path, text, complaint):
     path.write_text(text)
     with pytest.raises(HarnessError, match=complaint):
         read_suite(path)
+
+
+def test_a_suite_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(HarnessError, match=r"none\.toml: No such file or directory\."):
+        read_suite(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ('seeds = "a"', "'a' is not like 0-4 or 0,2,5"),
+        ('folds = "five"', "'five' is not a valid integer"),
+        ("folds = 2", "2 is not in the range"),
+        ('selection = "f1"', "not one of 'macro_f1', 'uar'"),
+    ],
+)
+def test_an_option_of_a_suite_is_read_as_the_command_line_reads_it(
+    harness, suite, said, complaint
+):
+    suite.write_text(f"{said}\n{SUITE.partition('seeds')[2].partition(chr(10))[2]}")
+    code, _, err = harness("plan", "--suite", str(suite))
+    assert code == 2
+    assert f"'{said.split()[0]}' in the suite {suite} cannot be used" in err
+    assert complaint in err
+
+
+@pytest.mark.parametrize("seeds", ["2", '"2"', "[2]", '"2-2"'])
+def test_seeds_of_a_suite_may_be_written_in_several_ways(harness, suite, seeds):
+    suite.write_text(SUITE.replace('"0-1"', seeds))
+    only = ("--only", "corpus=tones", "--no-controls", "--quiet")
+    code, out, _ = harness("plan", "--suite", str(suite), *only)
+    assert code == 0
+    assert "5 cells" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--suite", "paper", "--corpus", "emodb"), "pick of them by --only"),
+        (("--only", "corpus=tones", *GRID, "--downstream", "linear"), "name one by"),
+    ],
+)
+def test_a_suite_and_lists_of_ones_own_are_not_mixed(harness, arguments, complaint):
+    arguments = [word for word in arguments if word not in ("--executor", "serial")]
+    code, _, err = harness("plan", *arguments)
+    assert code == 2
+    assert complaint in err
+
+
+def test_a_baseline_may_stand_beside_a_suite(harness, suite):
+    only = ("--only", "corpus=tones", "--no-controls", "--quiet")
+    seeds = ("--seeds", "0", "--split", "speaker-independent")
+    code, out, _ = harness(
+        "plan", "--suite", str(suite), *only, *seeds, "--baseline", "ast-tiny"
+    )
+    assert code == 0
+    rows = [line.split()[:6] for line in out.splitlines() if "speaker-ind" in line]
+    assert ["fbank", "full", "tones", "speaker-independent", "1", "0"] in rows
 
 
 def test_what_is_not_here_is_left_out_and_listed(harness, suite, tmp_path):

@@ -100,7 +100,7 @@ def result(**changes: Any) -> Result:
     return Result(**(fields | changes))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_result() -> MakeResult:
     return result
 

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from harness_leaderboard import store
-from harness_leaderboard.compare import COLUMNS, compare
+from harness_leaderboard.compare import compare
+from harness_leaderboard.render import headings
 from harness_leaderboard.tables import Question
 
 from harness import HarnessError
@@ -58,7 +59,7 @@ def against(*results: Result, a: str = "linear", b: str = "multilayer") -> Table
 
 
 def first(table: Table) -> dict:
-    return dict(zip(COLUMNS, table.rows[0], strict=True))
+    return dict(zip(headings(table), table.rows[0], strict=True))
 
 
 def test_a_clear_difference_is_significant_and_needs_no_more_speakers(heard):
@@ -68,25 +69,49 @@ def test_a_clear_difference_is_significant_and_needs_no_more_speakers(heard):
     assert row["B"].value == pytest.approx(b.macro_f1, abs=1e-6)
     assert row["A−B"].value == pytest.approx(a.macro_f1 - b.macro_f1, abs=1e-6)
     assert row["p"].value == pytest.approx(2 / 2**10)
-    assert row["speakers to separate"].text == "these do"
+    assert row["to separate: speakers"].text == "these do"
 
 
 def test_a_small_difference_says_how_many_speakers_would_settle_it(heard):
     row = first(against(heard("linear", 0.8), heard("multilayer", 0.78)))
     assert row["p"].value > 0.05
-    assert row["speakers to separate"].value > 10
+    assert row["to separate: speakers"].value > 10
 
 
-def test_the_deviation_over_seeds_is_that_of_the_difference(heard):
-    results = [
+def seeds(heard, count: int, skills: tuple[float, float] = (0.8, 0.78)) -> list[Result]:
+    heads = ("linear", "multilayer")
+    return [
         heard(head, skill, seed)
-        for seed in (0, 1)
-        for head, skill in (("linear", 0.8), ("multilayer", 0.7))
+        for seed in range(count)
+        for head, skill in zip(heads, skills, strict=True)
     ]
-    gaps = [results[0].macro_f1 - results[1].macro_f1]
-    gaps += [results[2].macro_f1 - results[3].macro_f1]
+
+
+def test_one_seed_tells_nothing_of_seeds_and_says_so(heard):
+    table = against(*seeds(heard, 1))
+    row = first(table)
+    assert row["deviation of one: seed"].text == row["to separate: seeds"].text == ""
+    assert any("two seeds or more" in note for note in table.notes)
+
+
+def test_several_seeds_say_how_many_would_settle_it(heard):
+    table = against(*seeds(heard, 3))
+    row = first(table)
+    assert row["deviation of one: seed"].value >= 0
+    assert row["to separate: seeds"].text.startswith(("about", "no number"))
+    assert not any("two seeds or more" in note for note in table.notes)
+
+
+def test_five_speakers_settle_nothing_whatever_the_seeds(heard):
+    results = [
+        heard(head, skill, seed, speakers=5)
+        for seed in (0, 1)
+        for head, skill in (("linear", 0.95), ("multilayer", 0.5))
+    ]
     row = first(against(*results))
-    assert row["sd of seeds"].value == pytest.approx(np.std(gaps, ddof=1), abs=1e-6)
+    assert row["p"].value > 0.05
+    assert row["to separate: seeds"].text == "no number"
+    assert row["to separate: speakers"].value >= 6
 
 
 def test_several_corpora_are_corrected_for_and_averaged(heard):

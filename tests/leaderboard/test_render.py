@@ -5,125 +5,10 @@ import io
 import json
 
 import pytest
+from boards import BOARD, GROUPED, HOSTILE
 from harness_leaderboard import render
 
 from harness.types import Entry, Table
-
-
-def table(
-    *rows: tuple[str, ...], columns: tuple[str, ...] = (), **more: object
-) -> Table:
-    """A table of names and percentages; the first figure of the first row is best."""
-
-    def entry(text: str, best: bool) -> Entry:
-        if text.replace(".", "").isdigit():
-            return Entry(text=text, value=float(text) / 100, best=best)
-        return Entry(text=text, value=text)
-
-    entries = tuple(
-        tuple(entry(text, (down, across) == (0, 1)) for across, text in enumerate(row))
-        for down, row in enumerate(rows)
-    )
-    return Table(title="UAR in percent", columns=columns, rows=entries, **more)
-
-
-BOARD = table(
-    ("whisper-base", "82.9", "60.1"),
-    ("fbank", "41.0", "33.3"),
-    columns=("upstream", "emodb", "cafe"),
-    notes=("All runs: split loso.",),
-)
-HOSTILE = table(
-    ("[red]x[/]", "82.9"),
-    ("a|b", "1.0"),
-    ("../x\nnewline\x1b[2J", "2.0"),
-    ("*bold* _it_ `c` <b> &amp;", "3.0"),
-    columns=("up\nstream", "em|odb"),
-)
-
-
-def drawn(table: Table, width: int = 60) -> str:
-    return render.rich(table, width=width, colour=False)
-
-
-def test_a_board_in_the_terminal():
-    assert (
-        drawn(BOARD)
-        == """\
-UAR in percent
-upstream       emodb   cafe
-───────────────────────────
-whisper-base   *82.9   60.1
-fbank           41.0   33.3
-
-*: the best.
-All runs: split loso.
-"""
-    )
-
-
-def test_a_board_that_is_too_wide_continues_below_itself():
-    assert (
-        drawn(BOARD, width=26)
-        == """\
-UAR in percent
-upstream       emodb
-────────────────────
-whisper-base   *82.9
-fbank           41.0
-
-upstream       cafe
-───────────────────
-whisper-base   60.1
-fbank          33.3
-
-*: the best.
-All runs: split loso.
-"""
-    )
-
-
-@pytest.mark.parametrize("width", [20, 40, 80, 200])
-def test_no_width_loses_a_figure_or_part_of_a_name(width: int):
-    name = "an-upstream-with-a-name-that-is-much-too-long-for-any-terminal"
-    figures = tuple(f"{10 + place}.5" for place in range(12))
-    columns = ("upstream", *(f"corpus-{place}" for place in range(12)))
-    text = drawn(table((name, *figures), columns=columns), width)
-    assert all(figure in text for figure in figures)
-    assert "…" not in text
-    assert max(map(len, text.splitlines())) <= width
-
-
-def test_a_long_name_is_folded_and_whole():
-    text = drawn(table(("x" * 50, "82.9"), columns=("upstream", "emodb")), width=40)
-    assert text.count("x") == 50
-
-
-def test_hostile_names_in_the_terminal_stay_text():
-    assert (
-        drawn(HOSTILE)
-        == """\
-UAR in percent
-up\\nstream                  em|odb
-──────────────────────────────────
-[red]x[/]                    *82.9
-a|b                            1.0
-../x\\nnewline\\x1b[2J           2.0
-*bold* _it_ `c` <b> &amp;      3.0
-
-*: the best.
-"""
-    )
-
-
-def test_colour_makes_the_best_bold():
-    text = render.rich(BOARD, width=60, colour=True)
-    assert "\x1b[1m82.9\x1b[0m" in text.replace("m 82.9", "m82.9")
-    assert "*" not in text
-
-
-def test_a_table_without_rows_is_drawn():
-    assert "UAR" in drawn(table(columns=("upstream", "emodb")))
 
 
 def test_a_board_in_markdown():
@@ -195,21 +80,21 @@ def test_json_has_no_nan():
     assert content["rows"][0][0]["value"] is None
 
 
-def test_the_best_of_a_group_is_marked_apart():
-    entries = (
-        Entry(text="a", value="a"),
-        Entry(text="80.0", value=0.8, best=True, second=True),
-        Entry(text="70.0", value=0.7, second=True),
-    )
-    board = Table(title="T", columns=("upstream", "x", "y"), rows=(entries,))
-    assert drawn(board).splitlines()[3:] == [
-        "a          *80.0   '70.0",
-        "",
-        "*: the best. ': the best of its group.",
-    ]
-    assert "\x1b[1;4m80.0" in render.rich(board, width=60, colour=True)
-    lines = render.markdown(board, width=60, colour=False).splitlines()
-    assert lines[-1] == "| a | **<u>80.0</u>** | <u>70.0</u> |"
+def test_the_best_of_a_group_is_underlined_in_markdown():
+    lines = render.markdown(GROUPED, width=60, colour=False).splitlines()
+    assert lines[-1] == "| a | **<u>80.0</u>** | <u>70.0</u> | 60.0 |"
+
+
+def test_a_heading_of_one_line_has_its_group_before_it():
+    lines = render.markdown(GROUPED, width=60, colour=False).splitlines()
+    assert lines[2] == "| upstream | English-only: x | English-only: y | z |"
+    header = render.to_csv(GROUPED, width=60, colour=False).splitlines()[0]
+    assert header == "upstream,English-only: x,English-only: y,z"
+
+
+def test_json_has_groups_of_their_own():
+    content = json.loads(render.to_json(GROUPED, width=60, colour=False))
+    assert content["groups"] == ["", "English-only", "English-only", ""]
 
 
 def test_csv_gives_details_columns_of_their_own():

@@ -6,46 +6,11 @@ import pytest
 from harness_leaderboard import statistics, store
 from harness_leaderboard.tables import METRICS
 from scipy import stats
+from voices import part, said, sample, skills
 
 from harness import metrics
 
 MANY = ("one", "loso")
-
-
-def part(counts, speakers, seed: int = 0, name: str = "") -> statistics.Part:
-    counts = np.asarray(counts, np.float32)
-    return statistics.Part(
-        seed=seed,
-        utterances=(name,),
-        speakers=np.asarray(speakers),
-        counts=counts,
-    )
-
-
-def sample(counts, split: str) -> statistics.Sample:
-    """From (S, C, C) counts: all speakers in one test part, or each in its own."""
-    speakers = range(len(counts))
-    parts = (
-        [part(counts, speakers)]
-        if split == "one"
-        else [part(counts[[s]], [s], name=str(s)) for s in speakers]
-    )
-    return statistics.Sample(speakers=tuple(map(str, speakers)), parts=tuple(parts))
-
-
-def said(rng, skills, *, utterances: int = 40, classes: int = 4):
-    """Confusions (S, C, C) of speakers whom the system understands more or less."""
-    counts = np.zeros((len(skills), classes, classes))
-    for speaker, skill in enumerate(skills):
-        true = rng.integers(0, classes, utterances)
-        right = rng.random(utterances) < skill
-        guess = np.where(right, true, rng.integers(0, classes, utterances))
-        np.add.at(counts[speaker], (true, guess), 1)
-    return counts
-
-
-def skills(rng, speakers: int):
-    return np.clip(0.75 + 0.1 * rng.standard_normal(speakers), 0.05, 0.99)
 
 
 def ones(of: statistics.Sample):

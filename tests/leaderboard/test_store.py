@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness_leaderboard import store
+from harness_leaderboard import folders, store
 
 from harness import StoreError
 from harness.types import Result
@@ -213,7 +213,7 @@ def packed(make_result: MakeResult, runs: Path) -> Path:
     rows = [store._row(make_result(seed=seed)) for seed in range(40)]
     table = pa.Table.from_pylist(rows, schema=store.schema())
     runs.mkdir()
-    padding = {b"padding": b"x" * store.SMALL}
+    padding = {b"padding": b"x" * folders.SMALL}
     metadata = {**store.schema().metadata, **padding}
     pq.write_table(table.replace_schema_metadata(metadata), runs / "packed.parquet")
     return runs
@@ -235,3 +235,34 @@ def test_files_of_many_and_of_one_result_are_read_together(
     assert left_out == ()
     assert sorted(table["seed"].to_pylist()) == [*range(40), 99]
     assert set(table["upstream"].to_pylist()) == {"whisper-base", "another"}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is no Parquet file"),
+        (b"hello", "it is no Parquet file"),
+        (b"PAR1 and no more", "it is damaged"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(content: bytes, reason: str, runs: Path):
+    runs.mkdir()
+    (runs / "bad.parquet").write_bytes(content)
+    _, left_out = store.read_runs(runs)
+    assert reason in left_out[0]
+
+
+def test_a_column_of_another_type_is_named(make_result: MakeResult, runs: Path):
+    path = store.write_result(make_result(), runs)
+    table = pq.ParquetFile(path).read()
+    place = table.column_names.index("macro_f1")
+    store.write_table(table.set_column(place, "macro_f1", pa.array(["high"])), path)
+    _, left_out = store.read_runs(runs)
+    assert "its column 'macro_f1' holds string values" in left_out[0]
+
+
+def test_a_link_to_nowhere_is_left_out(runs: Path):
+    runs.mkdir()
+    (runs / "gone.parquet").symlink_to(runs / "nowhere")
+    _, left_out = store.read_runs(runs)
+    assert "cannot be opened" in left_out[0]

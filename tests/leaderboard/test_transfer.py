@@ -8,6 +8,8 @@ from harness_leaderboard.tables import Question
 from harness_leaderboard.transfer import transfer
 from harness_leaderboard.views import VIEWS
 
+from harness import HarnessError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -79,3 +81,8 @@ def test_what_was_not_run_is_empty(matrix):
         {"corpus": "aesdd→emodb", "uar": 0.6, **ABROAD},
     )
     assert shown["aesdd", "emovo"].value is None
+
+
+def test_without_any_transfer_it_says_how_to_make_some(matrix):
+    with pytest.raises(HarnessError, match="--test-corpus"):
+        matrix({"corpus": "emodb"})

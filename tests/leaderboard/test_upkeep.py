@@ -134,3 +134,26 @@ def test_packed_results_are_merged_with_their_list(
     upkeep.compact(theirs)
     assert upkeep.merge([theirs], ours) == (1, 0, [])
     assert store.finished_runs(ours) == store.finished_runs(theirs)
+
+
+def test_a_result_that_lacks_a_column_is_named(make_result: MakeResult, runs: Path):
+    path = store.write_result(make_result(**HONEST), runs)
+    store.write_table(pq.ParquetFile(path).read().drop_columns(["predictions"]), path)
+    assert [said for said in upkeep.verify(runs) if "it lacks predictions" in said]
+
+
+def test_a_result_from_before_a_column_that_may_lack_is_whole(
+    make_result: MakeResult, runs: Path
+):
+    path = store.write_result(make_result(**HONEST), runs)
+    store.write_table(pq.ParquetFile(path).read().drop_columns(["certificate"]), path)
+    assert list(upkeep.verify(runs)) == []
+
+
+def test_packing_drops_what_is_there_twice(make_result: MakeResult, runs: Path):
+    result = make_result()
+    for folder in ("a", "b"):
+        store.write_result(result, runs / folder)
+    upkeep.compact(runs)
+    (packed,) = runs.glob("*.parquet")
+    assert pq.ParquetFile(packed).metadata.num_rows == 1

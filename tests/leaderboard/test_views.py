@@ -140,13 +140,9 @@ def test_languages_show_each_upstream_with_its_best_head(make_result: MakeResult
         make_result(**of("wav2vec2-base/multilayer"), macro_f1=0.6),
         make_result(**of("fbank/ast"), macro_f1=0.2),
     )
-    assert table.columns == (
-        "corpus",
-        "baseline: fbank ast",
-        "English-only: wav2vec2-base ‡",
-        "multilingual: whisper-small †",
-    )
-    assert texts(table) == [["emodb (de)", "20.0 (1)", "60.0 (1)", "80.0 (1)"]]
+    assert table.columns == ("corpus", "fbank ast", "wav2vec2-base‡", "whisper-small†")
+    assert table.groups == ("", "baseline", "English-only", "multilingual")
+    assert texts(table) == [["emodb (de)", "20.0", "60.0", "80.0"]]
 
 
 def test_the_best_head_is_judged_by_the_corpora_that_all_heads_have(
@@ -158,7 +154,7 @@ def test_the_best_head_is_judged_by_the_corpora_that_all_heads_have(
         make_result(**of("whisper-small/multilayer"), macro_f1=0.6),
         make_result(**of("whisper-small/linear", "cafe"), macro_f1=0.9),
     )
-    assert table.columns[1] == "multilingual: whisper-small ‡"
+    assert table.columns[1] == "whisper-small‡"
 
 
 def test_the_best_of_a_row_and_of_each_group_are_marked(make_result: MakeResult):
@@ -181,7 +177,8 @@ def test_an_upstream_that_no_plugin_knows_is_shown_last(make_result: MakeResult)
         make_result(**of("acme/linear")),
         make_result(**of("whisper-small/linear")),
     )
-    assert table.columns[1:] == ("multilingual: whisper-small †", "unknown: acme †")
+    assert table.columns[1:] == ("whisper-small†", "acme†")
+    assert table.groups[1:] == ("multilingual", "unknown")
 
 
 # ---------------------------------------------------------------- Table 1 and runs
@@ -207,6 +204,13 @@ def test_corpora_stand_beside_the_published_counts(make_result: MakeResult):
     assert texts(table)[0][-4:] == ["535", "-527", "7", "-5"]
 
 
+def test_a_corpus_that_differs_from_table_1_says_where_the_reason_is(make_result):
+    names = ("emodb", "demos@7", "emodb→emovo", "mine")
+    table = show("corpora", *(make_result(corpus=name) for name in names))
+    assert sorted(note.split(":")[0] for note in table.notes) == ["demos@7", "emodb"]
+    assert table.notes[-1].endswith("'harness corpus info emodb' says why.")
+
+
 def test_runs_say_what_stands_behind_a_figure(make_result: MakeResult):
     folds = [
         make_result(split="loso", folds=10, fold=str(fold), seed=seed)
@@ -218,8 +222,18 @@ def test_runs_say_what_stands_behind_a_figure(make_result: MakeResult):
         [
             *("whisper-base", "linear", "emodb", "12", "0-2, 5", "3 of 10"),
             *("4/2/2", "0.1.0", "2.11.0", "cpu", "2025-01-01"),
+            *("loso", "c" * 8, "d" * 8, "e" * 8, "speech-harness 0.1.0"),
         ]
     ]
+
+
+def test_runs_hold_whole_hashes_and_name_the_plugins(make_result: MakeResult):
+    plugins = {"upstream": "acme (harness-acme 1.0)", "corpus": "emodb (harness 0.1)"}
+    table = show("runs", make_result(plugin=plugins))
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["weights"].value == "c" * 64
+    assert row["plugins"].text == "harness 0.1, harness-acme 1.0"
+    assert row["plugins"].value == "acme (harness-acme 1.0), emodb (harness 0.1)"
 
 
 # ---------------------------------------------------------------- Figure 2
@@ -239,10 +253,10 @@ def test_layers_are_averaged_over_runs_and_then_over_corpora(make_result: MakeRe
     )
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["corpora"].value == 2
-    assert row["weights"].details == pytest.approx({"layer 1": 0.5, "layer 2": 0.5})
+    assert row["by layer"].details == pytest.approx({"layer 1": 0.5, "layer 2": 0.5})
     assert row["centre"].value == pytest.approx(1.5)
     scaled = (0.3 / 2.4 + 0.7 / 1.6) / 2
-    assert row["weights × norms"].details["layer 1"] == pytest.approx(scaled)
+    assert row["× norms"].details["layer 1"] == pytest.approx(scaled)
 
 
 def test_heads_that_weigh_no_layers_are_not_among_them(make_result: MakeResult):
@@ -251,7 +265,46 @@ def test_heads_that_weigh_no_layers_are_not_among_them(make_result: MakeResult):
 
 def test_a_curve_is_as_high_as_its_weights(make_result: MakeResult):
     table = show("layers", make_result(layer_weights=(0.0, 0.2, 0.8), layer_norms=()))
-    assert texts(table)[0][3] == "▁▃█"
+    assert texts(table)[0][4] == "▁▃█"
+
+
+def test_probes_stand_beside_the_weights_of_the_same_layers(make_result: MakeResult):
+    probed = {"downstream": "layerwise", "layer_weights": ()}
+    table = show(
+        "layers",
+        make_result(downstream="multilayer", layer_weights=(0.2, 0.3, 0.5)),
+        make_result(**probed, layer_scores=(0.4, 0.8, 0.6), seed=0),
+        make_result(**probed, layer_scores=(0.2, 0.6, 0.6), seed=1),
+    )
+    (probes, weights) = (
+        dict(zip(table.columns, row, strict=True)) for row in table.rows
+    )
+    assert list(probes["by layer"].details.values()) == pytest.approx([0.3, 0.7, 0.6])
+    assert (probes["top layer"].text, probes["range"].text) == ("2 of 3", "30.0–70.0")
+    assert (weights["top layer"].text, probes["× norms"].text) == ("3 of 3", "")
+
+
+def test_layers_are_shown_for_each_language_where_there_are_several(
+    make_result: MakeResult,
+):
+    def probed(corpus: str, language: str, *scores: float) -> Result:
+        return make_result(
+            corpus=corpus, language=language, downstream="each", layer_scores=scores
+        )
+
+    table = show(
+        "layers",
+        probed("emovo", "it", 0.3, 0.9),
+        probed("demos", "it", 0.5, 0.7),
+        probed("emodb", "de", 0.7, 0.5),
+    )
+    curves = {
+        row[2].text: (row[3].value, *row[4].details.values()) for row in table.rows
+    }
+    assert list(curves) == ["all", "de", "it"]
+    assert curves["all"] == pytest.approx((3, 0.5, 0.7))
+    assert curves["de"] == pytest.approx((1, 0.7, 0.5))
+    assert curves["it"] == pytest.approx((2, 0.4, 0.8))
 
 
 # ---------------------------------------------------------------- how sure

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from harness_leaderboard.figures.sheet import COLOURS, legend, panels
-from harness_leaderboard.render import plain
-from harness_leaderboard.tables import (
+from harness_leaderboard.facets import (
     CORPUS,
     Key,
     System,
-    current,
     labels,
     place_of,
     system_names,
 )
+from harness_leaderboard.figures.sheet import COLOURS, legend, panels
+from harness_leaderboard.render import plain
+from harness_leaderboard.tables import current
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,16 +6,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness_leaderboard.averages import require_common_mean
+from harness_leaderboard.facets import System, place_of
 from harness_leaderboard.figures.sheet import COLOURS, panels
 from harness_leaderboard.render import plain
-from harness_leaderboard.tables import (
-    METRICS,
-    Grid,
-    System,
-    current,
-    figures,
-    place_of,
-)
+from harness_leaderboard.tables import METRICS, Grid, current, figures
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -75,7 +75,7 @@ def corpus_of(
         labels=tuple(sorted({utterance.label for utterance in utterances})),
         licence=licence,
         homepage="",
-        citation="",
+        citation="none: it is somebody's own",
         obtain=f"Mend {table}.",
         read=lambda root: utterances,
         root=folder,
@@ -108,7 +108,9 @@ def _utterance(where: str, row: Mapping[str, str], folder: Path) -> Utterance:
     path = _path(where, cells["path"], folder)
     start, end = _seconds(where, "start", cells), _seconds(where, "end", cells)
     if end is not None and end <= (start or 0.0):
-        raise DataError(f"{where}: it ends at {end} s, before it starts.")
+        raise DataError(
+            f"{where}: it ends at {end:g} s, but starts at {start or 0:g} s."
+        )
     span = f"#{start or 0:g}-{'' if end is None else f'{end:g}'}"
     return Utterance(
         id=unicodedata.normalize("NFC", path) + (span if start or end else ""),
@@ -126,6 +128,8 @@ def _utterance(where: str, row: Mapping[str, str], folder: Path) -> Utterance:
 
 def _path(where: str, written: str, folder: Path) -> str:
     """Check a path; an absolute one is no accident, so it may lead anywhere."""
+    if "\\" in written and not (folder / written).exists():
+        written = written.replace("\\", "/")  # as Windows spells it
     if Path(written).is_absolute():
         return written
     path = Path(os.path.normpath(written)).as_posix()
@@ -148,7 +152,7 @@ def _seconds(where: str, name: str, cells: Mapping[str, str]) -> float | None:
         seconds = -1.0
     if not 0.0 <= seconds < float("inf"):
         raise DataError(
-            f"{where}: '{name}' is '{text}', which is no number of seconds."
+            f"{where}: '{name}' is '{text}', which is no number of seconds like 1.25."
         )
     return seconds
 

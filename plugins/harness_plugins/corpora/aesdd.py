@@ -48,7 +48,13 @@ LABELS = {
     "s": "sadness",
 }
 COUNTS = {"anger": 101, "disgust": 102, "fear": 100, "happiness": 99, "sadness": 102}
-COUNTS_ALL = dict(anger=121, disgust=122, fear=120, happiness=119, sadness=122)
+COUNTS_ALL = {
+    "anger": 121,
+    "disgust": 122,
+    "fear": 120,
+    "happiness": 119,
+    "sadness": 122,
+}
 LATER_SPEAKER = "6"
 IMPROVISED = "20"
 CORRUPT = "s05 (3).wav"
@@ -120,7 +126,7 @@ AESDD_ALL = replace(
     files=known_files("aesdd@all"),
     claims=table_1(
         *(500, 5),
-        because="a sixth speaker came later; 'aesdd' has the five of then.",
+        because="A sixth speaker came later; 'aesdd' is the first five.",
     ),
 )
 

@@ -23,18 +23,18 @@ Run      harness run --upstream fbank --downstream linear --corpus demo
 from __future__ import annotations
 
 import re
-import tempfile
 import wave
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import Corpus, StoreError, Utterance, hookimpl
+from harness.files import scratch_beside
 from harness_plugins.corpora._tree import File, read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -316,13 +316,12 @@ def harness_corpus_root(corpus: Corpus, cache: Path) -> Path | None:
 
 def _put(root: Path) -> None:
     """Synthesise beside ``root`` and rename."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".demo-", dir=root.parent) as scratch:
-        fresh = Path(scratch, "fresh")
+    with scratch_beside(root) as scratch:
+        fresh = scratch / "fresh"
         fresh.mkdir()
         synthesise(fresh)
         if root.exists() and not _is_complete(root):
-            root.replace(Path(scratch, "incomplete"))
+            root.replace(scratch / "incomplete")
         try:
             fresh.replace(root)
         except OSError:

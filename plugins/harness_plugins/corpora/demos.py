@@ -10,8 +10,9 @@ Get it   Ask on https://zenodo.org/records/2544829: permanent staff signs the ag
 Variants demos: every file. demos@7: without neutral, 9365 utterances of 7 labels.
          demos@no-guilt: without guilt, 8568 utterances of the 7 labels that other
          corpora have too.
-Counts   Table 1 of the paper suite's study says 9697 samples and 7 emotions: 9697
-         files have 8 labels. The plain name keeps its samples.
+Counts   Table 1 of the paper suite's study says 9697 samples and 7 emotions. 9697 files
+         have 8 labels; perhaps neutral was not counted as an emotion. The plain name is
+         what has that many samples.
 Traps    Neutral names have no "PR_" or "NP_" (prototypical or not) in front. Ten
          speakers have no neutral. A well-known loader lists seven men as women: here
          gender is that of the name.
@@ -112,8 +113,8 @@ DEMOS = Corpus(
     files=known_files("demos"),
     claims=table_1(
         *(9697, 7),
-        because="9697 files have 8 labels; 7 labels leave 9365 (demos@7, without "
-        "neutral) or 8568 (demos@no-guilt).",
+        because="9697 files have 8 labels, perhaps neutral was not counted; 7 labels "
+        "leave 9365 (demos@7, without neutral) or 8568 (demos@no-guilt).",
     ),
 )
 

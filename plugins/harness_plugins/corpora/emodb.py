@@ -11,7 +11,7 @@ Get it   http://emodb.bilderbar.info/download/download.zip, unpacked so that the
 Traps    Version 2.0 (816 files, among them those that listeners did not recognise,
          and as many laryngograph recordings) has names that look the same: it is
          refused. audb's versions before 1.1.1 had wrong genders; the table below is
-         the corpus' own. 397 files are normalised to full scale: level says little.
+         the corpus' own. All files are normalised to full scale: level says little.
 Run      harness run --upstream whisper-base --downstream linear --corpus emodb
 """
 

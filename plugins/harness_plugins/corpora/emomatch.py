@@ -1,9 +1,9 @@
 """EmoMatchSpanishDB: Spanish, elicited from 50 non-actors.
 
 What     2020 utterances, 7 emotions: anger, disgust, fear, happiness, neutral, sadness
-         and surprise. It is the part of a larger recording whose
-         listeners agreed with the emotion that was asked for, so that the label in the
-         name is the final one. 48 kHz; may be stereo.
+         and surprise. It is the part of a larger recording whose listeners agreed with
+         the emotion that was asked for, so that the label in the name is the final one.
+         48 kHz; may be stereo.
 Paper    Garcia-Cuesta, Barba Salvador, Gachet Páez: EmoMatchSpanishDB. Multimed. Tools
          Appl. 83(5), 2024, 13093-13112, doi 10.1007/s11042-023-15959-w.
 Licence  Not known to us.

@@ -133,7 +133,7 @@ OREAU = Corpus(
     versions={"1": COUNT_1, "2": sum(COUNTS_2.values())},
     claims=table_1(
         *(COUNT_1, 7),
-        because="version 2 keeps the 434 utterances that a perception test confirmed.",
+        because="Version 2 keeps the 434 utterances that a perception test confirmed.",
     ),
     archives=(Archive(url="https://zenodo.org/api/records/4405783"),),
 )

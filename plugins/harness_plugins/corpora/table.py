@@ -1,4 +1,4 @@
-"""Your own data with no plugin: ``--corpus csv:PATH``.
+r"""Your own data with no plugin: ``--corpus csv:PATH``.
 
 What     A table with a row an utterance. Columns: path, label, speaker; and if you like
          gender, language (BCP-47), sentence, start and end (seconds in the file), split
@@ -6,8 +6,8 @@ What     A table with a row an utterance. Columns: path, label, speaker; and if 
          read in lower case, so that corpora can share them.
 Form     CSV in UTF-8 with commas, semicolons or tabs; Parquet if the name ends so.
 Paths    Relative ones begin at the table's folder and may not leave it, neither by ..
-         nor by a link. An absolute path is no accident: it is taken as it is, and is
-         then the utterance's id, too.
+         nor by a link; \ is read as /. An absolute path is no accident: it is taken as
+         it is, and is then the utterance's id, too.
 Run      harness corpus check csv:my/utterances.csv
          harness run --upstream whisper-base --downstream linear \
                      --corpus csv:my/utterances.csv
@@ -34,11 +34,15 @@ SEPARATORS = ",;\t"
 def harness_corpus(name: str) -> Corpus | None:
     """Describe the corpus that a table is."""
     if not name.startswith(PREFIX):
+        if Path(name).is_file():
+            raise DataError(f"{name} is a file. To read it as a table: {PREFIX}{name}.")
         return None
     table = Path(name.removeprefix(PREFIX)).expanduser()
     try:
         content = table.read_bytes()
         columns, rows = _parquet(table) if _is_parquet(table) else _csv(content)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{table} is no text in UTF-8. {_advice(content)}") from error
     except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"Cannot read the table {table}: {reason}.") from error
@@ -60,12 +64,19 @@ def _is_parquet(table: Path) -> bool:
     return table.suffix.lower() in (".parquet", ".pq")
 
 
+def _advice(content: bytes) -> str:
+    """Say how to save a table from the program that most people make it with."""
+    if content.startswith(b"PK"):
+        return "It is a workbook: in Excel, save the sheet as «CSV UTF-8»."
+    return "In Excel, save it as «CSV UTF-8»; elsewhere choose UTF-8 as its encoding."
+
+
 def _csv(content: bytes) -> tuple[list[str], list[dict[str, str]]]:
     lines = content.decode("utf-8-sig").splitlines(keepends=True)
     header = lines[0] if lines else ""
     separator = max(SEPARATORS, key=header.count)
     reader = csv.DictReader(lines, delimiter=separator, strict=True, restval="")
-    columns = [name.strip() for name in reader.fieldnames or ()]
+    columns = [name.strip().lower() for name in reader.fieldnames or ()]
     reader.fieldnames = columns
     rows = list(reader)
     for number, row in enumerate(rows, start=1):
@@ -78,5 +89,6 @@ def _parquet(table: Path) -> tuple[list[str], list[dict[str, str]]]:
     from pyarrow import parquet
 
     read = parquet.read_table(table)
-    rows: list[Mapping[str, object]] = read.to_pylist()
-    return list(read.column_names), list(text_rows(rows))
+    columns = [name.strip().lower() for name in read.column_names]
+    rows: list[Mapping[str, object]] = read.rename_columns(columns).to_pylist()
+    return columns, list(text_rows(rows))

@@ -37,6 +37,7 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
         trained,
         name=name,
         load=partial(load, trained),
+        checkpoint_of=trained.name,
         pretraining="none (random weights)",
         languages=(),
     )

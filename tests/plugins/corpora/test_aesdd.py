@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from harness_plugins.corpora.aesdd import AESDD, AESDD_V1
+from harness_plugins.corpora.aesdd import AESDD, AESDD_ALL
 
 from harness import Utterance
 
@@ -48,12 +48,13 @@ def test_the_improvised_utterance_has_no_sentence(tree):
 
 def test_genders_stay_unknown_as_sources_disagree(tree):
     root = tree(*(f"a01 ({speaker}).wav" for speaker in range(1, 7)))
-    assert {utterance.gender for utterance in AESDD.read(root)} == {None}
+    assert {utterance.gender for utterance in AESDD_ALL.read(root)} == {None}
 
 
-def test_version_1_is_the_first_five_speakers(tree):
+def test_the_plain_name_is_the_first_five_speakers(tree):
     root = tree(*(f"a01 ({speaker}).wav" for speaker in range(1, 7)))
-    assert [utterance.speaker for utterance in AESDD_V1.read(root)] == list("12345")
+    assert [utterance.speaker for utterance in AESDD.read(root)] == list("12345")
+    assert [utterance.speaker for utterance in AESDD_ALL.read(root)] == list("123456")
 
 
 def test_the_documentation_beside_is_no_audio(tree):

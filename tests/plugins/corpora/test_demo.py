@@ -91,6 +91,12 @@ def test_the_cue_crosses_from_one_language_to_the_other(recordings):
     assert macro_f1(recordings, [(a, b), (b, a)]) > 0.7
 
 
+def test_what_speakers_give_away_does_not_cross(cueless):
+    languages = groups(cueless, "language")
+    a, b = (np.flatnonzero(languages == language) for language in "ab")
+    assert macro_f1(cueless, [(a, b), (b, a)]) < 0.3
+
+
 def test_labels_are_balanced_but_not_within_a_speaker(recordings):
     assert set(Counter(groups(recordings, "emotion")).values()) == {72}
     of_one = [name for name in recordings if name.startswith("af1")]

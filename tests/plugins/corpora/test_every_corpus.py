@@ -27,7 +27,7 @@ CORPORA = {
 # name: a file as the archive has it, its id, and an audio file that is foreign to it
 FILES = {
     "aesdd": ("anger/a01 (1).wav", "anger/a01 (1).wav", "anger/n01 (1).wav"),
-    "aesdd@v1": ("anger/a01 (1).wav", "anger/a01 (1).wav", "anger/a01 (7).wav"),
+    "aesdd@all": ("anger/a01 (6).wav", "anger/a01 (6).wav", "anger/a01 (7).wav"),
     "cafe": ("Dégoût/Faible/01-D-1-2.wav", "01-D-1-2.wav", "01-D-3-2.wav"),
     "cafe@192k": ("Neutre/03-N-1.aiff", "03-N-1.aiff", "13-N-1.aiff"),
     "demo": ("af1-a1-anger-00.wav", "af1-a1-anger-00.wav", "af4-a1-anger-00.wav"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -124,7 +125,7 @@ HEADER = "path,label,speaker,gender,start,end,split\n"
     [
         ("", "no column 'path', but none"),
         ("path,label\n", "no column 'speaker', but path, label"),
-        ("path,Label,speaker\n", "no column 'label'.*mean that by 'Label'"),
+        ("path,labels,speaker\n", "no column 'label'.*mean that by 'labels'"),
         (HEADER, "has no rows"),
         (HEADER + "a.wav,,s1\n", "row 1: 'label' is empty"),
         (HEADER + "a.wav,anger,s1\n ,anger,s1\n", "row 2: 'path' is empty"),
@@ -134,7 +135,7 @@ HEADER = "path,label,speaker,gender,start,end,split\n"
         (HEADER + "a.wav,anger,s1,,zero\n", "'start' is 'zero', which is no number"),
         (HEADER + "a.wav,anger,s1,,-1\n", "'start' is '-1'"),
         (HEADER + "a.wav,anger,s1,,nan\n", "'start' is 'nan'"),
-        (HEADER + "a.wav,anger,s1,,2,1\n", "ends at 1.0 s, before it starts"),
+        (HEADER + "a.wav,anger,s1,,2,1\n", "ends at 1 s, but starts at 2 s"),
         (HEADER + "a.wav,anger,s1,,,,eval\n", "'split' is 'eval'. Known: train, val"),
         (HEADER + "a.wav,b,c\nd.wav,b,c\na.wav,b,c\n", "rows 1 and 3 are the same"),
         (HEADER + "../a.wav,b,c\n", "leads out of"),
@@ -152,9 +153,33 @@ def test_a_table_that_is_not_there_is_told(tmp_path):
         table.harness_corpus(name=f"csv:{tmp_path / 'none.csv'}")
 
 
-def test_a_table_that_is_not_text_is_told(describe):
-    with pytest.raises(DataError, match="Cannot read the table"):
-        describe("path,label,speaker\nä.wav,b,c\n", encoding="latin-1")
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_table_in_another_encoding_is_told_how_to_save_it(describe, encoding):
+    with pytest.raises(DataError, match=r"is no text in UTF-8.*save it as «CSV UTF-8»"):
+        describe("path,label,speaker\nä.wav,b,c\n", encoding=encoding)
+
+
+def test_a_workbook_is_told_how_to_save_its_sheet(tmp_path):
+    (tmp_path / "mine.csv").write_bytes(b"PK\x03\x04\xff")
+    with pytest.raises(DataError, match="a workbook: in Excel, save the sheet"):
+        table.harness_corpus(name=f"csv:{tmp_path / 'mine.csv'}")
+
+
+def test_a_table_without_the_prefix_is_told(harness):
+    Path("mine.csv").touch()
+    code, _, err = harness("split", "mine.csv")
+    assert code == 2
+    assert "To read it as a table: csv:mine.csv." in err
+
+
+def test_columns_may_begin_with_capitals(describe):
+    corpus = describe("Path, LABEL ,Speaker\na.wav,anger,s1\n")
+    assert [one.speaker for one in utterances(corpus)] == ["s1"]
+
+
+def test_a_path_may_be_spelt_as_windows_spells_it(describe):
+    corpus = describe("path,label,speaker\nx\\a.wav,anger,s1\n")
+    assert [one.path for one in utterances(corpus)] == ["x/a.wav"]
 
 
 def test_a_parquet_table_that_is_none_is_told(describe):
@@ -233,6 +258,53 @@ def test_an_incomplete_column_is_refused(harness, mine):
     code, _, err = harness("split", f"csv:{mine}", "--split", "column")
     assert code == 2
     assert "8 of 40 utterances do not say which part" in err
+
+
+@pytest.fixture
+def divided(tones):
+    """A table of one span each of the tones, but of the first file two, by start."""
+
+    def write(*spans):
+        lines = ["path,label,speaker,start,end,split"]
+        for path in sorted(tones.glob("*.wav"))[1:]:
+            speaker, label, _ = path.stem.split("_")
+            part = {"s3": "dev", "s4": "test"}.get(speaker, "train")
+            lines.append(f"tones/{path.name},{label},{speaker},0,,{part}")
+        lines += [f"tones/s0_high_0.wav,high,{span}" for span in spans]
+        written = tones.parent / "spans.csv"
+        written.write_text("\n".join(lines) + "\n")
+        return f"csv:{written}"
+
+    return write
+
+
+def test_spans_that_overlap_in_two_parts_are_refused(harness, divided):
+    name = divided("s0,0.0,0.2,train", "s9,0.1,0.3,test")
+    code, _, err = harness("split", name, "--split", "column")
+    assert code == 2
+    assert "s0_high_0.wav#0-0.2' in train and" in err
+    assert "s0_high_0.wav#0.1-0.3' in test overlap" in err
+
+
+@pytest.mark.parametrize("second", ["s0,0.1,0.3,train", "s9,0.2,0.3,test"])
+def test_spans_may_overlap_in_one_part_or_touch_in_two(harness, divided, second):
+    name = divided("s0,0.0,0.2,train", second)
+    code, _, err = harness("split", name, "--split", "column")
+    assert code == 0, err
+
+
+def test_a_span_beyond_its_file_is_told(harness, divided):
+    code, _, err = harness("split", divided("s0,100,300,train"), "--split", "column")
+    assert code == 2
+    assert "#100-300: reaches to 300 s, where the file ends at 0.31 s" in err
+
+
+def test_a_file_that_is_not_there_is_in_no_split(harness, mine, tones):
+    (tones / "s0_low_0.wav").unlink()
+    code, _, err = harness("split", f"csv:{mine}")
+    assert code == 2
+    assert "s0_low_0.wav: missing" in err
+    assert harness("split", f"csv:{mine}", "--skip-bad")[0] == 0
 
 
 def test_the_published_lists_are_tables(describe, tmp_path):

@@ -5,6 +5,8 @@ import torch
 from transformers import WhisperConfig, WhisperModel
 
 from harness import CheckpointError
+from harness.checkpoints import find_checkpoint
+from harness.files import Memory
 
 
 @pytest.fixture
@@ -44,6 +46,22 @@ def test_the_global_random_state_is_left_alone(registry, checkpoint):
     before = torch.random.get_rng_state()
     states(registry, "random:whisper-tiny", checkpoint)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def found(registry, tmp_path, **given):
+    upstream = registry.upstreams["random:whisper-tiny"]
+    folders = {name.replace("_", "-"): folder for name, folder in given.items()}
+    return find_checkpoint(upstream, folders, Memory(tmp_path / "m"), download=False)
+
+
+def test_the_trained_models_folder_serves_the_random_one(
+    registry, checkpoint, tmp_path, monkeypatch
+):
+    given = found(registry, tmp_path, whisper_tiny=checkpoint)
+    assert given.folder == checkpoint
+    checkpoint.rename(tmp_path / "whisper-tiny")
+    monkeypatch.setenv("HARNESS_CHECKPOINTS", str(tmp_path))
+    assert found(registry, tmp_path).folder == tmp_path / "whisper-tiny"
 
 
 def test_it_is_described_as_untrained(registry):

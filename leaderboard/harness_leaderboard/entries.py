@@ -1,0 +1,72 @@
+"""The entries of tables: figures in percent, names, counts, and which is the best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from harness.types import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Name = TypeVar("Name")
+
+
+NOTHING = Entry(text="")
+
+
+def marked(entries: Mapping[Name, Entry]) -> dict[Name, Entry]:
+    """Mark the best of at least two entries; those that read the same are a tie."""
+    best = bests(entries)
+    return {name: replace(entry, best=name in best) for name, entry in entries.items()}
+
+
+def bests(entries: Mapping[Name, Entry]) -> set[Name]:
+    """Find the best of at least two entries that have a value."""
+    texts = {
+        name: in_percent(entry.value)
+        for name, entry in entries.items()
+        if isinstance(entry.value, float)
+    }
+    best = max(texts.values(), key=float) if len(texts) > 1 else None
+    return {name for name, text in texts.items() if text == best}
+
+
+def percent(fraction: float) -> Entry:
+    """Print a fraction of one."""
+    return Entry(text=in_percent(fraction), value=fraction)
+
+
+def word(value: object) -> Entry:
+    """Print a name."""
+    text = "" if value is None else str(value)
+    return Entry(text=text, value=text)
+
+
+def number(value: int) -> Entry:
+    """Print a count."""
+    return Entry(text=str(value), value=value)
+
+
+def bounds(value: float, low: float, high: float) -> str:
+    """Print a figure and its interval, in percent."""
+    return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Write numbers as spans: 0-2, 5."""
+    spans: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(
+        str(low) if low == high else f"{low}-{high}" for low, high in spans
+    )
+
+
+def in_percent(fraction: float) -> str:
+    """Spell a fraction of one in percent."""
+    return f"{100 * fraction:.1f}"

@@ -1,0 +1,50 @@
+"""Tables that tests of several renderers draw."""
+
+from __future__ import annotations
+
+from harness.types import Entry, Table
+
+
+def table(
+    *rows: tuple[str, ...], columns: tuple[str, ...] = (), **more: object
+) -> Table:
+    """A table of names and percentages; the first figure of the first row is best."""
+
+    def entry(text: str, best: bool) -> Entry:
+        if text.replace(".", "").isdigit():
+            return Entry(text=text, value=float(text) / 100, best=best)
+        return Entry(text=text, value=text)
+
+    entries = tuple(
+        tuple(entry(text, (down, across) == (0, 1)) for across, text in enumerate(row))
+        for down, row in enumerate(rows)
+    )
+    return Table(title="UAR in percent", columns=columns, rows=entries, **more)
+
+
+BOARD = table(
+    ("whisper-base", "82.9", "60.1"),
+    ("fbank", "41.0", "33.3"),
+    columns=("upstream", "emodb", "cafe"),
+    notes=("All runs: split loso.",),
+)
+HOSTILE = table(
+    ("[red]x[/]", "82.9"),
+    ("a|b", "1.0"),
+    ("../x\nnewline\x1b[2J", "2.0"),
+    ("*bold* _it_ `c` <b> &amp;", "3.0"),
+    columns=("up\nstream", "em|odb"),
+)
+GROUPED = Table(
+    title="T",
+    columns=("upstream", "x", "y", "z"),
+    groups=("", "English-only", "English-only", ""),
+    rows=(
+        (
+            Entry(text="a", value="a"),
+            Entry(text="80.0", value=0.8, best=True, second=True),
+            Entry(text="70.0", value=0.7, second=True),
+            Entry(text="60.0", value=0.6),
+        ),
+    ),
+)
