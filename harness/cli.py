@@ -43,11 +43,12 @@ def execute(
     """
     try:
         manager = manager or plugin_manager()
+        registry = Registry.of(manager)
+        for plugin in registry.plugins:
+            if plugin.problem and not plugin.blocked:
+                say(f"warning: the plugin {plugin} is left out: {plugin.problem}")
         code = _application(manager).main(
-            arguments,
-            prog_name="harness",
-            standalone_mode=False,
-            obj=Registry.of(manager),
+            arguments, prog_name="harness", standalone_mode=False, obj=registry
         )
         return ExitCode(code or 0)
     except click.ClickException as error:

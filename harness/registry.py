@@ -7,7 +7,7 @@ build their own with ``plugin_manager([mine])``.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -37,12 +37,14 @@ class Plugin:
         distribution: The package that brought it.
         version: That package's version.
         problem: Why it was left out, or empty.
+        blocked: Whether the user left it out.
     """
 
     name: str
     distribution: str
     version: str
     problem: str = ""
+    blocked: bool = False
 
     def __str__(self) -> str:
         """Name the plugin in a result."""
@@ -223,8 +225,8 @@ def _register_installed(manager: PluginManager) -> None:
     blocked = {name.strip() for name in os.environ.get("HARNESS_BLOCK", "").split(",")}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         if point.name in blocked:
-            problem = "switched off by HARNESS_BLOCK"
-            manager.left_out.append(_describe(point.name, point, problem))
+            plugin = _describe(point.name, point, "switched off by HARNESS_BLOCK")
+            manager.left_out.append(replace(plugin, blocked=True))
             continue
         if point.name in manager.origins:
             raise PluginError(

@@ -55,6 +55,11 @@ def run_plan(plan: Plan, registry: Registry, place: Place, stages: Stages) -> Re
     """
     request, hook = plan.request, registry.hook
     executor = registry.executors[place.executor]
+    if hook.harness_finished_runs(runs=request.runs) is None:
+        raise HarnessError(
+            "No plugin stores results, so all work would be lost; "
+            "'harness list plugins' tells which plugins are left out, and why."
+        )
     hook.harness_run_started(
         cells=plan.cells, finished=len(plan.cells) - len(plan.jobs), runs=request.runs
     )

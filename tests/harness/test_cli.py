@@ -11,6 +11,7 @@ import soundfile
 from toys import GRID
 
 from harness.cli import execute
+from harness.registry import Plugin
 
 LINEAR = (*GRID, "--downstream", "linear")
 
@@ -119,6 +120,16 @@ def test_a_checkpoint_that_cannot_be_used_is_told(harness, tmp_path, content):
     assert code == 2
     assert str(folder) in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_every_command_names_a_plugin_that_is_broken(harness, manager, blocked):
+    broken = Plugin(
+        name="acme", distribution="", version="", problem="no torch", blocked=blocked
+    )
+    manager.left_out.append(broken)
+    _, _, err = harness("list", "executors")
+    assert ("warning: the plugin acme is left out: no torch" in err) != blocked
 
 
 def test_a_bug_keeps_its_traceback(manager, monkeypatch):

@@ -176,6 +176,13 @@ class Moody:
         yield Downstream(name="moody", summary="", reads=reads, fit=fit)
 
 
+def test_a_run_whose_results_nobody_would_store_is_refused(harness, manager):
+    manager.unregister(name="leaderboard")
+    code, out, err = harness("run", *LINEAR)
+    assert (code, out) == (2, "")
+    assert "No plugin stores results" in err
+
+
 def test_a_failed_cell_ends_a_run(harness, manager):
     manager.register(Moody())
     code, _, err = harness("run", *GRID, "--downstream", "moody", "--seeds", "1")

@@ -3,9 +3,9 @@
 Paper: Gong et al. 2021, https://arxiv.org/abs/2104.01778; code: YuanGongND/ast 31088be.
 Command: ``harness run --upstream fbank --downstream ast --corpus emodb``, or
 ``--baseline ast`` beside the upstreams that it is to be compared with.
-Cost: the one long training here. On EmoDB ``ast-tiny`` takes about two minutes an epoch
-on one core and 4.5 GB; ``ast`` wants a GPU. An interrupted cell goes on after its last
-whole epoch.
+Cost: the one long training here. On EmoDB ``ast-tiny`` takes 34 minutes of one core and
+5.2 GB; ``ast`` wants a GPU. An interrupted cell goes on after its last whole epoch.
+Expected of ``ast-tiny`` on EmoDB's speaker-independent split: macro-F1 46 %.
 
 There is no official recipe from scratch. ``RECIPE`` is the nearest: ESC-50's, with the
 learning rate of its branch that does not start from AudioSet's weights.
