@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import __version__
-from harness.console import Reporter, clock, print_table, say, size, stages
+from harness.console import Reporter, clock, counted, print_table, say, size, stages
 from harness.corpus_verbs import corpus
 from harness.errors import ExitCode, HarnessError
 from harness.options import GRID, request_of, together
@@ -134,6 +134,7 @@ def run(
 @click.pass_obj
 def plan(registry: Registry, /, quiet: bool, **options: Any) -> None:  # noqa: ANN401 - click's
     """Say what 'harness run' with the same options would do, and do nothing."""
+    from harness import cost
     from harness.closeness import closeness, describe
     from harness.plan import make_plan
 
@@ -161,11 +162,15 @@ def plan(registry: Registry, /, quiet: bool, **options: Any) -> None:  # noqa: A
             click.echo(f"  {line}")
         for line in manifest.bad:
             click.echo(f"  left out: {line}")
-    click.echo(
-        f"\n{len(todo.cells)} cells, {len(todo.cells) - len(todo.jobs)} of them done. "
-        f"The others take about {size(todo.bytes_to_store)} of disk and, roughly, "
-        f"{clock(todo.seconds(os.cpu_count() or 1))} on this machine's CPU."
-    )
+    cores = os.cpu_count() or 1
+    done = len(todo.cells) - len(todo.jobs)
+    click.echo(f"\n{counted(len(todo.cells), 'cell')}, {done} of them done.")
+    if todo.jobs:
+        disk, memory = sum(map(cost.disk, todo.pairs)), cost.memory(todo, cores)
+        click.echo(
+            f"The rest takes about {size(disk)} of disk and, roughly, {size(memory)} "
+            f"of memory and {clock(cost.seconds(todo, cores))} on this machine's CPU."
+        )
     for sentence in todo.doubts:
         click.echo(sentence)
     for sentence in todo.missing:
@@ -178,6 +183,8 @@ def plan(registry: Registry, /, quiet: bool, **options: Any) -> None:  # noqa: A
 
 
 def _plan_row(pair: Pair) -> tuple[str, ...]:
+    from harness import cost
+
     heard = sum(recording.seconds for recording in pair.missing)
     return (
         pair.source.upstream.name,
@@ -187,7 +194,7 @@ def _plan_row(pair: Pair) -> tuple[str, ...]:
         str(len(pair.cells)),
         str(len(pair.cells) - len(pair.jobs)),
         clock(heard) if heard else "–",
-        size(pair.bytes_to_store) if heard else "–",
+        size(cost.disk(pair)) if heard else "–",
     )
 
 

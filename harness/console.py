@@ -45,7 +45,7 @@ class Reporter:
         """Say how much there is to do."""
         if not self._quiet:
             done = f", {finished} of them done before" if finished else ""
-            say(f"{len(cells)} cells{done}. Results go to {runs}.")
+            say(f"{counted(len(cells), 'cell')}{done}. Results go to {runs}.")
 
     @hookimpl
     def harness_result(self, result: Result) -> None:
@@ -102,6 +102,11 @@ def _amount(done: float, total: float, unit: str, elapsed: float) -> str:
         return f"{done:.0f}/{total:.0f} {unit}"
     factor = f", {done / elapsed:.1f} × real time" if done and elapsed else ""
     return f"{clock(done)} of {clock(total)} of audio{factor}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Count things in words, such as ``1 cell`` and ``2 cells``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def clock(seconds: float) -> str:

@@ -21,7 +21,7 @@ from harness.features import Source, kinds_for
 from harness.files import Memory, sha256_json
 from harness.manifest import difference, read_manifest, refuse_bad
 from harness.request import Grid, Request
-from harness.types import Cell, silence
+from harness.types import Cell, Reads, silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -37,9 +37,6 @@ RECIPE_VERSION = 1
 """Raised when training or scoring changes a number."""
 
 NOT_HERE = Checkpoint(folder=None, revision="", sha256="not on this machine")
-
-FLOPS = 50e9
-"""What one core of a common server does in float32, in operations a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,43 +70,6 @@ class Pair:
     kinds: tuple[Kind, ...]
     missing: tuple[Recording, ...]
 
-    @property
-    def bytes_to_store(self) -> int:
-        """Predict what the missing features take on disk."""
-        upstream = self.source.upstream
-        seconds = sum(self._heard(recording) for recording in self.missing)
-        layers = {"pooled": 0, "last": 1, "all": upstream.layers}
-        width = 2 if self.source.frame_type == "float16" else 4
-        frames = sum(layers[kind] for kind in self.kinds) * seconds / upstream.hop
-        pooled = len(self.missing) * upstream.layers * 4
-        return int((frames * width + pooled) * upstream.dim)
-
-    @property
-    def operations(self) -> float:
-        """Predict the floating-point operations of what is to be done, roughly.
-
-        Two a weight and a frame for the upstream, six for a head with frames.
-        """
-        upstream = self.source.upstream
-        window = (
-            upstream.window if self.source.feeding == upstream.feedings[0] else None
-        )
-        total = 0.0
-        for recording in self.missing:
-            seconds = self._heard(recording)
-            if window:
-                seconds = -(-seconds // window) * window
-            total += 2 * upstream.parameters * seconds / upstream.hop
-        frames = sum(map(self._heard, self.manifest.recordings)) / upstream.hop
-        for job in self.jobs:
-            if job.downstream.reads.frames:
-                weights = job.downstream.weights_a_frame or 256 * (upstream.dim + 256)
-                total += 6 * weights * 0.8 * frames * job.downstream.recipe.epochs
-        return total
-
-    def _heard(self, recording: Recording) -> float:
-        return min(recording.seconds, self.source.max_seconds or float("inf"))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -138,15 +98,6 @@ class Plan:
     def jobs(self) -> tuple[Job, ...]:
         """The cells that are to be computed."""
         return tuple(job for pair in self.pairs for job in pair.jobs)
-
-    @property
-    def bytes_to_store(self) -> int:
-        """Predict the disk that the missing features take."""
-        return sum(pair.bytes_to_store for pair in self.pairs)
-
-    def seconds(self, cores: int) -> float:
-        """Predict the time on so many cores, roughly."""
-        return sum(pair.operations for pair in self.pairs) / (FLOPS * cores)
 
 
 def make_plan(
@@ -232,7 +183,8 @@ def _controls(request: Request, registry: Registry) -> Iterator[Grid]:
     """Give the grids of control rows that stand beside the grids of a request.
 
     A control head that listens stands on each upstream; one that does not needs no
-    more than a control upstream, which the asked heads hear as far as they read means.
+    more than a control upstream. That one is heard by the asked heads that read means
+    of the last layer, the only one it has.
     """
     if not request.controls:
         return
@@ -240,8 +192,9 @@ def _controls(request: Request, registry: Registry) -> Iterator[Grid]:
     deaf = tuple(d.name for d in registry.downstreams if d.control == "deaf")
     listening = tuple(d.name for d in registry.downstreams if d.control == "listening")
     for grid in request.grids:
-        means = (registry.downstreams[name] for name in grid.downstreams)
-        cheap = tuple(head.name for head in means if not head.reads.frames)
+        heads = (registry.downstreams[name] for name in grid.downstreams)
+        means = Reads(layers="last", frames=False)
+        cheap = tuple(head.name for head in heads if head.reads == means)
         yield Grid(grid.upstreams, listening, grid.corpora)
         yield Grid(plain, (*cheap, *deaf), grid.corpora)
 

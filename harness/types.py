@@ -379,6 +379,8 @@ class Downstream:
             ``--baseline NAME`` runs it there. Empty for a head that goes on any.
         weights_a_frame: How many weights a frame meets, for the plan's guess of the
             time; 0 for about as many as the paper's heads have.
+        bytes_a_frame: What a frame of a batch takes while the head trains, for the
+            plan's guess of the memory; 0 for about as much as the paper's heads.
         version: Raised by the plugin when its code changes a number.
         control: Whether it stands beside the others, as what they must beat: on every
             upstream if it is ``listening``, once if it is ``deaf`` to the features.
@@ -392,6 +394,7 @@ class Downstream:
     recipe: Recipe = field(default_factory=Recipe)
     upstream: str = ""
     weights_a_frame: int = 0
+    bytes_a_frame: int = 0
     version: int = 1
     control: Literal["", "listening", "deaf"] = ""
 

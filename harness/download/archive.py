@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from harness.types import Stages
 
 CHUNK = 1 << 16
+"""Bytes at a time; of a download that breaks off, no more than this comes twice."""
 MEGA = 1e6
 MOST_BYTES = 40_000_000_000
-"""No corpus that we know of has a tenth of that, unpacked."""
+"""No corpus that we know of has a tenth of that, packed or unpacked."""
 MOST_FILES = 100_000
 MOST_RATIO = 200
 """Speech packs to a half; only a bomb packs to less than this."""

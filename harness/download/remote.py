@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from harness.download.archive import CHUNK, MEGA, MOST_BYTES
 from harness.errors import DataError
 from harness.files import sha256_bytes
 from harness.types import silence
@@ -29,11 +30,6 @@ WAIT = 1.0
 """Seconds before the second attempt; each later one waits as much longer."""
 TIMEOUT = (15.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes."""
-CHUNK = 1 << 16
-"""Bytes at a time; of what breaks off, no more than this is fetched twice."""
-MEGA = 1e6
-MOST_BYTES = 40_000_000_000
-"""No corpus that we know of has a tenth of that, packed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,7 +108,7 @@ def test_worker_processes_give_the_same_numbers(harness, tmp_path):
 def test_a_plan_says_what_would_be_done_and_does_nothing(harness, tmp_path):
     code, out, _ = harness("plan", *PLANNED)
     assert code == 0
-    assert "1 cells, 0 of them done" in out
+    assert "1 cell, 0 of them done" in out
     assert "speaker-independent" in out
     assert not (tmp_path / "runs").exists()
 
@@ -117,7 +117,7 @@ def test_a_plan_knows_what_is_done(harness):
     harness("run", *LINEAR)
     code, out, _ = harness("plan", *PLANNED)
     assert code == 0
-    assert "1 cells, 1 of them done" in out
+    assert "1 cell, 1 of them done" in out
 
 
 def test_frames_are_dropped_after_the_last_cell(harness, tmp_path):

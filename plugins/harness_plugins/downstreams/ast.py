@@ -44,6 +44,9 @@ FREQUENCY_MASK, TIME_MASK = 24, 96
 MASKED = TIME_MASK / 512
 """The most of a clip that is masked in time; 512 frames is ESC-50's length."""
 
+BYTES = 1900
+"""Memory of a frame in training, for each of the model's dims; as measured."""
+
 RECIPE = Recipe(
     name="ast-esc50-scratch",
     epochs=25,
@@ -198,4 +201,5 @@ def harness_downstreams() -> Iterator[Downstream]:
             recipe=RECIPE,
             upstream="fbank",
             weights_a_frame=int(parameters * patches(128) / STRIDE),
+            bytes_a_frame=BYTES * width,
         )

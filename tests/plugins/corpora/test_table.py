@@ -296,7 +296,7 @@ def test_spans_may_overlap_in_one_part_or_touch_in_two(harness, divided, second)
 def test_a_span_beyond_its_file_is_told(harness, divided):
     code, _, err = harness("split", divided("s0,100,300,train"), "--split", "column")
     assert code == 2
-    assert "#100-300: reaches to 300 s, where the file ends at 0.31 s" in err
+    assert "#100-300: reaches to 300 s where the file ends at 0.31 s" in err
 
 
 def test_a_file_that_is_not_there_is_in_no_split(harness, mine, tones):
