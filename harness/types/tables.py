@@ -1,0 +1,74 @@
+"""What a leaderboard shows: tables, and renderers that print them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One entry of a table: the text that a person reads and the value behind it.
+
+    Attributes:
+        text: As it stands in the table, percent signs and spreads included.
+        value: For CSV and JSON: a fraction of one, a number or a string.
+        best: Whether it is the best of its column.
+        second: Whether it is the best of its group of columns.
+        details: Further values by name, such as a spread: columns of their own in CSV.
+    """
+
+    text: str
+    value: float | int | str | None = None
+    best: bool = False
+    second: bool = False
+    details: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What a leaderboard's view gives and a renderer takes.
+
+    Attributes:
+        title: One line above it.
+        columns: Header texts.
+        rows: As many entries a row as there are columns.
+        notes: Sentences below it: what is left out, and why.
+        groups: What stands above the columns, one text a column, empty for none;
+            neighbours with the same text stand under it together.
+        heat: Whether fractions in it are scores on one scale, so that a renderer may
+            colour them by value.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    notes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    heat: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renderer:
+    """A form that a table can be printed in.
+
+    Attributes:
+        name: The word after ``--format``.
+        summary: One line for ``--help``.
+        render: From a table to text; ``colour`` says whether the text goes to a
+            terminal, ``width`` is its width in columns.
+    """
+
+    name: str
+    summary: str
+    render: Render
+
+
+class Render(Protocol):
+    """Print a table."""
+
+    def __call__(self, table: Table, *, width: int, colour: bool) -> str:
+        """Return the table as text that ends with a newline."""
