@@ -15,10 +15,14 @@ import argparse
 import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from harness_leaderboard import statistics
 from harness_leaderboard.spread import components
+
+if TYPE_CHECKING:
+    from harness_leaderboard.samples import Sample
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -29,7 +33,7 @@ SPLITS = ("one", "loso")
 METRIC = "macro_f1"
 
 
-def figure(of: statistics.Sample) -> float:
+def figure(of: Sample) -> float:
     """Give the figure as it is measured."""
     ones = np.ones((1, len(of.speakers)), np.float32)
     return float(statistics.replicate(of, ones, METRIC)[0])

@@ -114,9 +114,9 @@ def languages(runs: pa.Table, question: Question) -> Table:
         heat=True,
         rows=tuple(body),
         notes=(
-            "Each upstream with the downstream that is best over the corpora which all "
-            f"of its downstreams have{': ' + legend if legend else ''}. The best of a "
-            "row is marked, and the best English-only and the best multilingual one.",
+            "Each upstream with the downstream that is best over its corpora, of those "
+            f"that have the most of them{': ' + legend if legend else ''}. The best of "
+            "a row is marked, and the best English-only and the best multilingual one.",
             grid.legend,
             *shared(grid),
             *notes,
@@ -134,7 +134,10 @@ def group_of(system: System, question: Question) -> str:
 
 
 def _best_heads(grid: Grid, question: Question) -> list[System]:
-    """Give every baseline, and of other upstreams the system with the best head."""
+    """Give every baseline, and of other upstreams the system with the best head.
+
+    A head that lacks corpora which another has is not ranked against it.
+    """
     of_upstream: dict[Key, list[System]] = defaultdict(list)
     chosen = []
     for system in grid.systems:
@@ -143,13 +146,15 @@ def _best_heads(grid: Grid, question: Question) -> list[System]:
         else:
             of_upstream[system[0]].append(system)
     for systems in of_upstream.values():
-        chosen.append(max(systems, key=_over_shared(grid, systems)))
+        most = max(len(grid.complete(system)) for system in systems)
+        whole = [system for system in systems if len(grid.complete(system)) == most]
+        chosen.append(max(whole, key=_over_shared(grid, whole)))
     return chosen
 
 
 def _over_shared(
     grid: Grid, systems: Sequence[System]
-) -> Callable[[System], tuple[float, int, str]]:
+) -> Callable[[System], tuple[float, str]]:
     """Rank heads by their mean over the corpora that all of them have."""
     common = [
         task
@@ -157,9 +162,9 @@ def _over_shared(
         if all(_complete(grid, system, task) for system in systems)
     ]
 
-    def rank(system: System) -> tuple[float, int, str]:
+    def rank(system: System) -> tuple[float, str]:
         mean = sum(grid.figures[system, task].mean for task in common)
-        return mean, len(grid.complete(system)), repr(system)
+        return mean, repr(system)
 
     return rank
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness_leaderboard.facets import Key, System
-    from harness_leaderboard.statistics import Estimate, Sample
+    from harness_leaderboard.samples import Sample
+    from harness_leaderboard.statistics import Estimate
     from harness_leaderboard.tables import Question
 
 
@@ -26,7 +27,7 @@ def samples(
     import pyarrow.compute as pc
 
     from harness_leaderboard.details import behind
-    from harness_leaderboard.statistics import sample_of
+    from harness_leaderboard.samples import sample_of
 
     found, notes = figures(runs, metric)
     kept, _ = current(runs, metric)

@@ -28,6 +28,10 @@ CAUSES = {
     "libraries": ("versions",),
     "device": ("device",),
 }
+WHY = (
+    "Why lists what differs between the two results; where nothing does, the cause is "
+    "not among what is stored."
+)
 STILL = 5e-7  # a figure that moved by less did not move
 
 
@@ -62,8 +66,7 @@ def changes(old: pa.Table, new: pa.Table, question: Question) -> Table:
         notes=(
             f"{len(moved)} of {len(both)} cells moved; {len(after.keys() - both)} are "
             f"new, {len(before.keys() - both)} are gone.",
-            "Why lists what differs between the two results; where nothing does, the "
-            "cause is not among what is stored.",
+            *([WHY] if moved else []),
         ),
     )
 

@@ -27,6 +27,7 @@ from harness_leaderboard import (
     views,
 )
 from harness_leaderboard import compare as comparison
+from harness_leaderboard.entries import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -293,7 +294,7 @@ def merge(sources: tuple[Folder, ...], runs: Path) -> None:
         _existing(source)
     added, twice, left_out = upkeep.merge(sources, runs)
     _warn(tuple(left_out))
-    click.echo(f"{added} results added, {twice} were there already.")
+    click.echo(f"{counted(added, 'result')} added, {twice} were there already.")
 
 
 @runs.command()
@@ -304,7 +305,8 @@ def compact(runs: Path) -> None:
     _existing(runs)
     packed, count, left_out = upkeep.compact(runs)
     _warn(tuple(left_out))
-    click.echo(f"{packed} results packed into {count} file{'s' * (count != 1)}.")
+    said = f"{counted(packed, 'result')} packed into {counted(count, 'file')}."
+    click.echo(said)
 
 
 def _existing(folder: Folder) -> Folder:

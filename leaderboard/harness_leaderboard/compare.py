@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness_leaderboard.facets import Key, System
-    from harness_leaderboard.statistics import Difference, Sample
+    from harness_leaderboard.samples import Sample
+    from harness_leaderboard.statistics import Difference
     from harness_leaderboard.tables import Question
 
 COLUMNS = (
@@ -134,8 +135,13 @@ def _sure(difference: Difference) -> tuple[Entry]:
     if difference.estimate is None:
         return (NOTHING,)
     low, high = interval_of_difference(difference.estimate)
+    return (_span(low, high),)
+
+
+def _span(low: float, high: float) -> Entry:
+    """Print an interval; its ends have columns of their own in CSV."""
     text = f"[{100 * low:+.1f}, {100 * high:+.1f}]"
-    return (Entry(text=text, value=text),)
+    return Entry(text=text, value=text, details={"low": low, "high": high})
 
 
 def _parts(
@@ -188,8 +194,7 @@ def _mean_row(grid: Grid, found: Sequence[Difference]) -> list[tuple[Entry, ...]
         return []
     mean = statistics.average(estimates)
     low, high = statistics.interval_of_difference(mean)
-    text = f"[{100 * low:+.1f}, {100 * high:+.1f}]"
     name = f"mean of {len(found)}"
     speakers = number(sum(one.speakers for one in found))
-    sure = (_signed(mean.value), Entry(text=text, value=text))
+    sure = (_signed(mean.value), _span(low, high))
     return [(word(name), speakers, NOTHING, NOTHING, *sure, *[NOTHING] * 6)]

@@ -70,3 +70,8 @@ def spans(numbers: Iterable[int]) -> str:
 def in_percent(fraction: float) -> str:
     """Spell a fraction of one in percent."""
     return f"{100 * fraction:.1f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many there are of something."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,6 +185,8 @@ def each(read: Callable[[File], Made], found: Sequence[File]) -> list[Made]:
     """
     if not any(isinstance(file, Remote) for file in found):
         return list(map(read, found))
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(read, found))
 

@@ -55,7 +55,10 @@ ESCAPES = {
         for height, bar in enumerate("▁▂▃▄▅▆▇█", 1)
     },
 }
-ESCAPED = re.compile("|".join([*map(re.escape, ESCAPES), "-(?=-)", "[^\x00-\x7f]+"]))
+MINUS = r"(?P<minus>(?<![\w-])-(?=\d))"
+ESCAPED = re.compile(
+    "|".join([MINUS, *map(re.escape, ESCAPES), "-(?=-)", "[^\x00-\x7f]+"])
+)
 LETTERS = "ßæÆøØœŒłŁ¡¿"
 ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
 """What every LaTeX prints, whatever the font; other alphabets need LuaLaTeX."""
@@ -184,7 +187,9 @@ def _entry(entry: Entry) -> str:
 def escape(text: str) -> str:
     """Write text so that LaTeX prints it and does nothing else."""
     whole = unicodedata.normalize("NFC", plain(text))
-    return ESCAPED.sub(lambda found: _printed(found[0]), whole)
+    return ESCAPED.sub(
+        lambda found: "$-$" if found["minus"] else _printed(found[0]), whole
+    )
 
 
 def _printed(found: str) -> str:

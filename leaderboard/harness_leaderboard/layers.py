@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
-from harness_leaderboard.entries import NOTHING, number, word
+from harness_leaderboard.entries import NOTHING, word
 from harness_leaderboard.facets import CORPUS, Key, System, place_of, system_names
 from harness_leaderboard.tables import current
 
@@ -75,11 +75,15 @@ def layers(runs: pa.Table, question: Question) -> Table:
     return Table(
         title="Where the emotion sits: layers 1 to L",
         columns=(
-            *("upstream", "downstream", "language", "corpora"),
+            *("upstream", "downstream", "language"),
             *("by layer", "range", "top layer", "centre", "× norms"),
         ),
         rows=tuple(
-            (*map(word, system.names), word(language), *_row(curves, system.probes))
+            (
+                *map(word, system.names),
+                _corpora(language, len(curves)),
+                *_row(curves, system.probes),
+            )
             for system in layered(runs)
             for language, curves in system.by_language.items()
         ),
@@ -93,13 +97,17 @@ def layers(runs: pa.Table, question: Question) -> Table:
     )
 
 
+def _corpora(language: str, count: int) -> Entry:
+    text = language if count == 1 else f"{language}, {count} corpora"
+    return Entry(text=text, value=language, details={"corpora": count})
+
+
 def _row(curves: Sequence[Curve], probes: bool) -> tuple[Entry, ...]:
     values = mean([curve.values for curve in curves])
     top = max(range(len(values)), key=values.__getitem__) + 1
     low, high = min(values), max(values)
     ends = f"{100 * low:.1f}–{100 * high:.1f}" if probes else f"{low:.3f}–{high:.3f}"
     row = (
-        number(len(curves)),
         _bars(values),
         Entry(text=ends, value=ends, details={"low": low, "high": high}),
         Entry(text=f"{top} of {len(values)}", value=top),

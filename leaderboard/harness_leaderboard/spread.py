@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from harness_leaderboard.statistics import Sample
+    from harness_leaderboard.samples import Sample
     from harness_leaderboard.tables import Question
 
     Floats = NDArray[np.floating]

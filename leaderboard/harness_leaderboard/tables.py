@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from harness.types import Entry, Table
-from harness_leaderboard.entries import NOTHING, in_percent, marked, percent
+from harness_leaderboard.entries import NOTHING, counted, in_percent, marked, percent
 from harness_leaderboard.facets import (
     CORPUS,
     DOWNSTREAM,
@@ -132,7 +132,7 @@ def figures(runs: pa.Table, metric: str) -> tuple[list[Figure], tuple[str, ...]]
             found[figure.system, figure.task] = figure
     if passed_over:
         notes.append(
-            f"Not counted: {_counted(passed_over, 'seed')} without all folds, beside "
+            f"Not counted: {counted(passed_over, 'seed')} without all folds, beside "
             "complete ones."
         )
     return list(found.values()), tuple(notes)
@@ -154,7 +154,7 @@ def current(runs: pa.Table, metric: str) -> tuple[pa.Table, list[str]]:
     runs = _with(runs, "folds", pc.fill_null(runs["folds"], 1))
     usable = runs.filter(pc.fill_null(pc.is_finite(runs[metric]), False))
     if missing := len(runs) - len(usable):
-        notes.append(f"Not counted: {_counted(missing, 'result')} without {metric}.")
+        notes.append(f"Not counted: {counted(missing, 'result')} without {metric}.")
     usable = usable.append_column("place", _places(usable))
     cell = ["place", "fold", "seed"]
     cells = usable.group_by(cell).aggregate([([], "count_all")])
@@ -164,7 +164,7 @@ def current(runs: pa.Table, metric: str) -> tuple[pa.Table, list[str]]:
     newest_last = usable.sort_by("created").append_column("row", numbers)
     newest = newest_last.group_by(cell).aggregate([("row", "max")])["row_max"]
     notes.append(
-        f"Not counted: {_counted(len(usable) - len(newest), 'result')}, superseded by "
+        f"Not counted: {counted(len(usable) - len(newest), 'result')}, superseded by "
         "newer ones of the same cells."
     )
     return newest_last.take(newest).drop_columns("row"), notes
@@ -366,12 +366,9 @@ def board(runs: pa.Table, metric: str = "macro_f1") -> Table:
             for system in grid.ranked()
         ),
         notes=(
-            f"{grid.legend} The best of each column is marked.",
+            grid.legend
+            + " The best of each column is marked." * (len(grid.systems) > 1),
             *shared(grid),
             *notes,
         ),
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -115,8 +115,16 @@ def _width(table: Table, column: int) -> int:
 
     entries = (row[column] for row in table.rows)
     widths = [cell_len(plain(entry.text)) + len(_mark(entry)) for entry in entries]
-    words = plain(table.columns[column]).split()
+    words = _glued(table.columns[column]).split()
     return max([1, *widths, *map(cell_len, words)])
+
+
+GLUE = "\ue000"  # stands for a blank at which a heading is not broken
+
+
+def _glued(heading: str) -> str:
+    """Keep a dot at the end of what stands before it."""
+    return plain(heading).replace(" ·", f"{GLUE}·")
 
 
 def _parts(table: Table, widths: Sequence[int], width: int) -> Iterator[list[int]]:
@@ -153,7 +161,13 @@ def _drawn(
         widths = _roomy(groups, widths)
         yield _group_line(groups, widths)
     shown = list(zip(columns, widths, strict=True))
-    heads = [paper.wrap(plain(table.columns[column]), width) for column, width in shown]
+    heads = [
+        [
+            line.replace(GLUE, " ")
+            for line in paper.wrap(_glued(table.columns[column]), width)
+        ]
+        for column, width in shown
+    ]
     height = max(map(len, heads))
     for line in zip(
         *([""] * (height - len(head)) + head for head in heads), strict=True

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from harness_leaderboard.facets import System
+    from harness_leaderboard.facets import Key, System
     from harness_leaderboard.tables import Question
 
 ARROW = "→"
@@ -36,9 +36,16 @@ def transfer(runs: pa.Table, question: Question) -> Table:
     usable, notes = current(runs, "uar")
     away: Cells = defaultdict(lambda: defaultdict(list))
     home: Cells = defaultdict(lambda: defaultdict(list))
+    ways: dict[str, Key] = {}
     for row in usable.to_pylist():
         trained, arrow, tested = row["corpus"].partition(ARROW)
-        system, _ = place_of(row)
+        system, task = place_of(row)
+        if ways.setdefault(row["corpus"], task) != task:
+            raise HarnessError(
+                f"These results cannot be set side by side: '{row['corpus']}' was "
+                "measured in several ways. Choose with --only, for example --only "
+                "split=loso,transfer."
+            )
         where = away if arrow else home
         where[system, trained][tested or trained].append(_corrected(row))
     if not away:

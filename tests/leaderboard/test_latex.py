@@ -126,6 +126,10 @@ def test_a_row_does_not_begin_with_what_ends_the_row_before(name: str):
     assert latex.escape(name)[0] == "{"
 
 
+def test_a_number_below_nought_has_a_minus_and_a_name_keeps_its_hyphen():
+    assert latex.escape("[-2.0, xls-300m]") == "{[}$-$2.0, xls-300m]"
+
+
 def test_letters_that_pdflatex_lacks_have_their_codes_there():
     assert latex.escape("中文 ü") == (
         r"\ifdefined\Umathchar 中文\else {[}U+4E2D U+6587{]}\fi{} ü"

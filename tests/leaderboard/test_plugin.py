@@ -182,9 +182,9 @@ def test_hook_commands_adds_the_upkeep_of_folders(
 ):
     store.write_result(make_result(), tmp_path / "other")
     merged = run("runs", "merge", tmp_path / "other", "--runs", runs)
-    assert merged.stdout == "1 results added, 0 were there already.\n"
+    assert merged.stdout == "1 result added, 0 were there already.\n"
     packed = run("runs", "compact", "--runs", runs)
-    assert packed.stdout == "1 results packed into 1 files.\n"
+    assert packed.stdout == "1 result packed into 1 file.\n"
     assert "do not match" in run("runs", "verify", "--runs", runs).stdout
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from harness_leaderboard.samples import Sample
 from harness_leaderboard.spread import (
     Spread,
     components,
@@ -11,7 +12,7 @@ from harness_leaderboard.spread import (
     pseudo_values,
     spread_of,
 )
-from harness_leaderboard.statistics import Sample, replicate, score
+from harness_leaderboard.statistics import replicate, score
 from voices import part, said, sample, skills
 
 SEED, FOLD, SPEAKER, REST = 0.03, 0.05, 0.08, 0.04

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from harness_leaderboard import statistics, store
+from harness_leaderboard.samples import Sample, sample_of
 from harness_leaderboard.tables import METRICS
 from scipy import stats
 from voices import part, said, sample, skills
@@ -13,7 +14,7 @@ from harness import metrics
 MANY = ("one", "loso")
 
 
-def ones(of: statistics.Sample):
+def ones(of: Sample):
     return np.ones((1, len(of.speakers)), np.float32)
 
 
@@ -38,7 +39,7 @@ def test_no_utterances_score_nothing(metric: str):
 def test_a_sample_gives_back_the_stored_figure(make_result):
     result = make_result(macro_f1=1 / 3)
     table = pa.Table.from_pylist([store._row(result)], schema=store.schema())
-    of = statistics.sample_of(table)
+    of = sample_of(table)
     assert of.speakers == ("10",)
     assert statistics.replicate(of, ones(of), "macro_f1") == pytest.approx([1 / 3])
 
@@ -49,7 +50,7 @@ def test_predictions_go_to_the_run_and_the_speaker_that_they_belong_to(make_resu
     table = pa.Table.from_pylist(
         [store._row(one) for one in (first, other)], schema=store.schema()
     )
-    of = statistics.sample_of(table)
+    of = sample_of(table)
     assert [one.counts.tolist() for one in of.parts] == [
         [[[1, 0], [1, 0]]],
         [[[0, 0], [1, 0]]],
@@ -64,7 +65,7 @@ def test_with_all_weights_one_the_figure_is_the_mean_over_seeds_of_folds():
         part(counts[2:3], [2], seed=0, name="b"),
         part(counts[3:6], [3, 4, 5], seed=1, name="c"),
     )
-    of = statistics.Sample(speakers=tuple("abcdef"), parts=parts)
+    of = Sample(speakers=tuple("abcdef"), parts=parts)
     folds = [statistics.score(one.counts.sum(0), "uar") for one in parts]
     expected = ((folds[0] + folds[1]) / 2 + folds[2]) / 2
     assert statistics.replicate(of, ones(of), "uar") == pytest.approx([expected])
@@ -236,9 +237,7 @@ def test_speakers_are_matched_by_name():
     rng = np.random.default_rng(0)
     counts = said(rng, skills(rng, 5))
     a = sample(counts, "one")
-    turned = statistics.Sample(
-        speakers=a.speakers[::-1], parts=(part(counts[::-1], range(5)),)
-    )
+    turned = Sample(speakers=a.speakers[::-1], parts=(part(counts[::-1], range(5)),))
     assert statistics.differ(a, turned, "uar", times=50).value == 0
     _, matched = statistics.paired(a, turned)
     assert (matched.parts[0].counts == a.parts[0].counts).all()
@@ -247,7 +246,7 @@ def test_speakers_are_matched_by_name():
 def test_only_seeds_that_both_have_are_compared():
     rng = np.random.default_rng(0)
     a, b, other = (said(rng, skills(rng, 5)) for _ in "abc")
-    both = statistics.Sample(
+    both = Sample(
         speakers=tuple("01234"), parts=(part(a, range(5)), part(other, range(5), 1))
     )
     found = statistics.differ(both, sample(b, "one"), "uar", times=50).value
@@ -257,7 +256,7 @@ def test_only_seeds_that_both_have_are_compared():
 
 def test_other_utterances_cannot_be_compared():
     a = sample(np.ones((2, 2, 2)), "one")
-    b = statistics.Sample(
+    b = Sample(
         speakers=a.speakers, parts=(part(np.ones((2, 2, 2)), [0, 1], name="other"),)
     )
     with pytest.raises(ValueError, match="not tested on the same utterances"):

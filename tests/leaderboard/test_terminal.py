@@ -172,3 +172,12 @@ def luminance(colour: str) -> float:
 
 def test_a_table_without_rows_is_drawn():
     assert "UAR" in drawn(table(columns=("upstream", "emodb")))
+
+
+def test_a_heading_is_not_broken_before_a_dot():
+    of = table(("a", "1.0"), columns=("upstream", "emodb · loso · whole"))
+    assert drawn(of).splitlines()[1:4] == [
+        "           emodb ·",
+        "            loso ·",
+        "upstream     whole",
+    ]

@@ -86,3 +86,13 @@ def test_what_was_not_run_is_empty(matrix):
 def test_without_any_transfer_it_says_how_to_make_some(matrix):
     with pytest.raises(HarnessError, match="--test-corpus"):
         matrix({"corpus": "emodb"})
+
+
+def test_what_was_measured_in_several_ways_has_no_mean(matrix):
+    labels = {"labels": ("a", "b"), "labels_absent": ()}
+    with pytest.raises(HarnessError, match=r"'emodb' was measured in several ways"):
+        matrix(
+            {"corpus": "emodb→emovo", "uar": 0.7, **ABROAD},
+            {"corpus": "emodb", "uar": 0.9, "split": "loso", **labels},
+            {"corpus": "emodb", "uar": 0.5, "split": "kfold", **labels},
+        )

@@ -145,7 +145,7 @@ def test_languages_show_each_upstream_with_its_best_head(make_result: MakeResult
     assert texts(table) == [["emodb (de)", "20.0", "60.0", "80.0"]]
 
 
-def test_the_best_head_is_judged_by_the_corpora_that_all_heads_have(
+def test_a_head_that_lacks_corpora_is_not_ranked_against_one_that_has_them(
     make_result: MakeResult,
 ):
     table = show(
@@ -153,6 +153,19 @@ def test_the_best_head_is_judged_by_the_corpora_that_all_heads_have(
         make_result(**of("whisper-small/linear"), macro_f1=0.5),
         make_result(**of("whisper-small/multilayer"), macro_f1=0.6),
         make_result(**of("whisper-small/linear", "cafe"), macro_f1=0.9),
+    )
+    assert table.columns[1] == "whisper-small†"
+
+
+def test_heads_with_other_corpora_are_judged_by_those_that_all_have(
+    make_result: MakeResult,
+):
+    table = show(
+        "languages",
+        make_result(**of("whisper-small/linear"), macro_f1=0.5),
+        make_result(**of("whisper-small/linear", "cafe"), macro_f1=0.9),
+        make_result(**of("whisper-small/multilayer"), macro_f1=0.6),
+        make_result(**of("whisper-small/multilayer", "emovo"), macro_f1=0.1),
     )
     assert table.columns[1] == "whisper-small‡"
 
@@ -252,7 +265,7 @@ def test_layers_are_averaged_over_runs_and_then_over_corpora(make_result: MakeRe
         weighing("cafe", (0.7, 0.3)),
     )
     row = dict(zip(table.columns, table.rows[0], strict=True))
-    assert row["corpora"].value == 2
+    assert row["language"].details == {"corpora": 2}
     assert row["by layer"].details == pytest.approx({"layer 1": 0.5, "layer 2": 0.5})
     assert row["centre"].value == pytest.approx(1.5)
     scaled = (0.3 / 2.4 + 0.7 / 1.6) / 2
@@ -265,7 +278,7 @@ def test_heads_that_weigh_no_layers_are_not_among_them(make_result: MakeResult):
 
 def test_a_curve_is_as_high_as_its_weights(make_result: MakeResult):
     table = show("layers", make_result(layer_weights=(0.0, 0.2, 0.8), layer_norms=()))
-    assert texts(table)[0][4] == "▁▃█"
+    assert texts(table)[0][3] == "▁▃█"
 
 
 def test_probes_stand_beside_the_weights_of_the_same_layers(make_result: MakeResult):
@@ -298,13 +311,11 @@ def test_layers_are_shown_for_each_language_where_there_are_several(
         probed("demos", "it", 0.5, 0.7),
         probed("emodb", "de", 0.7, 0.5),
     )
-    curves = {
-        row[2].text: (row[3].value, *row[4].details.values()) for row in table.rows
-    }
-    assert list(curves) == ["all", "de", "it"]
-    assert curves["all"] == pytest.approx((3, 0.5, 0.7))
-    assert curves["de"] == pytest.approx((1, 0.7, 0.5))
-    assert curves["it"] == pytest.approx((2, 0.4, 0.8))
+    curves = {row[2].text: tuple(row[3].details.values()) for row in table.rows}
+    assert list(curves) == ["all, 3 corpora", "de", "it, 2 corpora"]
+    assert curves["all, 3 corpora"] == pytest.approx((0.5, 0.7))
+    assert curves["de"] == pytest.approx((0.7, 0.5))
+    assert curves["it, 2 corpora"] == pytest.approx((0.4, 0.8))
 
 
 # ---------------------------------------------------------------- how sure
@@ -403,3 +414,19 @@ def test_table_2_is_set_beside_the_mean_over_all_nine_corpora_only(speaking):
     assert rows["xls-r-300m"][2:] == ["4 of 9 corpora", "5.4", "", ""]
     assert rows["whisper-small"][3] == "60.9"
     assert any("whisper-small 65.96 (printed 60.87)" in note for note in table.notes)
+
+
+# ---------------------------------------------------------------- spread
+
+
+def test_the_spread_of_a_figure_is_taken_apart(speaking):
+    results = [speaking(0.8, seed=seed) for seed in range(3)]
+    table = show("spread", *results)
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (row["seeds"].value, row["speakers"].value) == (3, 8)
+    assert row["rest"].value > 0
+    assert row["fold"].text == ""
+
+
+def test_a_figure_of_one_speaker_has_no_spread_to_show(make_result: MakeResult):
+    assert show("spread", make_result()).rows == ()
