@@ -61,6 +61,11 @@ class Layered:
     tasks: Mapping[Key, Curve]
 
     @property
+    def layers(self) -> int:
+        """L."""
+        return len(next(iter(self.tasks.values())).values)
+
+    @property
     def by_language(self) -> dict[str, list[Curve]]:
         """Give all curves, and, where there are several languages, those of each."""
         found: dict[str, list[Curve]] = defaultdict(list)

@@ -66,6 +66,9 @@ def faults(result: Result) -> Iterator[str]:
         stored, found = getattr(result, metric), getattr(scores, metric)
         if not math.isclose(stored, found, abs_tol=SAME):
             yield f"{metric} is {stored:.6f}, the predictions give {found:.6f}"
+    chosen = dict(enumerate(result.layer_scores, start=1)).get(result.layer)
+    if result.layer and chosen != result.macro_f1:
+        yield f"macro_f1 is not the score of layer {result.layer}, which was chosen"
     speakers = {one.speaker for one in result.predictions}
     if speakers != set(result.speakers_test):
         yield "the predictions' speakers are not the test speakers"

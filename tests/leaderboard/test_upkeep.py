@@ -22,8 +22,11 @@ HONEST = {
 }
 
 
-def test_a_result_that_is_honest_has_no_fault(make_result: MakeResult):
-    assert list(upkeep.faults(make_result(**HONEST))) == []
+@pytest.mark.parametrize("layer", [{}, {"layer": 1, "layer_scores": (1 / 3, 0.9)}])
+def test_a_result_that_is_honest_has_no_fault(
+    layer: dict[str, object], make_result: MakeResult
+):
+    assert list(upkeep.faults(make_result(**HONEST | layer))) == []
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,8 @@ def test_a_result_that_is_honest_has_no_fault(make_result: MakeResult):
         ({"labels": ("anger", "fear")}, "labels that it does not list: joy"),
         ({"speakers_test": ("11",)}, "are not the test speakers"),
         ({"speakers_train": ("10",)}, "were trained on: .'10'"),
+        ({"layer": 2, "layer_scores": (1 / 3, 0.9)}, "not the score of layer 2"),
+        ({"layer": 3, "layer_scores": (1 / 3, 0.9)}, "not the score of layer 3"),
     ],
 )
 def test_a_result_that_contradicts_itself_is_found_out(

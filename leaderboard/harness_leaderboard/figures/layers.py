@@ -78,6 +78,7 @@ def spread(runs: pa.Table, question: Question) -> Figure:
             )
         axis.axhline(1 / values.shape[1], color="0.6", lw=0.8, ls=":")
         axis.set_title(_name(system, systems))
+        axis.set_ylim(bottom=0)
         _layer_axis(axis)
     axes[0].set_ylabel("share")
     legend(figure, axes[0])
@@ -89,26 +90,24 @@ def probes(runs: pa.Table, question: Question) -> Figure:
     from matplotlib.figure import Figure
 
     systems = layered(runs)
-    probing = [system for system in systems if system.probes]
+    probing = [system for system in systems if system.probes and system.layers > 1]
     if not probing:
         raise HarnessError(
-            "No stored result has probes of layers; run the downstream 'layerwise'."
+            "No stored result has probes of several layers; run the downstream "
+            "'layerwise' on an upstream that has some."
         )
-    figure = Figure(figsize=(3.2 * len(probing), 4.4))
+    figure = Figure(figsize=(max(4.0, 3.2 * len(probing)), 4.4))
     axes = figure.subplots(
         2, len(probing), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2)
     )
     colours = _language_colours(probing)
     for (above, below), system in zip(axes.T, probing, strict=True):
+        places = range(1, system.layers + 1)
         for language, curves in system.by_language.items():
             values = [100 * value for value in mean([curve.values for curve in curves])]
             colour, width = colours[language], 2.0 if language == ALL else 1.0
-            place = range(1, len(values) + 1)
-            above.plot(place, values, ".-", color=colour, lw=width)
-        for weighing in systems:
-            if not weighing.probes and weighing.names[0] == system.names[0]:
-                learned = mean([curve.shares for curve in weighing.tasks.values()])
-                below.bar(range(1, len(learned) + 1), learned, color="0.75")
+            above.plot(places, values, ".-", color=colour, lw=width)
+        below.bar(places, _learned(system, systems), color="0.75")
         above.set_title(_name(system, probing))
         _layer_axis(below)
     axes[0][0].set_ylabel("probe's macro-F1, %")
@@ -117,6 +116,17 @@ def probes(runs: pa.Table, question: Question) -> Figure:
         axes[0][0].plot([], [], ".-", color=colour, label=language)
     legend(figure, axes[0][0])
     return figure
+
+
+def _learned(system: Layered, systems: Sequence[Layered]) -> Sequence[float]:
+    """Give the shares that heads learned of the same upstream's layers, or nothing."""
+    curves = [
+        curve
+        for other in systems
+        if not other.probes and other.names[0] == system.names[0]
+        for curve in other.tasks.values()
+    ]
+    return mean([curve.shares for curve in curves]) if curves else [0.0] * system.layers
 
 
 def _language_colours(systems: Sequence[Layered]) -> Mapping[str, str]:
@@ -130,7 +140,6 @@ def _language_colours(systems: Sequence[Layered]) -> Mapping[str, str]:
 def _layer_axis(axis: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_ylim(bottom=0)
     axis.set_xlabel("layer")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
