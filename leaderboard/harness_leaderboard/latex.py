@@ -63,6 +63,9 @@ LETTERS = "ßæÆøØœŒłŁ¡¿"
 ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
 """What every LaTeX prints, whatever the font; other alphabets need LuaLaTeX."""
 
+SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+"""To the width of a line what is wider, and nothing else; graphicx has the width."""
+
 
 def latex(table: Table, *, width: int, colour: bool) -> str:
     r"""Write a ``table``, or several, for ``\usepackage{booktabs,graphicx}``.
@@ -126,7 +129,7 @@ def _blocks(table: Table) -> Iterator[str]:
                 r"\end{tabular}",
             ]
             if sum(min(widths[column], NAME) + GAP for column in columns) > LINE:
-                lines = [r"\resizebox{\linewidth}{!}{%", *lines[:-1], lines[-1] + "}"]
+                lines = [SHRUNK, *lines[:-1], lines[-1] + "}"]
             yield "\n".join(lines)
 
 
