@@ -2,7 +2,7 @@
 #   make demo    run the harness on its own small corpus, offline, and show the leaderboard
 #   make test    run the tests
 #   make check   lint, types, layers, spelling
-#   make test-transformers4   run the tests of upstreams on transformers 4.57
+#   make test-transformers4   run the tests of models on transformers 4.57
 #   make real    run the tests that need real recordings and weights
 #   make clean   remove .venv and what tools leave behind
 
@@ -40,7 +40,7 @@ $(OLD)/.ready: $(READY)
 	@touch $@
 
 test-transformers4: $(OLD)/.ready
-	$(OLD)/bin/python -m pytest tests/plugins/upstreams
+	$(OLD)/bin/python -m pytest tests/plugins/upstreams tests/plugins/downstreams
 
 check: $(READY)
 	$(BIN)/ruff check
