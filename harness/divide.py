@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness import splits
 from harness.errors import DataError
 from harness.manifest import join
+from harness.split_files import read_split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -94,7 +95,7 @@ def transfer(train: Manifest, split: Split, test: Manifest) -> tuple[Manifest, S
 def _split(manifest: Manifest, request: Request) -> Split:
     """Make or read the split, and refuse one that leaks."""
     if request.split.endswith(".json"):
-        stored = splits.read_split(Path(request.split))
+        stored = read_split(Path(request.split))
         if stored.corpus != manifest.corpus.name:
             raise DataError(
                 f"{request.split} is a split of '{stored.corpus}', not of "

@@ -121,7 +121,8 @@ def split(
     from harness.closeness import closeness, describe
     from harness.divide import check
     from harness.manifest import refuse_bad
-    from harness.splits import make_split, write_split
+    from harness.split_files import write_split
+    from harness.splits import make_split
 
     if out is not None and out.suffix != ".json":
         raise DataError(f"A split file's name ends in .json; {out} does not.")

@@ -15,15 +15,8 @@ from hypothesis import strategies as st
 from harness.closeness import closeness, describe
 from harness.errors import DataError, StoreError, UnknownNameError
 from harness.search import SWAPPED, Role, assign
-from harness.splits import (
-    STRATEGIES,
-    Fold,
-    Split,
-    check_split,
-    make_split,
-    read_split,
-    write_split,
-)
+from harness.split_files import read_split, write_split
+from harness.splits import STRATEGIES, Fold, Split, check_split, make_split
 from harness.types import KnownFile, Utterance
 
 BY_SPEAKER = [name for name in STRATEGIES if name != "stratified"]
