@@ -81,6 +81,17 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
     """
 
 
+@hookspec
+def harness_control_upstreams(upstream: Upstream) -> Iterable[str]:  # type: ignore[empty-body]
+    """Name upstreams that this one must beat, such as itself with random weights.
+
+    They are heard by the heads that read means, where ``--all-controls`` asks for them.
+
+    Args:
+        upstream: One that the user asked for.
+    """
+
+
 @hookspec(firstresult=True)
 def harness_corpus(name: str) -> Corpus | None:
     """Describe a corpus that no list can hold, such as ``csv:PATH``.

@@ -185,6 +185,12 @@ GRID = (
         "shuffled labels.",
     ),
     click.option(
+        "--all-controls",
+        is_flag=True,
+        help="Add dear ones, too: each upstream with random weights, which takes as "
+        "long as the upstream itself.",
+    ),
+    click.option(
         "--seeds",
         default="0",
         show_default=True,

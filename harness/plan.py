@@ -197,6 +197,20 @@ def _controls(request: Request, registry: Registry) -> Iterator[Grid]:
         cheap = tuple(head.name for head in heads if head.reads == means)
         yield Grid(grid.upstreams, listening, grid.corpora)
         yield Grid(plain, (*cheap, *deaf), grid.corpora)
+        if request.all_controls:
+            yield Grid(_rivals(grid, registry), cheap, grid.corpora)
+
+
+def _rivals(grid: Grid, registry: Registry) -> tuple[str, ...]:
+    """Name what plugins say that the upstreams of a grid must beat, each once."""
+    ask = registry.hook.harness_control_upstreams
+    named = (
+        name
+        for upstream in grid.upstreams
+        for names in ask(upstream=registry.upstreams[upstream])
+        for name in names
+    )
+    return tuple(dict.fromkeys(named))
 
 
 def _heads(grids: Iterable[Grid], upstream: str, corpus: str) -> dict[str, None]:

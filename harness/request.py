@@ -41,6 +41,7 @@ class Request:
         skip_bad: Go on without the audio files that cannot be used.
         skip_missing: Go on without corpora and checkpoints that cannot be had.
         controls: Add the rows that a score must beat to mean anything.
+        all_controls: And those that take as long as what they are compared with.
         checkpoints: Local folders by upstream name.
         suite: The file that the grids come from, if they do.
         data_root: One folder a corpus.
@@ -62,6 +63,7 @@ class Request:
     skip_bad: bool = False
     skip_missing: bool = False
     controls: bool = False
+    all_controls: bool = False
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     suite: Path | None = None
     data_root: Path

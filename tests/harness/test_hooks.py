@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import click
 import pytest
 from toys import GRID, TONES, TOY
@@ -97,6 +99,29 @@ def test_hook_harness_renderers(harness, manager):
     manager.register(Plugin())
     harness("run", *LINEAR)
     assert harness("leaderboard", "--format", "count")[1] == "1 rows\n"
+
+
+def test_hook_harness_control_upstreams(harness, manager):
+    class Plugin:
+        @hookimpl
+        def harness_upstreams(self):
+            yield dataclasses.replace(TOY, name="rival")
+
+        @hookimpl
+        def harness_control_upstreams(self, upstream):
+            return ["rival"] if upstream.name == "toy" else []
+
+    manager.register(Plugin())
+    asked = ("plan", "--upstream", "toy", "--corpus", "tones")
+    asked += ("--downstream", "linear,nonlinear")
+    assert "rival" not in harness(*asked)[1]
+    assert "rival" not in harness(*asked, "--no-controls", "--all-controls")[1]
+    (row,) = (
+        line
+        for line in harness(*asked, "--all-controls")[1].splitlines()
+        if line.startswith("rival")
+    )
+    assert row.split()[4] == "1"  # the head that reads means
 
 
 def test_hook_harness_upstream(harness, manager):

@@ -3,6 +3,8 @@
 What a head reads out of it is due to the architecture, not to pre-training.
 
     harness run --upstream random:whisper-base --downstream linear --corpus emodb
+
+``--all-controls`` sets it beside every upstream that has weights.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 from harness import CheckpointError, Upstream, hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -41,6 +43,13 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
         pretraining="none (random weights)",
         languages=(),
     )
+
+
+@hookimpl
+def harness_control_upstreams(upstream: Upstream) -> Iterator[str]:
+    """Set beside an upstream with weights the same one without."""
+    if upstream.checkpoint is not None and not upstream.name.startswith(PREFIX):
+        yield PREFIX + upstream.name
 
 
 def load(

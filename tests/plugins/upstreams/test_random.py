@@ -81,3 +81,14 @@ def test_a_random_model_of_an_unknown_name_suggests_a_near_one(registry):
 
     with pytest.raises(UnknownNameError, match="Did you mean 'whisper-tiny'"):
         registry.upstreams["random:whisper-tony"]
+
+
+def test_it_stands_beside_every_upstream_that_has_weights(registry):
+    def controls(name):
+        upstream = registry.upstreams[name]
+        answers = registry.hook.harness_control_upstreams(upstream=upstream)
+        return [control for answer in answers for control in answer]
+
+    assert controls("whisper-tiny") == ["random:whisper-tiny"]
+    assert controls("random:whisper-tiny") == []
+    assert controls("fbank") == []
