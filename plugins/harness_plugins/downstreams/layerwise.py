@@ -3,6 +3,8 @@
 The row on the board is the layer that was best in validation; the test scores of all
 layers are stored beside it, and ``harness leaderboard --view layers`` shows them.
 Command: ``harness run --upstream whisper-base --downstream layerwise --corpus emodb``
+Expected on EmoDB, leave one speaker out: macro-F1 82 %, by layer 58, 68, 81,
+82, 80, 84 %.
 """
 
 from __future__ import annotations
