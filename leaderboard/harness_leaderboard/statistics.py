@@ -8,6 +8,7 @@ Shape letters here: S speakers, C classes, R resamples.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+    from threadpoolctl import ThreadpoolController
 
     from harness_leaderboard.samples import Part
 
@@ -78,14 +80,23 @@ def replicate(sample: Sample, weights: Floats, metric: str) -> Floats:
     """
     seeds = sorted({part.seed for part in sample.parts})
     figures = np.zeros(len(weights))
-    for seed in seeds:
-        total = np.zeros(len(weights))
-        weight = np.zeros(len(weights))
-        for scores, share in _folds(sample, seed, weights, metric):
-            total += scores
-            weight += share
-        figures += total / weight
+    with _thread_pools().limit(limits=1):  # more only wait for each other on so little
+        for seed in seeds:
+            total = np.zeros(len(weights))
+            weight = np.zeros(len(weights))
+            for scores, share in _folds(sample, seed, weights, metric):
+                total += scores
+                weight += share
+            figures += total / weight
     return figures / len(seeds)
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    """Find the libraries that numpy computes with, once."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _folds(
