@@ -143,6 +143,13 @@ def make_plan(
     finished = registry.hook.harness_finished_runs(runs=request.runs) or frozenset()
     pairs, absent = [], []
     for name, upstream in upstreams.items():
+        work = [
+            (manifest, split, [heads[head] for head in used])
+            for asked_as, manifest, split in divided
+            if (used := _heads(grids, name, asked_as))
+        ]
+        if download and not work:  # nothing is fetched for nothing
+            continue
         try:
             checkpoint = find_checkpoint(
                 upstream, request.checkpoints, memory, download=download
@@ -162,13 +169,7 @@ def make_plan(
             frame_type=request.frame_type,
             precision=request.precision,
         )
-        for asked_as, manifest, split in divided:
-            used = _heads(grids, name, asked_as)
-            downstreams = [heads[head] for head in used]
-            if downstreams:
-                pairs.append(
-                    _pair(request, source, manifest, split, downstreams, finished)
-                )
+        pairs += [_pair(request, source, *task, finished) for task in work]
     memory.save()
     return Plan(
         request=request,

@@ -145,6 +145,15 @@ def test_what_is_not_here_is_left_out_and_listed(harness, suite, tmp_path):
     assert (tmp_path / "runs" / "_mine.toml").read_text() == SUITE
 
 
+def test_without_a_corpus_no_checkpoint_is_fetched(harness, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("harness.plan.find_checkpoint", lambda *a, **k: asked.append(a))
+    path = tmp_path / "far.toml"
+    path.write_text(SUITE.replace('["tones", "aesdd"]', '["aesdd"]'))
+    assert harness("run", "--suite", str(path), "--no-controls")[0] == 3
+    assert asked == []
+
+
 def test_the_command_line_overrides_a_suite(harness, suite, tmp_path):
     options = ("--only", "corpus=tones", "--seeds", "7", "--split", "stratified")
     place = ("--executor", "serial", "--no-controls")
