@@ -161,14 +161,7 @@ def make_plan(
             continue
         if checkpoint is None:
             absent.append(upstream)
-        source = Source(
-            upstream=upstream,
-            checkpoint=checkpoint or NOT_HERE,
-            feeding=_feeding(request, upstream),
-            max_seconds=request.max_seconds,
-            frame_type=request.frame_type,
-            precision=request.precision,
-        )
+        source = _source(request, upstream, checkpoint or NOT_HERE)
         pairs += [_pair(request, source, *task, finished) for task in work]
     memory.save()
     return Plan(
@@ -177,6 +170,17 @@ def make_plan(
         absent=tuple(absent),
         missing=tuple(missing),
         doubts=tuple(filter(None, map(difference, read))),
+    )
+
+
+def _source(request: Request, upstream: Upstream, checkpoint: Checkpoint) -> Source:
+    return Source(
+        upstream=upstream,
+        checkpoint=checkpoint,
+        feeding=_feeding(request, upstream),
+        max_seconds=request.max_seconds,
+        frame_type=request.frame_type,
+        precision=request.precision,
     )
 
 

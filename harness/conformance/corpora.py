@@ -63,12 +63,7 @@ def ids_are_unique_and_stable(reading: Reading) -> str | None:
             )
     if reading.offer.root is not None:
         return IN_PLACE
-    with _without_audio(reading) as elsewhere:
-        try:
-            moved = [one.id for one in reading.utterances(elsewhere)]
-        except Exception as error:  # the plugin opened the emptied audio
-            raise _opened(error) from error
-    if moved != ids:
+    if [one.id for one in _read_without_audio(reading)] != ids:
         raise Broken(
             "Ids change when the corpus lies in another folder: make them of the path "
             "below the root alone, and draw nothing at random."
@@ -116,13 +111,7 @@ def audio_is_not_opened(reading: Reading) -> str | None:
     """Reading opens no audio file: it works on names, and on tables beside them."""
     if reading.offer.root is not None:
         return IN_PLACE
-    before = reading.utterances()
-    with _without_audio(reading) as emptied:
-        try:
-            after = reading.utterances(emptied)
-        except Exception as error:  # the plugin opened the emptied audio
-            raise _opened(error) from error
-    if before != after:
+    if _read_without_audio(reading) != reading.utterances():
         raise Broken(
             "Utterances change when audio files are emptied: take what is known of "
             "them from names and tables, as the harness itself looks at the audio."
@@ -130,11 +119,16 @@ def audio_is_not_opened(reading: Reading) -> str | None:
     return None
 
 
-def _opened(error: Exception) -> Broken:
-    return Broken(
-        f"With emptied audio files it raised {type(error).__name__} ({error}): open no "
-        "audio in 'read'."
-    )
+def _read_without_audio(reading: Reading) -> list[Utterance]:
+    """Read a copy elsewhere, its audio files emptied."""
+    with _without_audio(reading) as emptied:
+        try:
+            return reading.utterances(emptied)
+        except Exception as error:  # the plugin opened the emptied audio
+            raise Broken(
+                f"With emptied audio files it raised {type(error).__name__} ({error}): "
+                "open no audio in 'read'."
+            ) from error
 
 
 @contextmanager

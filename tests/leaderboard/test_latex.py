@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from boards import GROUPED, table
+from boards import GROUPED, MARKED, table
 from harness_leaderboard import latex
 
 from harness.types import Entry, Table
@@ -14,25 +14,6 @@ from harness.types import Entry, Table
 if TYPE_CHECKING:
     from pathlib import Path
 
-BOARD = Table(
-    title="Macro-F1 in percent",
-    columns=("upstream", "downstream", "emodb", "cafe"),
-    rows=(
-        (
-            Entry(text="whisper_base", value="whisper_base"),
-            Entry(text="linear †", value="linear †"),
-            Entry(text="82.9 ± 1.0 (3)", value=0.829, best=True),
-            Entry(text="60.0 (1)", value=0.6, second=True),
-        ),
-        (
-            Entry(text="fbank", value="fbank"),
-            Entry(text="linear", value="linear"),
-            Entry(text="41.0 (1)", value=0.41),
-            Entry(text="7/10 folds"),
-        ),
-    ),
-    notes=("100 % of runs.",),
-)
 HOSTILE = (
     "\\input{/etc/passwd}",
     "$\\write18{rm}$ % & # _ ^ ~ {",
@@ -50,7 +31,7 @@ def written(of: Table) -> str:
 
 def test_a_board_in_latex():
     assert (
-        written(BOARD)
+        written(MARKED)
         == r"""% needs \usepackage{booktabs,graphicx}
 \begin{table}
 \centering\small
@@ -145,7 +126,7 @@ def test_it_compiles_whatever_the_names(tmp_path: Path):
         groups=(HOSTILE[2], HOSTILE[3]),
     )
     long = table(*((f"u{row}", "82.9") for row in range(60)), columns=("a", "b"))
-    tables = "".join(map(written, (BOARD, GROUPED, hostile, long)))
+    tables = "".join(map(written, (MARKED, GROUPED, hostile, long)))
     (tmp_path / "paper.tex").write_text(
         "\\documentclass{article}\\usepackage{booktabs,graphicx}\n"
         f"\\begin{{document}}\n{tables}\\end{{document}}\n",
