@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from harness_leaderboard import statistics
-from harness_leaderboard.spread import components
+from harness_leaderboard.analysis import statistics
+from harness_leaderboard.views.spread import components
 
 if TYPE_CHECKING:
-    from harness_leaderboard.samples import Sample
+    from harness_leaderboard.analysis.samples import Sample
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 

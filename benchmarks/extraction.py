@@ -21,10 +21,10 @@ import soundfile
 import torch
 import transformers
 
-from harness.checkpoints import find_checkpoint
-from harness.features import Extraction, Source, encoder, extract
+from harness.data.manifest import read_manifest
+from harness.features.checkpoints import find_checkpoint
+from harness.features.extraction import Extraction, Source, encoder, extract
 from harness.files import Memory
-from harness.manifest import read_manifest
 from harness.registry import Registry, plugin_manager
 
 GROUP = 4

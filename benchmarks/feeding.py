@@ -22,12 +22,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from harness_leaderboard.store import read_runs
+from harness_leaderboard.results.store import read_runs
 from harness_plugins.upstreams import whisper
 from torch.nn.functional import cosine_similarity
 
-from harness import audio
-from harness.cli import execute
+from harness.cli.main import execute
+from harness.data import audio
 
 
 def line(*cells: object) -> None:

@@ -1,7 +1,7 @@
 """How near head training comes to the machine's own GEMM rate, on EmoDB-sized features.
 
 Features are generated in the shape of an upstream's (535 clips, 50 frames a second) and
-stored; heads are trained by ``harness.training.train``, reading included. Only the
+stored; heads are trained by ``harness.training.task.train``, reading included. Only the
 arithmetic that is done is counted (forward, and backward without a gradient to the
 input); the GEMM rate is measured before and after, with the same number of threads.
 
@@ -20,12 +20,12 @@ import numpy as np
 import torch
 
 from harness import Upstream, Utterance
-from harness.checkpoints import Checkpoint
-from harness.features import Source
-from harness.manifest import Recording
+from harness.data.manifest import Recording
+from harness.features.checkpoints import Checkpoint
+from harness.features.extraction import Source
+from harness.features.store import NORMS
 from harness.registry import Registry, plugin_manager
-from harness.store import NORMS
-from harness.training import Training, train
+from harness.training.task import Training, train
 
 CLIPS, SPEAKERS, CLASSES, PROJECTION = 535, 10, 7, 256
 COLUMNS = (

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from harness_leaderboard import published, store
+from harness_leaderboard import published
+from harness_leaderboard.results import store
 
-from harness.metrics import score
+from harness.training.metrics import score
 from harness.types import Epoch, Prediction, Result
 
 # corpus: language, classes, speakers of the test part, utterances of each
@@ -179,8 +180,8 @@ def many(runs: Path, rows: int) -> pa.Table:
 
 
 MEASURED = """
-import resource, harness.cli
-harness.cli.execute()
+import resource, harness.cli.main
+harness.cli.main.execute()
 used = resource.getrusage(resource.RUSAGE_SELF)
 cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
 print(f"{cpu:.1f} s of CPU, {peak:.2f} GiB at most", file=sys.stderr)

@@ -59,10 +59,10 @@ def measure(folder: Path, clips: int) -> dict[str, float]:
     from heads import training
 
     from harness import Upstream
-    from harness.checkpoints import Checkpoint
-    from harness.features import Extraction, Source, chunks, extract
+    from harness.features.checkpoints import Checkpoint
+    from harness.features.extraction import Extraction, Source, chunks, extract
     from harness.registry import Registry, plugin_manager
-    from harness.training import train
+    from harness.training.task import train
 
     torch.set_num_threads(1)
     recordings = write_clips(folder, clips)

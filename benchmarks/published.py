@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from harness_plugins.corpora._known import FOLDER
 
 from harness import Utterance
-from harness.closeness import closeness, describe
 from harness.files import replacing
-from harness.splits import make_split
+from harness.splits.balance import closeness, describe
+from harness.splits.strategies import make_split
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -48,7 +48,7 @@ def registry(manager) -> Registry:
 @pytest.fixture
 def harness(tmp_path, tones, manager, monkeypatch, capsys):
     """Run the program as a user would, on the tones; gives (code, stdout, stderr)."""
-    from harness.cli import execute
+    from harness.cli.main import execute
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HARNESS_DATA", str(tones.parent))

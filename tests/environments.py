@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = {
-    "harness": "from harness.cli import main",
+    "harness": "from harness.cli.main import main",
     "pip": "from pip._internal.cli.main import main",
     "pytest": "from pytest import main",
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.metrics import score
+from harness.training.metrics import score
 from harness.types import Prediction
 
 if TYPE_CHECKING:

@@ -46,7 +46,8 @@ def test_every_hook_has_a_test_of_its_own(name):
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_is_used_by_something_bundled(name):
     sources = [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("leaderboard/**/*.py")]
-    sources += [ROOT / "harness/executors.py", ROOT / "harness/console.py"]
+    sources += [ROOT / "harness/execution/executors.py"]
+    sources += [ROOT / "harness/cli/console.py"]
     pattern = re.compile(rf"@hookimpl[^\n]*\n\s*def {name}\(")
     assert any(pattern.search(source.read_text("utf-8")) for source in sources)
 
@@ -116,7 +117,7 @@ def test_the_page_of_corpora_says_what_their_descriptions_say(registry):
 
 
 def test_the_suite_in_the_page_of_corpora_can_be_read(registry, tmp_path):
-    from harness.suites import read_suite
+    from harness.execution.suites import read_suite
 
     (text,) = blocks("docs/corpora.md", "toml")
     (tmp_path / "mine.toml").write_text(text, "utf-8")

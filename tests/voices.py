@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from harness_leaderboard.samples import Part, Sample
+from harness_leaderboard.analysis.samples import Part, Sample
 
 
 def part(counts, speakers, seed: int = 0, name: str = "") -> Part:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.checkpoints import Checkpoint
 from harness.conformance.rules import Broken
-from harness.features import Source, kinds_for
-from harness.manifest import Recording
-from harness.store import NORMS
+from harness.data.manifest import Recording
+from harness.features.checkpoints import Checkpoint
+from harness.features.extraction import Source, kinds_for
+from harness.features.store import NORMS
 from harness.types import Batch, Upstream, Utterance
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def train_on_toy(downstream: Downstream, *, shuffled: bool = False) -> Result:
     """
     import torch
 
-    from harness.training import Training, train
+    from harness.training.task import Training, train
 
     if downstream.recipe.resumable:
         brief = replace(downstream.recipe, epochs=EPOCHS)

@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.certificate import ROUNDING, movement, voice
-from harness.checkpoints import find_checkpoint
 from harness.conformance.rules import (
     Broken,
     description_is_picklable,
     import_is_light,
     name_is_kebab_case,
 )
+from harness.features.checkpoints import find_checkpoint
+from harness.features.padding import ROUNDING, movement, voice
 from harness.files import Memory
 
 if TYPE_CHECKING:

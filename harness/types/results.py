@@ -93,7 +93,7 @@ class Result:
         skipped: Ids of utterances left out by ``--skip-bad``, each with its reason.
         created: ISO 8601, UTC.
         certificate: How far the upstream's features move when they should not (see
-            ``harness.certificate``), empty where that was not measured.
+            ``harness.features.padding``), empty where that was not measured.
     """
 
     run_id: str

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import Renderer, hookimpl
-from harness_leaderboard import commands, latex, page, render, store, terminal
+from harness_leaderboard import commands
+from harness_leaderboard.render import latex, page, terminal
+from harness_leaderboard.render import text as render
+from harness_leaderboard.results import store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,28 +13,23 @@ import click
 
 from harness.errors import ExitCode, HarnessError, UnknownNameError
 from harness.files import replacing
-from harness_leaderboard import (
-    changes,
-    facets,
-    figures,
-    folders,
-    render,
-    site,
-    store,
-    tables,
-    terminal,
-    upkeep,
-    views,
-)
-from harness_leaderboard import compare as comparison
-from harness_leaderboard.entries import counted
+from harness_leaderboard import figures
+from harness_leaderboard.analysis import facets, tables
+from harness_leaderboard.render import terminal
+from harness_leaderboard.render import text as render
+from harness_leaderboard.render.entries import counted
+from harness_leaderboard.results import folders, store, upkeep
+from harness_leaderboard.site import site
+from harness_leaderboard.views import catalogue as views
+from harness_leaderboard.views import changes
+from harness_leaderboard.views import compare as comparison
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.registry import Registry
     from harness.types import Render, Report, Table
-    from harness_leaderboard.folders import Folder
+    from harness_leaderboard.results.folders import Folder
 
 PIPED_WIDTH = 100  # columns of a table that does not go to a terminal
 
@@ -174,7 +169,7 @@ def leaderboard(
 
 def _site(runs: Folder, question: tables.Question, only: dict[str, set[str]]) -> str:
     """Write the page of every view; predictions are read for its figures alone."""
-    from harness_leaderboard import details
+    from harness_leaderboard.site import details
 
     table = _read(runs, site.columns(question), only)
     chosen = details.chosen(table, question)

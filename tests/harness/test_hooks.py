@@ -9,7 +9,7 @@ import pytest
 from toys import GRID, TONES, TOY
 
 from harness import Executor, HarnessError, Renderer, Suite, Table, hookimpl
-from harness.executors import serial
+from harness.execution.executors import serial
 from harness.registry import Registry, plugin_manager
 
 LINEAR = (*GRID, "--downstream", "linear")

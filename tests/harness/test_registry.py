@@ -127,7 +127,7 @@ def test_every_bundled_plugin_module_has_an_entry_point():
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])
 def test_looking_around_imports_nothing_heavy(arguments):
     code = (
-        "import sys; from harness.cli import execute\n"
+        "import sys; from harness.cli.main import execute\n"
         f"execute({arguments!r})\n"
         f"heavy = {HEAVY!r} - {{'rich'}} & set(sys.modules)\n"
         "assert not heavy, heavy"

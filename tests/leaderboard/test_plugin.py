@@ -9,7 +9,8 @@ import click
 import harness_leaderboard
 import pytest
 from click.testing import CliRunner
-from harness_leaderboard import store, views
+from harness_leaderboard.results import store
+from harness_leaderboard.views import catalogue as views
 
 from harness import HarnessError, StoreError, hookimpl
 from harness.errors import UnknownNameError

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness_leaderboard.analysis.tables import columns
 from harness_leaderboard.figures import cells, cost, layers
 from harness_leaderboard.figures.sheet import Drawing, save
-from harness_leaderboard.layers import LAYERED
-from harness_leaderboard.tables import columns
+from harness_leaderboard.views.layers import LAYERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness_leaderboard.tables import Question
+    from harness_leaderboard.analysis.tables import Question
 
 __all__ = ["DRAWINGS", "Drawing", "save"]
 

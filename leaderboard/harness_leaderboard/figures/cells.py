@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from harness_leaderboard.facets import (
+from harness_leaderboard.analysis.facets import (
     CORPUS,
     Key,
     System,
@@ -13,9 +13,9 @@ from harness_leaderboard.facets import (
     place_of,
     system_names,
 )
+from harness_leaderboard.analysis.tables import current
 from harness_leaderboard.figures.sheet import COLOURS, legend, panels
-from harness_leaderboard.render import plain
-from harness_leaderboard.tables import current
+from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-    from harness_leaderboard.tables import Question
+    from harness_leaderboard.analysis.tables import Question
 
 
 def _cells(runs: pa.Table, question: Question) -> dict[str, list[dict[str, Any]]]:

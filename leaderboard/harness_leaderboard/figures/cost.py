@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness_leaderboard.averages import require_common_mean
-from harness_leaderboard.facets import System, place_of
+from harness_leaderboard.analysis.facets import System, place_of
+from harness_leaderboard.analysis.tables import METRICS, Grid, current, figures
 from harness_leaderboard.figures.sheet import COLOURS, panels
-from harness_leaderboard.render import plain
-from harness_leaderboard.tables import METRICS, Grid, current, figures
+from harness_leaderboard.render.text import plain
+from harness_leaderboard.views.averages import require_common_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-    from harness_leaderboard.tables import Question
+    from harness_leaderboard.analysis.tables import Question
 
 MARKERS = "osD^vP*X"
 COSTS = ("seconds a run: extraction and training", "trainable parameters")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness_leaderboard.figures.sheet import COLOURS, legend, panels
-from harness_leaderboard.layers import ALL, layered, mean
-from harness_leaderboard.render import plain
+from harness_leaderboard.render.text import plain
+from harness_leaderboard.views.layers import ALL, layered, mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from harness_leaderboard.layers import Layered
-    from harness_leaderboard.tables import Question
+    from harness_leaderboard.analysis.tables import Question
+    from harness_leaderboard.views.layers import Layered
 
 
 def weights(runs: pa.Table, question: Question) -> Figure:

@@ -6,7 +6,7 @@ import soundfile
 from harness_plugins.corpora.emovo import EMOVO
 
 from harness import Utterance
-from harness.audio import probe
+from harness.data.audio import probe
 
 
 def test_a_file_name_says_label_speaker_gender_and_sentence(tree):

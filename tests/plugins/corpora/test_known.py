@@ -26,9 +26,9 @@ from harness_plugins.corpora import (
 from harness_plugins.corpora._known import FOLDER
 
 from harness import Utterance
+from harness.data.passport import examine
 from harness.files import Memory, sha256_file
-from harness.passport import examine
-from harness.splits import make_split
+from harness.splits.strategies import make_split
 
 MODULES = (aesdd, cafe, demos, emodb, emomatch, emovo, eyase, oreau, shemo)
 CORPORA = {

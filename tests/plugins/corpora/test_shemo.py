@@ -8,7 +8,7 @@ import soundfile
 from harness_plugins.corpora.shemo import MODIFIED, SHEMO, SHEMO_MODIFIED
 
 from harness import Utterance
-from harness.audio import probe
+from harness.data.audio import probe
 
 
 def test_a_file_name_says_speaker_gender_and_label(tree):

@@ -18,7 +18,7 @@ from torch import nn
 from transformers import ASTConfig, ASTModel
 
 from harness import Batch, Downstream, Reads, hookimpl
-from harness.cli import execute
+from harness.cli.main import execute
 
 build = partial(ast.build, layers=1, dim=128, classes=3, width=64, blocks=1)
 

@@ -31,7 +31,7 @@ from transformers import (
 )
 
 from harness import CheckpointError
-from harness.checkpoints import find_checkpoint
+from harness.features.checkpoints import find_checkpoint
 from harness.files import Memory
 
 SMALL = {"num_hidden_layers": 3, "hidden_size": 24, "num_attention_heads": 2}

@@ -5,7 +5,7 @@ import torch
 from transformers import WhisperConfig, WhisperModel
 
 from harness import CheckpointError
-from harness.checkpoints import find_checkpoint
+from harness.features.checkpoints import find_checkpoint
 from harness.files import Memory
 
 

@@ -1,0 +1,1 @@
+"""A corpus on disk, up to its checked utterances."""

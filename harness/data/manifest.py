@@ -1,0 +1,296 @@
+"""A corpus on disk: found, read, every file checked, and hashed."""
+
+from __future__ import annotations
+
+import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from harness.data import audio
+from harness.errors import DataError, MissingCorpusError
+from harness.files import sha256_json
+from harness.types import silence
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from harness.files import Memory
+    from harness.types import Corpus, Stages, Utterance
+
+SHOWN = 20
+"""How many bad files an error message lists before it only counts them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """An utterance, its file and what its audio is (see ``audio.Probe``)."""
+
+    utterance: Utterance
+    path: Path
+    sha256: str
+    content: str
+    rate: int
+    channels: int
+    seconds: float
+    peak: float
+
+    @property
+    def key(self) -> str:
+        """Name the utterance's audio in a feature store: its bytes, and its span."""
+        if self.utterance.start == 0.0 and self.utterance.end is None:
+            return self.sha256
+        return f"{self.sha256}-{self.utterance.start}-{self.utterance.end}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The utterances of a corpus that can be used, sorted by id.
+
+    Attributes:
+        corpus: The description they were read by.
+        root: The corpus' folder.
+        recordings: The good ones.
+        bad: The others, each as ``id: reason``.
+        joined: Of which corpora it was made, if of several.
+    """
+
+    corpus: Corpus
+    root: Path
+    recordings: tuple[Recording, ...]
+    bad: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the corpora that it was joined from, or its own."""
+        return self.joined or (self.corpus.name,)
+
+    def only(self, labels: Collection[str], ids: Collection[str]) -> Manifest:
+        """Keep the recordings of some utterances that have one of some labels."""
+        return replace(
+            self,
+            recordings=tuple(
+                recording
+                for recording in self.recordings
+                if recording.utterance.label in labels and recording.utterance.id in ids
+            ),
+        )
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash what a result depends on: ids, audio, labels and speakers."""
+        return sha256_json(
+            [
+                [r.utterance.id, r.content, r.utterance.label, r.utterance.speaker]
+                for r in self.recordings
+            ]
+        )
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """The hash of each utterance's decoded audio, by id."""
+        return {r.utterance.id: r.content for r in self.recordings}
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The languages of the utterances, as BCP-47 tags."""
+        first = self.corpus.languages[0]
+        return tuple(dict.fromkeys(u.language or first for u in self.utterances))
+
+    @property
+    def utterances(self) -> tuple[Utterance, ...]:
+        """The utterances without their audio's facts."""
+        return tuple(recording.utterance for recording in self.recordings)
+
+    @property
+    def seconds(self) -> float:
+        """Total duration, in seconds."""
+        return sum(recording.seconds for recording in self.recordings)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that occur, sorted: the order of classes everywhere."""
+        return tuple(sorted({u.label for u in self.utterances}))
+
+
+def read_manifest(
+    corpus: Corpus,
+    root: Path,
+    memory: Memory,
+    *,
+    min_seconds: float = 0.0,
+    max_seconds: float | None = None,
+    stages: Stages = silence,
+) -> Manifest:
+    """Read a corpus and every one of its files.
+
+    Args:
+        corpus: Its description.
+        root: Its folder.
+        memory: Remembers what files hold, so that they are decoded once.
+        min_seconds: Shorter clips are bad: the model's receptive field.
+        max_seconds: Clips are cut to this length; without it, one that is longer than
+            ``audio.MAX_SECONDS`` is bad.
+        stages: Told of the progress.
+
+    Raises:
+        DataError: Where the folder is missing, is not this corpus, or is empty.
+    """
+    utterances = _utterances(corpus, root)
+
+    def look(utterance: Utterance) -> audio.Probe:
+        span = (utterance.start, utterance.end)
+        path = root / utterance.path
+        learn = functools.partial(audio.probe, start=span[0], end=span[1])
+        try:
+            found = memory.recall(path, learn, f"audio-{audio.VERSION} {span}")
+        except OSError:
+            found = audio.probe(path)
+        advance(1)
+        return found
+
+    with (
+        stages(f"checking {corpus.name}", len(utterances), "files") as advance,
+        ThreadPoolExecutor(os.cpu_count()) as threads,
+    ):
+        probes = list(threads.map(look, utterances))
+    memory.save()
+    good, bad = [], []
+    for utterance, found in zip(utterances, probes, strict=True):
+        problem = found["problem"] or _length(
+            found["seconds"], min_seconds, max_seconds
+        )
+        if problem:
+            bad.append(f"{utterance.id}: {problem}")
+        else:
+            facts = {name: found[name] for name in _FACTS}  # type: ignore[literal-required]
+            path = root / utterance.path
+            good.append(Recording(utterance=utterance, path=path, **facts))
+    return Manifest(corpus, root, tuple(good), tuple(bad))
+
+
+_FACTS = ("sha256", "content", "rate", "channels", "seconds", "peak")
+
+
+def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
+    """Read a corpus' folder, and see that the plugin keeps its word."""
+    if not root.is_dir():
+        raise MissingCorpusError(
+            f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain} Then set "
+            "HARNESS_DATA (or --data-root) to the folder above it."
+        )
+    utterances = sorted(corpus.read(root), key=lambda utterance: utterance.id)
+    if not utterances:
+        raise DataError(
+            f"{root} holds no utterance of '{corpus.name}'. {corpus.obtain}"
+        )
+    for one, next_one in pairwise(utterances):
+        if one.id == next_one.id:
+            raise DataError(f"Corpus '{corpus.name}' has two utterances '{one.id}'.")
+    for utterance in utterances:
+        if utterance.label not in corpus.labels:
+            raise DataError(
+                f"Corpus '{corpus.name}' does not declare the label "
+                f"'{utterance.label}' of {utterance.id}."
+            )
+    return utterances
+
+
+def _length(seconds: float, shortest: float, cut: float | None) -> str:
+    if seconds < shortest:
+        return (
+            f"too short ({1000 * seconds:.0f} ms; the model needs "
+            f"{1000 * shortest:.0f} ms)"
+        )
+    if cut is None and seconds > audio.MAX_SECONDS:
+        return (
+            f"too long ({seconds / 60:.0f} min; --max-seconds S keeps each clip's "
+            "first S seconds)"
+        )
+    return ""
+
+
+def difference(manifest: Manifest) -> str:
+    """Say, in a sentence, how far a corpus is from what was published; or nothing.
+
+    It is quick, as it compares names, hashes and numbers that the manifest has.
+    """
+    corpus = manifest.corpus
+    known = corpus.files() if corpus.files else {}
+    here = {one.utterance.id: one.sha256 for one in manifest.recordings}
+    count = len(known) or corpus.versions.get(corpus.version, len(here))
+    both = here.keys() & known.keys()
+    altered = sum(known[id].sha256 not in ("", here[id]) for id in both)
+    found = [f"{len(here)} of {count} utterances are used"] * (len(here) != count)
+    found += [f"{altered} files have other bytes"] * bool(altered)
+    if not found:
+        return ""
+    return (
+        f"{corpus.name} is not as it was published: {', '.join(found)}. "
+        f"'harness corpus check {corpus.name}' says which."
+    )
+
+
+def join(manifests: Sequence[Manifest], name: str) -> Manifest:
+    """Make one corpus of several, whose ids and speakers then begin with its name.
+
+    Args:
+        manifests: Of corpora with different names.
+        name: Of the whole.
+    """
+    corpora = [manifest.corpus for manifest in manifests]
+    languages = [language for corpus in corpora for language in corpus.languages]
+    corpus = replace(
+        corpora[0],
+        name=name,
+        title=" and ".join(corpus.title for corpus in corpora),
+        version=" + ".join(corpus.version for corpus in corpora),
+        languages=tuple(dict.fromkeys(languages)),
+        labels=tuple(sorted({label for c in corpora for label in c.labels})),
+        counts={},
+        files=None,
+    )
+    return Manifest(
+        corpus,
+        manifests[0].root,
+        tuple(_of(manifest, r) for manifest in manifests for r in manifest.recordings),
+        tuple(f"{m.corpus.name}/{line}" for m in manifests for line in m.bad),
+        tuple(part for manifest in manifests for part in manifest.parts),
+    )
+
+
+def _of(manifest: Manifest, recording: Recording) -> Recording:
+    """Put a corpus' name before the id and the speaker of a recording."""
+    utterance, corpus = recording.utterance, manifest.corpus.name
+    renamed = replace(
+        utterance,
+        id=f"{corpus}/{utterance.id}",
+        speaker=f"{corpus}/{utterance.speaker}",
+        language=utterance.language or manifest.corpus.languages[0],
+    )
+    return replace(recording, utterance=renamed)
+
+
+def refuse_bad(manifests: Sequence[Manifest]) -> None:
+    """Stop with the list of all bad files, if there are any.
+
+    Raises:
+        DataError: With every file and its reason (the first ones, if they are many).
+    """
+    lines = [
+        f"  {manifest.root}/{line}" for manifest in manifests for line in manifest.bad
+    ]
+    if not lines:
+        return
+    more = [f"  … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    files = "1 audio file" if len(lines) == 1 else f"{len(lines)} audio files"
+    listing = "\n".join(lines[:SHOWN] + more)
+    raise DataError(
+        f"{files} cannot be used; mend or remove them, or go on without them by "
+        f"--skip-bad:\n{listing}"
+    )

@@ -1,0 +1,1 @@
+"""From names to a plan, from a plan to results."""

@@ -1,0 +1,1 @@
+"""Extract once: recordings through a frozen upstream into a store."""

@@ -1,0 +1,1 @@
+"""Which utterances train, which select and which test."""

@@ -1,0 +1,104 @@
+"""Splits as files, for other labs: JSON that a person can read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from harness.errors import DataError
+from harness.files import replacing
+from harness.splits.strategies import COLUMN, PARTS, STRATEGIES, Fold, Split
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Kind = TypeVar("Kind")
+
+FORMAT = 1
+"""Version of the files' format."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitFile:
+    """A split as read from a file, with what it says it was made for."""
+
+    corpus: str
+    version: str
+    manifest_sha256: str
+    split: Split
+
+
+def write_split(
+    split: Split, path: Path, *, corpus: str, version: str, manifest_sha256: str
+) -> None:
+    """Write a split as JSON that a person can read and another lab can use.
+
+    Raises:
+        StoreError: Where the file cannot be written.
+    """
+    value = {
+        "format": FORMAT,
+        "corpus": corpus,
+        "version": version,
+        "manifest_sha256": manifest_sha256,
+        "strategy": split.strategy,
+        "folds": [vars(fold) for fold in split.folds],
+    }
+    with replacing(path) as beside:
+        beside.write_text(
+            json.dumps(value, ensure_ascii=False, indent=1) + "\n", "utf-8"
+        )
+
+
+def read_split(path: Path) -> SplitFile:
+    """Read what ``write_split`` wrote, or what somebody wrote in its form.
+
+    Whether it fits the corpus is for ``check_split`` to say.
+
+    Raises:
+        DataError: Where the file is not of that form.
+    """
+    try:
+        return _split_file(json.loads(path.read_text("utf-8")))
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, RecursionError) as error:
+        reason = str(error)
+    raise DataError(
+        f"Cannot use the split file {path}: {reason}. Mend it, or make the split anew."
+    )
+
+
+def _split_file(value: object) -> SplitFile:
+    if (version := _entry(value, "format", int)) != FORMAT:
+        raise ValueError(f"its format is {version}, not {FORMAT}")
+    strategy = _entry(value, "strategy", str)
+    if strategy not in (known := (*STRATEGIES, COLUMN)):
+        raise ValueError(f"its strategy '{strategy}' is none of {', '.join(known)}")
+    folds = tuple(_fold_entry(fold) for fold in _entry(value, "folds", list))
+    if not folds or len({fold.name for fold in folds}) < len(folds):
+        raise ValueError("it has no folds, or two of the same name")
+    return SplitFile(
+        corpus=_entry(value, "corpus", str),
+        version=_entry(value, "version", str),
+        manifest_sha256=_entry(value, "manifest_sha256", str),
+        split=Split(strategy=strategy, folds=folds),
+    )
+
+
+def _fold_entry(value: object) -> Fold:
+    parts = [_entry(value, part, list) for part in PARTS]
+    if not all(isinstance(id, str) for part in parts for id in part):
+        raise ValueError("an utterance id is not a string")
+    train, valid, test = (tuple(sorted(part)) for part in parts)
+    name = _entry(value, "name", str)
+    return Fold(name=name, train=train, valid=valid, test=test)
+
+
+def _entry(value: object, key: str, kind: type[Kind]) -> Kind:
+    """Take an entry out of what should be a JSON object that has it."""
+    entry = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(entry, kind):
+        raise ValueError(f"'{key}' is missing or is not of type {kind.__name__}")
+    return entry

@@ -1,0 +1,261 @@
+"""Tables as a page that needs nothing else: sortable, filterable, dark and light.
+
+Nothing is fetched. Names reach the page as escaped text alone, never as script or
+style, and its content security policy lets no other script run. Without its script a
+reader still sees every table.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from dataclasses import dataclass, field
+from html import escape
+from importlib.resources import files
+from itertools import groupby
+from string import Template
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+
+from harness_leaderboard.render.text import detail_names, headings, name_columns, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from harness.types import Entry, Table
+
+SHADES = 10  # steps of the heat, whose colours page.css has
+AXES = ("upstream", "downstream", "corpus")  # what readers choose rows and columns by
+
+Place = tuple[int, int]
+"""The row and the column of an entry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A table and how it stands on a page.
+
+    Attributes:
+        table: What it shows.
+        name: Its id on the page, and the name of its CSV.
+        scale: Whether scores are shaded by where they lie in the table or in their row.
+        across: Which of ``AXES`` the columns after the names are, if any.
+        cells: Which entry opens which cell of the board.
+        names: What readers choose an entry by, where its text says more than that.
+    """
+
+    table: Table
+    name: str = "table"
+    scale: Literal["table", "row"] = "table"
+    across: str = ""
+    cells: Mapping[Place, int] = field(default_factory=dict)
+    names: Mapping[Place, str] = field(default_factory=dict)
+
+
+def html(table: Table, *, width: int, colour: bool) -> str:
+    """Write a page of one table."""
+    body = f"""\
+<main>
+<h1>{text(table.title)}</h1>
+<div id="choice"></div>
+{panel(Panel(table=table))}
+</main>"""
+    return document(
+        table.title, body, styles=("render/page.css",), scripts=("render/page.js",)
+    )
+
+
+def document(
+    title: str, body: str, *, styles: Sequence[str], scripts: Sequence[str]
+) -> str:
+    """Write a page.
+
+    Args:
+        title: Of its window.
+        body: In HTML.
+        styles: Files of this package, from its root.
+        scripts: Of files too.
+    """
+    style, script = ("".join(map(_read, names)) for names in (styles, scripts))
+    return Template(_read("render/page.html")).substitute(
+        title=text(title),
+        style=style,
+        style_hash=_hash(style),
+        body=body,
+        script=script,
+        script_hash=_hash(script),
+    )
+
+
+def _read(name: str) -> str:
+    return files("harness_leaderboard").joinpath(name).read_text("utf-8")
+
+
+def _hash(source: str) -> str:
+    """Give what a content security policy allows a script or a style by."""
+    digest = hashlib.sha256(source.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def text(words: str) -> str:
+    """Escape what a run or a plugin says, for text and for attributes."""
+    return escape(plain(words))
+
+
+# ---------------------------------------------------------------- a table
+
+
+def panel(of: Panel) -> str:
+    """Write a table and its notes."""
+    table = of.table
+    more = [detail_names(table, column) for column in range(len(table.columns))]
+    shades = _shades(of)
+    body = "\n".join(
+        f"<tr>{''.join(_cells(of, row, more, shades))}</tr>"
+        for row in range(len(table.rows))
+    )
+    notes = "".join(f"<p>{text(note)}</p>\n" for note in (*_legend(of), *table.notes))
+    return f"""\
+<div class="panel" id="{of.name}">
+<div class="scroll" role="region" aria-label="{text(table.title)}" tabindex="0">
+<table>
+<caption>{text(table.title)}</caption>
+<thead>
+{_groups(table)}<tr>{"".join(_heads(of, more))}</tr>
+</thead>
+<tbody>
+{body}
+</tbody>
+</table>
+</div>
+<div class="notes">
+{notes}</div>
+</div>"""
+
+
+def _legend(of: Panel) -> tuple[str, ...]:
+    """Say what the marks mean that the table has."""
+    entries = [entry for row in of.table.rows for entry in row]
+    said = []
+    if _is_shaded(of.table):
+        among = "row" if of.scale == "row" else "table"
+        said.append(f"The stronger the blue, the nearer to the highest of the {among}.")
+    if any(map(_reach, entries)):
+        said.append("Bars are intervals, from 0 to 100 %.")
+    if any(entry.best for entry in entries):
+        said.append("Bold: the best.")
+    if any(entry.second for entry in entries):
+        said.append("Underlined: the best of its group.")
+    return (" ".join(said),) * bool(said)
+
+
+def _groups(table: Table) -> str:
+    """Write what stands above several headings at once."""
+    if not any(table.groups):
+        return ""
+    spans = ((name, len(list(group))) for name, group in groupby(table.groups))
+    cells = (
+        f'<th scope="colgroup" colspan="{columns}">{text(name)}</th>'
+        if name
+        else f'<td colspan="{columns}"></td>'
+        for name, columns in spans
+    )
+    return f'<tr class="groups">{"".join(cells)}</tr>\n'
+
+
+def _heads(of: Panel, more: Sequence[Sequence[str]]) -> Iterator[str]:
+    names = name_columns(of.table)
+    for column, (name, full) in enumerate(
+        zip(of.table.columns, headings(of.table), strict=True)
+    ):
+        words = all(isinstance(row[column].value, str) for row in of.table.rows)
+        marks = ' class="name"' if words else ""
+        if column < names and name in AXES:
+            marks += f' data-axis="{name}"'
+        elif column >= names and of.across:
+            marks += f' data-across="{of.across}"'
+        if full != name:
+            marks += f' data-full="{text(full)}"'
+        yield f'<th scope="col"{marks}{_more(more[column])}>{text(name)}</th>'
+
+
+def _cells(
+    of: Panel,
+    row: int,
+    more: Sequence[Sequence[str]],
+    shades: Mapping[Place, int],
+) -> Iterator[str]:
+    for column, entry in enumerate(of.table.rows[row]):
+        place = row, column
+        kinds = ["name"] * isinstance(entry.value, str)
+        kinds += ["best"] * entry.best + ["second"] * entry.second
+        kinds += [f"heat s{shades[place]}"] if place in shades else []
+        marks = f' class="{" ".join(kinds)}"' if kinds else ""
+        marks += _value(entry)
+        marks += _more([str(entry.details.get(name, "")) for name in more[column]])
+        if place in of.cells:
+            marks += f' data-cell="{of.cells[place]}"'
+        if place in of.names:
+            marks += f' data-name="{text(of.names[place])}"'
+        head = column == 0 and isinstance(entry.value, str)
+        opened, closed = ('th scope="row"', "th") if head else ("td", "td")
+        yield f"<{opened}{marks}>{text(entry.text)}{_reach(entry)}</{closed}>"
+
+
+def _value(entry: Entry) -> str:
+    """Hold the value of a number, and of a name that is shown shortened."""
+    if isinstance(entry.value, str):
+        full = f' data-full="{text(entry.value)}"'
+        return full if entry.value != entry.text else ""
+    known = entry.value is not None and math.isfinite(entry.value)
+    return f' data-value="{entry.value}"' if known else ""
+
+
+def _more(values: Sequence[str]) -> str:
+    """Hold what the CSV has besides; no value has a blank or markup when quoted."""
+    written = " ".join(quote(value, safe="+") for value in values)
+    return f' data-more="{written}"' if values else ""
+
+
+def _reach(entry: Entry) -> str:
+    """Draw an interval, where the entry has one, from 0 to 100 % below its text."""
+    low, high = entry.details.get("low"), entry.details.get("high")
+    if not (
+        isinstance(entry.value, float)
+        and isinstance(low, float)
+        and isinstance(high, float)
+    ):
+        return ""
+    low, high = 100 * max(low, 0.0), 100 * min(high, 1.0)
+    return (
+        f'<svg class="reach" viewBox="0 0 100 1" preserveAspectRatio="none" '
+        f'aria-hidden="true"><rect x="{low:.1f}" width="{high - low:.1f}" height="1"/>'
+        "</svg>"
+    )
+
+
+# ---------------------------------------------------------------- heat
+
+
+def _is_shaded(table: Table) -> bool:
+    """Tell whether scores have colours: only where no interval is drawn below them."""
+    return table.heat and not any(_reach(entry) for row in table.rows for entry in row)
+
+
+def _shades(of: Panel) -> dict[Place, int]:
+    """Give each score its step, from the lowest to the highest it is seen among."""
+    if not _is_shaded(of.table):
+        return {}
+    groups: dict[int, dict[Place, float]] = {}
+    for row, entries in enumerate(of.table.rows):
+        for column, entry in enumerate(entries):
+            if isinstance(entry.value, float) and math.isfinite(entry.value):
+                group = groups.setdefault(row if of.scale == "row" else 0, {})
+                group[row, column] = entry.value
+    shades = {}
+    for group in groups.values():
+        low, high = min(group.values()), max(group.values())
+        for place, value in group.items():
+            shades[place] = round(SHADES * (value - low) / ((high - low) or 1.0))
+    return shades

@@ -1,0 +1,164 @@
+"""Folders of results: checked against themselves, merged, and packed."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from harness.errors import StoreError
+from harness.files import replacing, sha256_json
+from harness_leaderboard.results import folders, store
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from harness.types import Result
+    from harness_leaderboard.results.folders import File, Folder
+
+SAME = 1e-6  # how far a metric may be from what its predictions give
+VERIFIED = 200  # results in memory at once
+
+
+def verify(runs: Folder) -> Iterator[str]:
+    """Work every metric out again from stored predictions; name what does not match.
+
+    Yields:
+        A sentence for each file that is left out and for each result that contradicts
+        itself.
+    """
+    for path in folders.files(runs):
+        table, left_out = store.read_file(path)
+        yield from left_out
+        for start in range(0, len(table), VERIFIED):
+            whole, said = store.whole(table.slice(start, VERIFIED))
+            yield from (f"{path}: {one}." for one in said)
+            for result in store.results(whole):
+                for fault in faults(result):
+                    yield f"{path}: run {result.run_id}: {fault}."
+
+
+def faults(result: Result) -> Iterator[str]:
+    """Say where a result contradicts itself."""
+    import numpy as np
+
+    from harness.training.metrics import score
+
+    places = {label: place for place, label in enumerate(result.labels)}
+    said = {label for one in result.predictions for label in (one.label, one.predicted)}
+    if strangers := sorted(said - places.keys()):
+        yield f"predictions have labels that it does not list: {', '.join(strangers)}"
+        return
+    if len(result.predictions) != result.n_test:
+        yield f"{len(result.predictions)} predictions for {result.n_test} utterances"
+    if len({one.utterance for one in result.predictions}) < len(result.predictions):
+        yield "an utterance is predicted twice"
+    if not result.predictions:
+        return
+    true = np.array([places[one.label] for one in result.predictions])
+    predicted = np.array([places[one.predicted] for one in result.predictions])
+    scores = score(true, predicted, classes=len(places))
+    if scores.confusion != result.confusion:
+        yield "the confusion is not that of the predictions"
+    for metric in ("macro_f1", "weighted_f1", "uar", "accuracy"):
+        stored, found = getattr(result, metric), getattr(scores, metric)
+        if not math.isclose(stored, found, abs_tol=SAME):
+            yield f"{metric} is {stored:.6f}, the predictions give {found:.6f}"
+    chosen = dict(enumerate(result.layer_scores, start=1)).get(result.layer)
+    if result.layer and chosen != result.macro_f1:
+        yield f"macro_f1 is not the score of layer {result.layer}, which was chosen"
+    speakers = {one.speaker for one in result.predictions}
+    if speakers != set(result.speakers_test):
+        yield "the predictions' speakers are not the test speakers"
+    trained = {*result.speakers_train, *result.speakers_valid}
+    if result.split != "stratified" and speakers & trained:
+        yield f"speakers of the test part were trained on: {sorted(speakers & trained)}"
+
+
+def merge(sources: Sequence[Folder], runs: Path) -> tuple[int, int, list[str]]:
+    """Copy files of several folders into one, unless it has their results already.
+
+    Returns:
+        How many results were new, how many were there already, and a sentence for each
+        file that was left out.
+    """
+    known = set(store.finished_runs(runs))
+    added, twice = 0, 0
+    left_out: list[str] = []
+    for path in (path for source in sources for path in folders.files(source)):
+        table, said = store.read_file(path, ["run_id"])
+        left_out += said
+        found = set(table["run_id"].to_pylist())
+        twice += len(found & known)
+        if new := found - known:
+            _copy(path, runs, sorted(found))
+            added += len(new)
+            known |= new
+    return added, twice, left_out
+
+
+def compact(runs: Path) -> tuple[int, int, list[str]]:
+    """Pack files of one result into a file a corpus; nothing is lost.
+
+    A small file is removed when the packed one was written and read back the same.
+
+    Returns:
+        How many results were packed into how many files, and a sentence for each file
+        that was left as it is.
+    """
+    groups: dict[str, list[Path]] = defaultdict(list)
+    left_out: list[str] = []
+    for path in folders.walked(runs):
+        if store.run_id_of(path):
+            table, said = store.read_file(path)
+            left_out += said
+            for corpus in table["corpus"].to_pylist():
+                groups[corpus].append(path)
+    for corpus, members in groups.items():
+        _pack(members, corpus, runs)
+    return sum(map(len, groups.values())), len(groups), left_out
+
+
+def _copy(path: File, runs: Path, run_ids: Collection[str]) -> None:
+    """Copy a file of results into a folder, with a list beside it if it has many."""
+    if not store.run_id_of(path):
+        _write_list(runs / path.name, run_ids)
+    with replacing(runs / path.name) as beside:
+        beside.write_bytes(path.read_bytes())
+
+
+def _write_list(packed: Path, run_ids: Collection[str]) -> None:
+    with replacing(packed.with_suffix(store.LISTED)) as beside:
+        beside.write_text("\n".join(run_ids) + "\n", "utf-8")
+
+
+def _pack(paths: Sequence[Path], corpus: str, runs: Path) -> None:
+    """Put files of one result into one, with every column that any of them has.
+
+    Raises:
+        StoreError: Where the packed file does not read back the same; nothing is
+            removed then.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # each is read as it stands, so that columns of later versions are kept
+    tables = [
+        pq.ParquetFile(pa.BufferReader(path.read_bytes())).read() for path in paths
+    ]
+    joined = pa.concat_tables(tables, promote_options="default").combine_chunks()
+    table = store.once_each(joined)
+    run_ids = table["run_id"].to_pylist()
+    digest = sha256_json(sorted(run_ids))[:16]
+    packed = runs / f"packed-{store.safe(corpus)}-{digest}.parquet"
+    store.write_table(table, packed)
+    if not pq.ParquetFile(packed).read().equals(table):
+        packed.unlink()
+        raise StoreError(
+            f"{packed} did not read back as it was written; nothing was removed. "
+            "Check the disk."
+        )
+    _write_list(packed, run_ids)
+    for path in paths:
+        path.unlink()

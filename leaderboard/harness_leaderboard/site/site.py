@@ -1,0 +1,127 @@
+"""The leaderboard as one page: every view, and what stands behind each figure.
+
+The figures are those of the views; here they are only laid out. Names are escaped, and
+data for the script stands in JSON that no parser takes for markup.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from harness_leaderboard.analysis.tables import METRICS, Grid, figures
+from harness_leaderboard.render.page import document, panel, text
+from harness_leaderboard.site.sections import PREDICTIONS, Views, sections
+from harness_leaderboard.views.catalogue import VIEWS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from harness_leaderboard.analysis.tables import Question
+    from harness_leaderboard.site.sections import Section
+
+
+def columns(question: Question) -> tuple[str, ...]:
+    """Give the columns that all results are read with."""
+    needed = [name for view in VIEWS.values() for name in view.columns(question)]
+    return tuple(dict.fromkeys(name for name in needed if name != PREDICTIONS))
+
+
+def chosen_columns(question: Question) -> tuple[str, ...]:
+    """Give the columns of those results whose predictions the page holds."""
+    from harness_leaderboard.site import details
+
+    read = (view.columns(question) for view in VIEWS.values())
+    needed = [name for columns in read if PREDICTIONS in columns for name in columns]
+    return tuple(dict.fromkeys((*needed, *details.COLUMNS)))
+
+
+def site(runs: pa.Table, chosen: pa.Table, question: Question) -> str:
+    """Write the page.
+
+    Args:
+        runs: All results, with ``columns``.
+        chosen: Those of them that ``details.chosen`` chose, with ``chosen_columns``.
+        question: Which metric is shown.
+    """
+    from harness_leaderboard.site import details
+
+    grid = Grid(figures(runs, question.metric)[0])
+    numbers = {place: number for number, place in enumerate(grid.figures)}
+    cells = {
+        (*grid.systems[system], grid.corpora[task]): number
+        for (system, task), number in numbers.items()
+    }
+    written = details.packed(chosen, numbers, question)
+    whole = len(written["cells"]) == len(cells)
+    views = Views(runs=runs, chosen=chosen if whole else None, question=question)
+    made = list(sections(views, cells))
+    title = f"Leaderboard: {METRICS[question.metric]}"
+    contents = "\n".join(
+        f'<li><a href="#{one.name}">{one.heading}</a></li>' for one in made
+    )
+    body = f"""\
+<header>
+<h1>{text(title)}</h1>
+<p>{_introduction(runs, grid, len(cells) - len(written["cells"]))}</p>
+<nav aria-label="Contents">
+<ul>
+{contents}
+</ul>
+</nav>
+</header>
+<main>
+<div id="choice"></div>
+{"".join(map(_section, made))}</main>
+<dialog id="cell" aria-labelledby="cell-title"></dialog>
+<script type="application/json" id="details">{_json(written)}</script>"""
+    return document(
+        title,
+        body,
+        styles=("render/page.css", "site/site.css"),
+        scripts=("render/page.js", "site/site.js"),
+    )
+
+
+def _introduction(runs: pa.Table, grid: Grid, without: int) -> str:
+    import pyarrow.compute as pc
+
+    newest = str(pc.max(runs["created"]).as_py() or "")[:10]
+    said = (
+        f"{len(runs)} results of {len(grid.systems)} systems on "
+        f"{_counted(len(grid.corpora), 'corpus', 'corpora')}, the newest of {newest}. "
+        "A system is a frozen speech model, the upstream, with a head on top, the "
+        "downstream."
+    )
+    if without:
+        said += (
+            f" The predictions behind {without} figures are left out, for the size of "
+            "this page; choose fewer results with --only."
+        )
+    return text(said)
+
+
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
+
+
+def _section(of: Section) -> str:
+    panes = "\n".join(
+        f'<div class="pane" data-pane="{text(name)}">\n{panel(one)}\n</div>'
+        for name, one in of.panels.items()
+    )
+    return f"""\
+<section aria-labelledby="{of.name}">
+<h2 id="{of.name}" tabindex="-1">{text(of.heading)}</h2>
+<p class="about">{text(of.about)}</p>
+{panes}
+</section>
+"""
+
+
+def _json(content: object) -> str:
+    """Write JSON that may stand in a script element: nothing in it ends the element."""
+    written = json.dumps(content, separators=(",", ":"))  # ASCII alone
+    for character in "<>&":
+        written = written.replace(character, f"\\u{ord(character):04x}")
+    return written

@@ -1,0 +1,200 @@
+"""Two systems side by side: is the difference real, and what would settle it?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError, UnknownNameError
+from harness.types import Entry, Table
+from harness_leaderboard.analysis.tables import METRICS, Grid, shared
+from harness_leaderboard.render.entries import NOTHING, number, percent, word
+from harness_leaderboard.views.intervals import samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pyarrow as pa
+
+    from harness_leaderboard.analysis.facets import Key, System
+    from harness_leaderboard.analysis.samples import Sample
+    from harness_leaderboard.analysis.statistics import Difference
+    from harness_leaderboard.analysis.tables import Question
+
+COLUMNS = (
+    *("corpus", "speakers", "A", "B", "A−B", "95 % of it", "p", "p (Holm)"),
+    *("seed", "speaker", "seeds", "speakers"),
+)
+GROUPS = (*[""] * 8, *["deviation of one"] * 2, *["to separate"] * 2)
+
+
+def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
+    """Compare two systems on every corpus where both were tested alike.
+
+    Args:
+        runs: Results with ``labels`` and ``predictions``.
+        question: Says the metric.
+        names: Of A and of B, each ``UPSTREAM/DOWNSTREAM``.
+    """
+    from harness_leaderboard.analysis import statistics
+
+    gathered, grid, notes = samples(runs, question.metric)
+    a, b = (_system(name, grid) for name in names)
+    found: dict[Key, Difference] = {}
+    pairs = {}
+    unpaired = []
+    for task, label in grid.corpora.items():
+        if (a, task) not in gathered or (b, task) not in gathered:
+            continue
+        try:
+            pair = statistics.paired(gathered[a, task], gathered[b, task])
+        except ValueError as error:
+            unpaired.append(f"{label} is left out: {error}.")
+            continue
+        pairs[task] = pair
+        found[task] = statistics.differ(*pair, question.metric)
+    if not found:
+        raise HarnessError(
+            f"{names[0]} and {names[1]} were not tested on the same utterances with "
+            "the same seeds anywhere; see 'harness leaderboard --view runs'."
+        )
+    adjusted = statistics.holm([difference.p for difference in found.values()])
+    body = [
+        _row(grid.corpora[task], pairs[task], difference, p, question.metric)
+        for (task, difference), p in zip(found.items(), adjusted, strict=True)
+    ]
+    return Table(
+        title=f"{METRICS[question.metric]} in percent: "
+        f"A is {' · '.join(grid.systems[a])}, B is {' · '.join(grid.systems[b])}",
+        columns=COLUMNS,
+        groups=GROUPS,
+        rows=(*body, *_mean_row(grid, list(found.values()))),
+        notes=(
+            "Paired permutation test and bootstrap by speaker, over the seeds that "
+            "both have; p (Holm) counts all corpora of this table. The last columns "
+            "take the difference's spread apart (see the view 'spread') and say how "
+            "many seeds, or else test speakers, would bring an interval clear of zero "
+            "that holds for other seeds and speakers.",
+            *_one_seed(pairs.values()),
+            *unpaired,
+            *shared(grid),
+            *notes,
+        ),
+    )
+
+
+def _system(name: str, grid: Grid) -> System:
+    """Find the one system that a name means."""
+    spelt = {system: "/".join(labels) for system, labels in grid.systems.items()}
+    exact = [system for system, label in spelt.items() if label == name]
+    plain = [system for system in spelt if f"{system[0][0]}/{system[1][0]}" == name]
+    found = exact or plain
+    if not found:
+        raise UnknownNameError("system", name, spelt.values())
+    if len(found) > 1:
+        several = ", ".join(sorted(f"'{spelt[system]}'" for system in found))
+        raise HarnessError(f"'{name}' may be {several}: write one of them in full.")
+    return found[0]
+
+
+def _row(
+    label: str,
+    pair: tuple[Sample, Sample],
+    difference: Difference,
+    adjusted: float,
+    metric: str,
+) -> tuple[Entry, ...]:
+    return (
+        word(label),
+        number(difference.speakers),
+        *(percent(_value(sample, metric)) for sample in pair),
+        _signed(difference.value),
+        *_sure(difference),
+        Entry(text=f"{difference.p:.3g}", value=difference.p),
+        Entry(text=f"{adjusted:.3g}", value=adjusted),
+        *_parts(pair, difference, metric),
+    )
+
+
+def _signed(difference: float) -> Entry:
+    return Entry(text=f"{100 * difference:+.1f}", value=difference)
+
+
+def _value(sample: Sample, metric: str) -> float:
+    import numpy as np
+
+    from harness_leaderboard.analysis.statistics import replicate
+
+    ones = np.ones((1, len(sample.speakers)), np.float32)
+    return float(replicate(sample, ones, metric)[0])
+
+
+def _sure(difference: Difference) -> tuple[Entry]:
+    from harness_leaderboard.analysis.statistics import interval_of_difference
+
+    if difference.estimate is None:
+        return (NOTHING,)
+    low, high = interval_of_difference(difference.estimate)
+    return (_span(low, high),)
+
+
+def _span(low: float, high: float) -> Entry:
+    """Print an interval; its ends have columns of their own in CSV."""
+    text = f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+    return Entry(text=text, value=text, details={"low": low, "high": high})
+
+
+def _parts(
+    pair: tuple[Sample, Sample], difference: Difference, metric: str
+) -> tuple[Entry, ...]:
+    """Give the spread's parts, and how many seeds or speakers would settle it."""
+    from harness_leaderboard.analysis.statistics import reach
+    from harness_leaderboard.views.spread import deviation, spread_of
+
+    found = spread_of(pair[0], metric, pair[1])
+    if found is None:
+        return (NOTHING,) * 4
+    parts = (deviation(found.seed), deviation(found.of_speakers))
+    small = abs(difference.value) / reach(found.speakers - 1)
+    enough = found.speakers >= FEWEST
+    if enough and found.error() <= small:
+        return (*parts, word("these do"), word("these do"))
+    seeds = found.seeds_for(small) if enough else math.inf
+    return (
+        *parts,
+        NOTHING if found.seed is None else _about(seeds),
+        _about(max(FEWEST, found.speakers_for(small))),
+    )
+
+
+FEWEST = 6  # speakers of whom a paired permutation test can tell anything at 5 %
+MANY = 9999  # beyond this a number says nothing
+
+
+def _about(count: float) -> Entry:
+    """Print how many there should be."""
+    if count > MANY:
+        return word("no number")
+    return Entry(text=f"about {math.ceil(count)}", value=math.ceil(count))
+
+
+def _one_seed(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
+    """Say what cannot be told where nothing was trained twice."""
+    if all(len({part.seed for part in a.parts}) == 1 for a, _ in pairs):
+        return ["What seeds do takes two seeds or more to tell: run with --seeds 0-2."]
+    return []
+
+
+def _mean_row(grid: Grid, found: Sequence[Difference]) -> list[tuple[Entry, ...]]:
+    """Give the mean difference over corpora, where they were measured alike."""
+    from harness_leaderboard.analysis import statistics
+
+    estimates = [one.estimate for one in found if one.estimate]
+    if len(found) < 2 or len(estimates) < len(found) or grid.mixed:
+        return []
+    mean = statistics.average(estimates)
+    low, high = statistics.interval_of_difference(mean)
+    name = f"mean of {len(found)}"
+    speakers = number(sum(one.speakers for one in found))
+    sure = (_signed(mean.value), _span(low, high))
+    return [(word(name), speakers, NOTHING, NOTHING, *sure, *[NOTHING] * 6)]

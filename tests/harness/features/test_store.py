@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness import StoreError
+from harness.features.store import ALIGNMENT, NORMS, FeatureStore, stored
+
+IDENTITY = {"upstream": "toy", "checkpoint": "abc"}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FeatureStore(tmp_path, IDENTITY)
+
+
+def fill(store, *keys, kind="pooled"):
+    tensors = {key: torch.full((2, 3), float(len(key))) for key in keys}
+    store.write(kind, tensors, dict.fromkeys(keys, 1.5))
+    return tensors
+
+
+def test_what_was_written_is_read(store):
+    tensors = fill(store, "a", "bb")
+    reader = store.read("pooled", ["bb", "a"])
+    assert all(torch.equal(reader[key], tensors[key]) for key in tensors)
+    assert store.seconds(["a", "bb"]) == 3.0
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 5), min_size=1),
+        max_size=5,
+    )
+)
+def test_a_store_holds_exactly_what_its_shards_hold(tmp_path_factory, shards):
+    store = FeatureStore(tmp_path_factory.mktemp("store"), IDENTITY)
+    for shard in shards:
+        store.write("last", {k: torch.ones(n, 2) for k, n in shard.items()}, {})
+    assert store.keys("last") == frozenset().union(*shards)
+    assert store.keys("pooled") == frozenset()
+
+
+def test_another_identity_is_another_store(tmp_path, store):
+    fill(store, "a")
+    other = FeatureStore(tmp_path, IDENTITY | {"checkpoint": "abd"})
+    assert other.keys("pooled") == frozenset()
+    assert other.folder != store.folder
+
+
+def test_norms_stand_beside_the_means(store):
+    store.write("pooled", {"a": torch.ones(2, 3), "a" + NORMS: torch.ones(2)}, {})
+    assert store.keys("pooled") == {"a"}
+    assert store.read("pooled", ["a"])["a" + NORMS].shape == (2,)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 60, -1])
+def test_a_damaged_shard_is_passed_over_and_can_be_written_again(store, keep):
+    fill(store, "a")
+    (shard,) = store.shards("pooled")
+    shard.path.write_bytes(shard.path.read_bytes()[:keep])
+    assert store.keys("pooled") == frozenset()
+    fill(store, "a")
+    assert store.keys("pooled") == {"a"}
+
+
+def test_features_that_are_gone_are_named(store):
+    fill(store, "a")
+    with pytest.raises(StoreError, match=r"lacks 1 utterances.*again"):
+        store.read("pooled", ["a", "b"])
+
+
+def test_dropping_spares_shards_that_hold_others(store):
+    fill(store, "a", "b", kind="all")
+    fill(store, "c", kind="all")
+    assert store.drop("all", ["a", "c"]) > 0
+    assert store.keys("all") == {"a", "b"}
+
+
+def test_a_store_is_listed_with_its_identity(tmp_path, store):
+    fill(store, "a")
+    (tmp_path / "other").mkdir()
+    assert [found.folder for found in stored(tmp_path)] == [store.folder]
+    assert stored(tmp_path)[0].bytes("pooled") > 0
+
+
+def test_a_full_disk_leaves_a_usable_store(store, monkeypatch):
+    fill(store, "a")
+
+    def full(tensors, path, metadata):
+        from safetensors import SafetensorError
+
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("safetensors.torch.save_file", full)
+        with pytest.raises(StoreError, match="disk is full"):
+            fill(store, "b")
+    assert store.keys("pooled") == {"a"}
+    fill(store, "b")
+    assert store.keys("pooled") == {"a", "b"}
+    assert len(list((store.folder / "pooled").iterdir())) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+    store = FeatureStore(tmp_path / "file", IDENTITY)
+    with pytest.raises(StoreError, match="--cache"), store.claim(["a"]):
+        pass
+
+
+def _hold(folder, ready):
+    store = FeatureStore(folder, IDENTITY)
+    with store.claim(["a"]):
+        ready.set()
+        time.sleep(60)
+
+
+def test_a_claim_ends_with_the_process_that_was_killed(tmp_path, store):
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path, ready))
+    holder.start()
+    assert ready.wait(20)
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    with store.claim(["a"]):
+        pass
+    assert holder.exitcode == -signal.SIGKILL
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1),
+        st.tuples(st.integers(1, 30), st.floats(0, 1e6)),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from([torch.float32, torch.float16]),
+)
+def test_frames_begin_at_a_cache_line_whatever_lies_beside_them(
+    tmp_path_factory, utterances, dtype
+):
+    store = FeatureStore(tmp_path_factory.mktemp("store"), IDENTITY)
+    frames = {key: torch.ones(n, 32, dtype=dtype) for key, (n, _) in utterances.items()}
+    store.write("all", frames, {key: took for key, (_, took) in utterances.items()})
+    (shard,) = store.shards("all")
+    header = int.from_bytes(shard.path.read_bytes()[:8], "little")
+    assert (8 + header) % ALIGNMENT == 0
+    assert all(shard.seconds[key] == took for key, (_, took) in utterances.items())
+    reader = store.read("all", list(frames))
+    assert all(torch.equal(reader[key], frames[key]) for key in frames)
+    assert all(reader[key].data_ptr() % ALIGNMENT == 0 for key in frames)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from harness_leaderboard import figures
+from harness_leaderboard.analysis.tables import Question
+from harness_leaderboard.results import store
+
+from harness import HarnessError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import MakeResult
+    from matplotlib.figure import Figure
+
+    from harness.types import Result
+
+QUESTION = Question()
+
+
+def table(*results: Result) -> pa.Table:
+    rows = [store._row(result) for result in results]
+    return pa.Table.from_pylist(rows, schema=store.schema())
+
+
+def draw(name: str, *results: Result) -> Figure:
+    """A figure of results, from the columns alone that it says it reads."""
+    drawing = figures.DRAWINGS[name]
+    needed = dict.fromkeys(drawing.columns(QUESTION))
+    return drawing.draw(table(*results).select(needed), QUESTION)
+
+
+def shown(figure: Figure) -> list:
+    return [axis for axis in figure.axes if axis.get_visible()]
+
+
+@pytest.mark.parametrize("name", figures.DRAWINGS)
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_every_figure_is_written_in_every_format(
+    name: str, ending: str, make_result: MakeResult, tmp_path: Path
+):
+    path = tmp_path / f"figure.{ending}"
+    probed = make_result(downstream="layerwise", layer_scores=(0.5, 0.6, 0.7))
+    runs = table(make_result(), probed)
+    figures.save(figures.DRAWINGS[name], runs, QUESTION, [path])
+    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending]
+    assert path.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_the_same_results_give_the_same_bytes(
+    ending: str, make_result: MakeResult, tmp_path: Path
+):
+    paths = [tmp_path / f"{name}.{ending}" for name in "ab"]
+    for path in paths:
+        drawing = figures.DRAWINGS["confusion"]
+        figures.save(drawing, table(make_result()), QUESTION, [path])
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_an_ending_that_is_no_format_is_one_clear_error(
+    make_result: MakeResult, tmp_path: Path
+):
+    with pytest.raises(HarnessError, match=r"\.png, \.svg or \.pdf"):
+        figures.save(
+            figures.DRAWINGS["cost"],
+            table(make_result()),
+            QUESTION,
+            [tmp_path / "figure.docx"],
+        )
+
+
+def test_a_name_is_text_and_never_mathematics(make_result: MakeResult, tmp_path: Path):
+    path = tmp_path / "figure.svg"
+    runs = table(make_result(upstream="$x^2$ \n<b>"))
+    figures.save(figures.DRAWINGS["confusion"], runs, QUESTION, [path])
+    assert "$x^2$ \\n&lt;b&gt;" in path.read_text()
+
+
+def test_the_layer_map_is_the_mean_over_corpora(make_result: MakeResult):
+    figure = draw(
+        "layers",
+        make_result(corpus="emodb", layer_weights=(0.2, 0.8), layer_norms=()),
+        make_result(corpus="cafe", layer_weights=(0.6, 0.4), layer_norms=()),
+    )
+    strip = figure.axes[0].images[0]
+    assert strip.get_array().ravel().tolist() == pytest.approx([0.4, 0.6])
+    assert strip.get_cmap().name == "Greys"
+
+
+def test_the_second_map_multiplies_weights_by_norms(make_result: MakeResult):
+    figure = draw(
+        "layers", make_result(layer_weights=(0.5, 0.5), layer_norms=(1.0, 3.0))
+    )
+    scaled = figure.axes[1].images[0].get_array().ravel().tolist()
+    assert scaled == pytest.approx([0.25, 0.75])
+
+
+def test_probes_have_a_line_a_language_above_the_weights(make_result: MakeResult):
+    probed = {"downstream": "layerwise", "layer_weights": ()}
+    figure = draw(
+        "layers-probes",
+        make_result(**probed, language="de", layer_scores=(0.4, 0.8)),
+        make_result(**probed, corpus="cafe", language="fr", layer_scores=(0.6, 0.6)),
+        make_result(downstream="multilayer", layer_weights=(0.5, 0.5), layer_norms=()),
+    )
+    above, below = figure.axes
+    lines = [list(line.get_ydata()) for line in above.lines if len(line.get_ydata())]
+    assert np.allclose(lines, [[50, 70], [40, 80], [60, 60]])
+    assert [bar.get_height() for bar in below.patches] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("name", ["layers", "layers-spread", "layers-probes"])
+def test_without_layer_weights_there_is_an_error(name: str, make_result: MakeResult):
+    with pytest.raises(HarnessError):
+        draw(name, make_result(layer_weights=()))
+
+
+def test_a_confusion_is_the_share_of_each_true_label(make_result: MakeResult):
+    figure = draw(
+        "confusion",
+        make_result(seed=0, confusion=((3, 1), (0, 2))),
+        make_result(seed=1, confusion=((3, 1), (2, 0))),
+    )
+    share = figure.axes[0].images[0].get_array().tolist()
+    assert share == [[0.75, 0.25], [0.5, 0.5]]
+
+
+def test_a_history_has_a_curve_a_run_of_losses_and_of_the_score(
+    make_result: MakeResult,
+):
+    figure = draw("history", make_result(seed=0), make_result(seed=1))
+    losses, scores = figure.axes
+    drawn = [line for line in losses.lines if len(line.get_xdata()) == 1]
+    assert len(drawn) == 4
+    assert len(scores.lines) == 2
+
+
+def test_speakers_are_placed_at_their_share_of_right_answers(make_result: MakeResult):
+    figure = draw("speakers", make_result())
+    drawn = [line for line in figure.axes[0].lines if len(line.get_xdata())]
+    assert [line.get_xdata()[0] for line in drawn] == [50.0]
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["10"]
+
+
+def test_cost_places_each_system_at_its_seconds_and_parameters(
+    make_result: MakeResult,
+):
+    figure = draw("cost", make_result(seconds_extract=10.0, seconds_train=5.0))
+    points = [axis.lines[0].get_xydata()[0].tolist() for axis in figure.axes]
+    assert points == [pytest.approx([15.0, 80.0]), pytest.approx([132_359, 80.0])]
+
+
+def test_cost_refuses_a_mean_over_what_is_not_alike(make_result: MakeResult):
+    with pytest.raises(HarnessError, match="no honest mean"):
+        draw("cost", make_result(), make_result(split="loso"))
+
+
+def test_too_many_panels_say_how_to_choose(make_result: MakeResult):
+    results = [make_result(corpus=f"corpus-{number}") for number in range(13)]
+    with pytest.raises(HarnessError, match=r"13 panels.*--only"):
+        draw("confusion", *results)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 6, 7, 12])
+def test_every_cell_has_a_panel(count: int, make_result: MakeResult):
+    results = [make_result(corpus=f"corpus-{number}") for number in range(count)]
+    assert len(shown(draw("confusion", *results))) == count

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from harness_leaderboard.analysis.tables import Question
+from harness_leaderboard.results import store
+from harness_leaderboard.views.changes import changes, columns
+
+if TYPE_CHECKING:
+    from conftest import MakeResult
+
+    from harness.types import Result, Table
+
+
+def moved(old: list[Result], new: list[Result]) -> Table:
+    def table(results: list[Result]) -> pa.Table:
+        rows = [store._row(result) for result in results]
+        read = pa.Table.from_pylist(rows, schema=store.schema())
+        return read.select(dict.fromkeys(columns(Question())))
+
+    return changes(table(old), table(new), Question())
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"checkpoint_sha256": "f" * 64}, "weights"),
+        ({"manifest_sha256": "f" * 64}, "data"),
+        ({"split_sha256": "f" * 64}, "split"),
+        ({"recipe": "mine"}, "recipe"),
+        ({"harness_version": "0.2.0"}, "code"),
+        (
+            {"versions": {"torch": "2.12.0", "python": "3.11.9"}},
+            "libraries (torch 2.11.0 → 2.12.0)",
+        ),
+        ({"device": "cuda"}, "device"),
+        ({}, "nothing that is stored"),
+    ],
+)
+def test_what_moved_says_why(change: dict, why: str, make_result: MakeResult):
+    table = moved([make_result()], [make_result(macro_f1=0.75, **change)])
+    assert [entry.text for entry in table.rows[0]] == [
+        "whisper-base · full",
+        "linear",
+        "emodb · speaker-independent 0 · seed 0",
+        *("80.0", "75.0", "-5.00", why),
+    ]
+
+
+def test_what_did_not_move_is_not_shown(make_result: MakeResult):
+    old, new = make_result(), make_result(harness_version="0.2.0")
+    assert moved([old], [new]).rows == ()
+
+
+def test_what_moved_furthest_comes_first(make_result: MakeResult):
+    old = [make_result(seed=seed) for seed in (0, 1)]
+    new = [
+        make_result(seed=0, macro_f1=0.81),
+        make_result(seed=1, macro_f1=0.6),
+    ]
+    assert [row[5].text for row in moved(old, new).rows] == ["-20.00", "+1.00"]
+
+
+def test_what_is_new_and_what_is_gone_is_counted(make_result: MakeResult):
+    old = [make_result(seed=0), make_result(seed=1), make_result(seed=2)]
+    new = [make_result(seed=0), make_result(seed=3)]
+    note = "0 of 1 cells moved; 1 are new, 2 are gone."
+    assert moved(old, new).notes[0] == note
+
+
+def test_the_newest_result_of_a_cell_counts(make_result: MakeResult):
+    later = make_result(macro_f1=0.5, created="2025-06-01T00:00:00+00:00")
+    table = moved([make_result()], [later, make_result(macro_f1=0.9)])
+    assert table.rows[0][4].text == "50.0"
