@@ -20,11 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from importlib.metadata import EntryPoint
 
-    from harness.types import Corpus, Downstream, Executor, Renderer, Suite, Upstream
+    from harness.types import (
+        Corpus,
+        Downstream,
+        Executor,
+        Metric,
+        Renderer,
+        SplitStrategy,
+        Suite,
+        Upstream,
+    )
 
 GROUP = "harness"
 Offered = TypeVar(
-    "Offered", "Upstream", "Downstream", "Corpus", "Suite", "Executor", "Renderer"
+    "Offered",
+    "Upstream",
+    "Downstream",
+    "Corpus",
+    "Suite",
+    "Executor",
+    "Renderer",
+    "SplitStrategy",
+    "Metric",
 )
 
 
@@ -123,6 +140,8 @@ class Registry:
     suites: Names[Suite]
     executors: Names[Executor]
     renderers: Names[Renderer]
+    splits: Names[SplitStrategy]
+    metrics: Names[Metric]
     plugins: tuple[Plugin, ...]
     manager: PluginManager
 
@@ -172,6 +191,8 @@ class Registry:
             suites=collect("suite", hook.harness_suites),
             executors=collect("executor", hook.harness_executors),
             renderers=collect("renderer", hook.harness_renderers),
+            splits=collect("split strategy", hook.harness_splits),
+            metrics=collect("metric", hook.harness_metrics),
             plugins=tuple(plugins.values()),
             manager=manager,
         )

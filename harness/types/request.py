@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from harness.types.work import FrameType, Precision, Selection
+    from harness.types.work import FrameType, Precision
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Request:
     max_seconds: float | None = None
     frame_type: FrameType = "float32"
     precision: Precision = "float32"
-    selection: Selection = "macro_f1"
+    selection: str = "macro_f1"
     skip_bad: bool = False
     skip_missing: bool = False
     controls: bool = False
