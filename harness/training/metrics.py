@@ -91,14 +91,16 @@ def _f1(confusion: Floats) -> Floats:
 def _hits(confusion: Floats) -> Floats:
     import numpy as np
 
-    return np.einsum("...cc->...c", confusion)
+    hits: Floats = np.einsum("...cc->...c", confusion)
+    return hits
 
 
-def _mean_over_present(of_class: Floats, confusion: Floats) -> Floats:
+def _mean_over_present(of_class: Floats, confusion: Floats) -> Any:  # noqa: ANN401
     """Average (…, C) over the labels that some utterance has."""
     present = confusion.sum(-1) > 0
     if of_class.ndim == 1:  # as numpy's mean of the present ones, to the last bit
-        return of_class[present].mean() if present.any() else of_class.dtype.type(0)
+        of_present: Floats = of_class[present] if present.any() else 0 * of_class
+        return of_present.mean(keepdims=True)[0]
     weight = present.astype(of_class.dtype)
     return _ratio((of_class * weight).sum(-1), weight.sum(-1))
 

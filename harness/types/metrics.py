@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,6 +52,17 @@ class Metric:
     score: Score
     of_confusion: bool = True
     higher_is_better: bool = True
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Metric], tuple[str, str]]:
+        """Pickle the metric by where it is defined, as functions are."""
+        return _defined_at, (self.score.__module__, self.score.__name__)
+
+
+def _defined_at(module: str, name: str) -> Metric:
+    found = getattr(import_module(module), name)
+    if not isinstance(found, Metric):
+        raise TypeError(f"{module}.{name} is no metric: define it at the top of it.")
+    return found
 
 
 def metric(
