@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.registry import Registry
-    from harness.types.request import Grid, Request
+    from harness.execution.request import Grid, Request
 
 
 def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -264,7 +264,7 @@ def request_of(options: dict[str, Any], registry: Registry) -> Request:
         HarnessError: Where neither a suite nor all three lists of names were given.
     """
     from harness.execution.suites import narrow, read_suite, suite_file
-    from harness.types.request import Grid, Request
+    from harness.execution.request import Grid, Request
 
     options["cache"] = options.pop("cache_folder").expanduser()
     suite, only = options.pop("suite"), options.pop("only")
@@ -300,7 +300,7 @@ def request_of(options: dict[str, Any], registry: Registry) -> Request:
 
 def _baseline(name: str, grids: tuple[Grid, ...], registry: Registry) -> Grid:
     """Put a classifier that is made for one upstream on every corpus of the grids."""
-    from harness.types.request import Grid
+    from harness.execution.request import Grid
 
     upstream = registry.downstreams[name].upstream
     if not upstream:

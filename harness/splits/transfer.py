@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.data.manifest import Manifest
     from harness.splits.strategies import Split
-    from harness.types.request import Request
+    from harness.execution.request import Request
 
 JOIN = "+"
 """Stands between corpora that are trained on together."""
