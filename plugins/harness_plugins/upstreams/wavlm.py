@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
-from harness_plugins.upstreams.wav2vec2 import FILES, load_like
+from harness_plugins.upstreams import wav2vec2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def harness_upstreams() -> Iterator[Upstream]:
-    """Offer the base size that heard the most."""
+    """Offer the base size that was trained on the most speech."""
     yield Upstream(
         name="wavlm-base-plus",
         load=load,
@@ -35,12 +35,12 @@ def harness_upstreams() -> Iterator[Upstream]:
         hop=0.020,
         checkpoint="microsoft/wavlm-base-plus",
         revision="4c66d4806a428f2e922ccfa1a962776e232d487b",
-        files=FILES,
+        files=wav2vec2.FILES,
         parameters=94_381_168,
         languages=("en",),
         pretraining="94 000 h of English audio books, podcasts and parliament",
         licence="CC-BY-SA-3.0",
-        paper="https://arxiv.org/abs/2110.13900",
+        version=wav2vec2.VERSION,
     )
 
 
@@ -50,7 +50,7 @@ def load(
     """Read the convolutions and the Transformer."""
     from transformers import WavLMModel
 
-    return load_like(WavLMModel, checkpoint, device, gated)
+    return wav2vec2.load_like(WavLMModel, checkpoint, device, gated)
 
 
 def gated(

@@ -6,7 +6,13 @@ from harness_plugins.upstreams import fbank
 from torchaudio.compliance import kaldi
 
 EMPTY = 3
-"""The bin that is narrower than the FFT's grid and never hears anything."""
+"""The bin that is narrower than the FFT's grid and is always empty."""
+
+
+def test_the_scale_is_audiosets():
+    """``egs/audioset/run.sh`` of AST: mean and standard deviation of its energies."""
+    assert fbank.MEAN == -4.2677393
+    assert fbank.SPREAD == 2 * 4.5689974
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +57,8 @@ def test_energies_are_those_of_the_ast_code_but_for_a_constant_scale(encode):
 
 def test_one_bin_is_always_empty(encode):
     (states,) = encode([noise(0.5)])
-    heard = states[0].var(0) > 0
-    assert (~heard).nonzero().flatten().tolist() == [EMPTY]
+    filled = states[0].var(0) > 0
+    assert (~filled).nonzero().flatten().tolist() == [EMPTY]
 
 
 def test_the_description_holds(encode):
@@ -80,7 +86,7 @@ def test_a_constant_offset_changes_nothing(encode):
     torch.testing.assert_close(plain, shifted, atol=1e-3, rtol=0)
 
 
-def test_company_in_the_batch_changes_nothing(encode):
+def test_states_do_not_depend_on_the_batch(encode):
     (alone,) = encode([noise(0.3)])
     _, together = encode([noise(1.0, seed=1), noise(0.3)])
     assert torch.equal(alone, together)

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 import pyarrow.parquet
 import pytest
 import torch
-from harness_plugins.upstreams import hf
+from harness_plugins.upstreams import hf, wav2vec2, whisper
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file
 from transformers import (
@@ -68,6 +68,11 @@ def test_its_weights_are_where_it_was_said(family, tmp_path):
 
 def test_its_family_loads_it(family, tmp_path):
     assert describe(tmp_path).load is hf.LOADS[family]
+
+
+def test_its_version_is_its_familys(family, tmp_path):
+    module = whisper if family == "whisper" else wav2vec2
+    assert describe(tmp_path).version == module.VERSION
 
 
 @pytest.mark.parametrize("family", ["wav2vec2"], indirect=True)

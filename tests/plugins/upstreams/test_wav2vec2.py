@@ -163,7 +163,7 @@ def test_states_are_those_of_transformers(encode, expected, seconds):
     assert distance(states, expected(noise(seconds))) < 1e-4
 
 
-def test_company_in_the_batch_changes_nothing(encode, expected):
+def test_states_do_not_depend_on_the_batch(encode, expected):
     lengths = [0.2, 1.3, 0.1, 2.5, 0.7]
     clips = [noise(seconds, seed) for seed, seconds in enumerate(lengths)]
     assert max(map(distance, encode(clips), map(expected, clips))) < 1e-4
