@@ -1,4 +1,4 @@
-"""What a command would do: cells by (upstream × corpus), decided before anything is done."""
+"""What a command would do: its cells, by (upstream × corpus)."""
 
 from __future__ import annotations
 

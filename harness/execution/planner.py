@@ -167,19 +167,16 @@ class _Planner:
     @cached_property
     def choice(self) -> SplitChoice:
         """How corpora are divided."""
-        from pathlib import Path
-
         request = self.request
         options = SplitOptions(folds=request.folds or FOLDS, seed=request.split_seed)
-        if request.split.endswith(".json"):
-            return SplitChoice(strategy=Path(request.split), options=options)
-        chosen = self.registry.splits[request.split]
-        if request.folds is not None and not chosen.takes_folds:
+        choice = SplitChoice.of(request.split, self.registry.splits, options)
+        taken = getattr(choice.strategy, "takes_folds", False)
+        if request.folds is not None and not taken:
             raise HarnessError(
-                f"The split '{chosen.name}' takes no number of folds. Leave out "
+                f"The split '{request.split}' takes no number of folds. Leave out "
                 "--folds, or ask for --split kfold."
             )
-        return SplitChoice(strategy=chosen, options=options)
+        return choice
 
     # ------------------------------------------------------------ upstreams
 

@@ -161,7 +161,7 @@ class _Schedule:
             raise error
 
     def _finish(self, stage: str) -> None:
-        """Count a task of a stage; release those that need the stage when it is done."""
+        """Count a task of a stage; when it is done, release those that need it."""
         self.left[stage] -= 1
         if self.left[stage] or stage in self.failed:
             return
