@@ -70,16 +70,14 @@ def _application(registry: Registry) -> click.Group:
         context_settings={
             "help_option_names": ["-h", "--help"],
             "max_content_width": 100,
-        }
+        },
+        epilog="\b\nExample:\n"
+        "  harness run --upstream fbank --downstream linear --corpus demo\n"
+        "  harness leaderboard",
     )
     @click.version_option(__version__, prog_name="speech-harness")
     def app() -> None:
-        """Measure how much emotion can be read out of a frozen speech model.
-
-        \b
-        harness run --upstream fbank --downstream linear --corpus demo
-        harness leaderboard
-        """
+        """Measure how much emotion can be read out of a frozen speech model."""
 
     for verb in VERBS:
         app.add_command(verb)

@@ -52,7 +52,11 @@ PLACE = (
 )
 
 
-@click.command()
+@click.command(
+    epilog="\b\nExample:\n"
+    "  harness run --upstream whisper-base --downstream linear,nonlinear \\\n"
+    "    --corpus emodb --split loso --seeds 0-2"
+)
 @together(*GRID, DEVICE, *PLACE)
 @click.option("--quiet", is_flag=True, help="Report failures only.")
 @click.pass_obj
@@ -61,10 +65,6 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
 
     What is finished is never done again, so the same command also goes on with a run
     that was interrupted.
-
-    \b
-    harness run --upstream whisper-base --downstream linear,nonlinear,multilayer \\
-                --corpus emodb --split loso --seeds 0-2
     """
     from harness.execution.run import Place
     from harness.execution.run import run as run_request
