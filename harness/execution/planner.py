@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 from harness.data import audio
 from harness.data.manifest import difference, read_manifest, refuse_bad
 from harness.data.roots import corpus_root
-from harness.errors import CheckpointError, HarnessError, MissingCorpusError
+from harness.errors import (
+    CheckpointError,
+    HarnessError,
+    MissingCorpusError,
+    UnknownNameError,
+)
 from harness.execution.grids import corpora_of, grids_of, heads_on
 from harness.execution.plan import Job, Pair, Plan
 from harness.features import extraction
@@ -100,6 +105,7 @@ class _Planner:
         """Pair every upstream with every corpus that it is asked for on."""
         upstreams = {name for grid in self.grids for name in grid.upstreams}
         self._check_feeding(sorted(upstreams))
+        self._check_checkpoints(sorted(upstreams))
         names = dict.fromkeys(name for grid in self.grids for name in grid.corpora)
         self._read(names)
         ordered = dict.fromkeys(n for grid in self.grids for n in grid.upstreams)
@@ -189,6 +195,15 @@ class _Planner:
                 f"None of {', '.join(names)} can be fed '{feeding}'. "
                 f"Known for them: {', '.join(known)}."
             )
+
+    def _check_checkpoints(self, names: list[str]) -> None:
+        """Refuse a checkpoint that is given for an upstream that is not asked for."""
+        upstreams = [self.registry.upstreams[name] for name in names]
+        known = {one for u in upstreams for one in (u.name, u.checkpoint_of) if one}
+        more = {f"{u.name}/{key}" for u in upstreams for key in u.more_checkpoints}
+        for name in self.request.checkpoints:
+            if name not in known | more:
+                raise UnknownNameError("upstream of this command", name, known | more)
 
     def _pairs(self, name: str, corpora: Mapping[str, None]) -> Iterator[Pair]:
         """Pair an upstream with the corpora that it is asked for on."""
