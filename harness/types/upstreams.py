@@ -93,7 +93,8 @@ class Upstream:
         pretraining: Training data, in a few words.
         licence: Of the weights.
         options: A frozen dataclass whose fields, all with defaults, are what a user may
-            set by ``NAME:field=value``; ``load`` is passed an instance.
+            set by ``NAME:field=value``; ``load`` is passed an instance. Its method
+            ``describe(upstream)``, if it has one, returns the description under them.
         version: Raised by the plugin when its code changes a number.
         control: Whether it stands beside the others, as what they must beat.
     """

@@ -5,6 +5,8 @@ import torch
 from harness_plugins.upstreams import fbank
 from torchaudio.compliance import kaldi
 
+from harness import HarnessError
+
 EMPTY = 3
 """The bin that is narrower than the FFT's grid and is always empty."""
 
@@ -53,6 +55,19 @@ def test_energies_are_those_of_the_ast_code_but_for_a_constant_scale(encode):
     torch.testing.assert_close(
         states[0] * fbank.SPREAD + fbank.MEAN, expected, atol=1e-4, rtol=0
     )
+
+
+def test_the_number_of_bins_is_an_option(registry):
+    upstream = registry.upstreams["fbank:bins=40"]
+    (states,) = upstream.load(None, device="cpu", feeding="full")([noise(0.5)])
+    assert (upstream.name, upstream.dim) == ("fbank:bins=40", 40)
+    assert states.shape == (1, 48, 40)
+
+
+@pytest.mark.parametrize("bins", ["0", "3", "many"])
+def test_a_number_of_bins_that_cannot_be_is_refused(registry, bins):
+    with pytest.raises(HarnessError, match="bins"):
+        registry.upstreams[f"fbank:bins={bins}"]
 
 
 def test_one_bin_is_always_empty(encode):
