@@ -9,6 +9,7 @@ import json
 import re
 import stat
 import struct
+import sys
 import threading
 import types
 import unicodedata
@@ -46,6 +47,11 @@ class Server(http.server.ThreadingHTTPServer):
     @property
     def url(self):
         return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request, client_address):
+        """Accept that a client breaks off; print every other error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
