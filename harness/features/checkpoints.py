@@ -153,3 +153,4 @@ def _digest(upstream: Upstream, folder: Path, memory: Memory) -> str:
             f"{', '.join(upstream.files)} is there."
         )
     return sha256_json(files)
+Checkpoints = Checkpoint
