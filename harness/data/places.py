@@ -39,8 +39,8 @@ class Places:
         return replace(self, **moved) if moved else self  # type: ignore[arg-type]
 
     def shorten(self, path: Path) -> str:
-        """Write a path by the role of the folder that it lies in, if it lies in one."""
-        for role in VARIABLES:
+        """Write a path by the role of the innermost folder that it lies in, if any."""
+        for role in sorted(VARIABLES, key=lambda role: -len(getattr(self, role).parts)):
             folder = getattr(self, role)
             if path.is_relative_to(folder):
                 return f"{role}:{path.relative_to(folder).as_posix()}"

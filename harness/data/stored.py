@@ -56,15 +56,17 @@ def store(
 ) -> str:
     """Write utterances and folds, unless they are there; return what they are found by.
 
+    A damaged file is written anew.
+
     Raises:
         StoreError: Where the cache cannot be written.
     """
     value = _value(places, recordings, folds)
     key = _key(value)
-    path = _path(places, key)
-    if not path.exists():
+    path, text = _path(places, key), json.dumps(value, ensure_ascii=False).encode()
+    if not path.exists() or path.read_bytes() != text:
         with replacing(path) as beside:
-            beside.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+            beside.write_bytes(text)
     return key
 
 
@@ -93,17 +95,17 @@ def load(places: Places, key: str) -> StoredCorpus:
     """Read what was stored, once a process.
 
     Raises:
-        DataError: Where it is not there any more.
+        DataError: Where it is not there any more, or damaged.
     """
     try:
         value = json.loads(_path(places, key).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        recordings = tuple(_recording(row, places) for row in value["recordings"])
+        return StoredCorpus(recordings, value["parts"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(
             f"The list of utterances {_path(places, key)} is gone or damaged. Run the "
             "same command again."
         ) from error
-    rows = value["recordings"]
-    return StoredCorpus(tuple(_recording(row, places) for row in rows), value["parts"])
 
 
 def _path(places: Places, key: str) -> Path:

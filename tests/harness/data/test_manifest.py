@@ -1,3 +1,5 @@
+"""A corpus on disk: every file is read, checked and hashed; bad ones are named."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -54,7 +56,7 @@ def spoil(tones):
 
 def test_all_bad_files_are_reported_at_once(read, tones):
     spoil(tones)
-    manifest = read(min_seconds=0.025)
+    manifest = read().lasting(0.025)
     assert len(manifest.recordings) == 40
     with pytest.raises(DataError) as raised:
         refuse_bad([manifest])
@@ -64,10 +66,28 @@ def test_all_bad_files_are_reported_at_once(read, tones):
 
 def test_cutting_clips_makes_a_long_one_good(read, tones):
     spoil(tones)
-    manifest = read(min_seconds=0.025, max_seconds=6.0)
+    manifest = read(max_seconds=6.0).lasting(0.025)
     assert [line.split(":")[0] for line in manifest.bad] == [
         f"s9_low_{take}.wav" for take in range(4)
     ]
+
+
+def test_each_upstream_leaves_out_the_clips_that_are_too_short_for_it(read, tones):
+    spoil(tones)
+    manifest = read()
+    assert "s9_low_2.wav" in {one.id for one in manifest.utterances}
+    lasting = manifest.lasting(0.35)
+    assert {one.seconds >= 0.35 for one in lasting.recordings} == {True}
+    short = [line for line in lasting.bad if "too short" in line]
+    assert len(short) + len(lasting.recordings) == len(manifest.recordings)
+    assert "s9_low_2.wav: too short (10 ms; the model needs 350 ms)" in short
+    assert list(lasting.bad) == sorted(lasting.bad)
+    assert lasting.sha256 != manifest.sha256
+
+
+def test_a_corpus_without_short_clips_is_the_same_for_every_upstream(read):
+    manifest = read()
+    assert manifest.lasting(0.31) is manifest.lasting(0.025) is manifest
 
 
 def test_a_long_list_of_bad_files_is_cut(read, tones):
