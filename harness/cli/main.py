@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import __version__
+from harness.cli.caching import cache
 from harness.cli.console import Reporter, print_table, say, stages
 from harness.cli.corpus import corpus
+from harness.cli.listing import list_offers
 from harness.cli.options import GRID, request_of, together
 from harness.cli.plugins import check, new_plugin
-from harness.cli.verbs import cache, list_offers, split
+from harness.cli.splitting import split
 from harness.errors import ExitCode, HarnessError
 from harness.registry import PluginManager, Registry, plugin_manager
 from harness.text import clock, counted, size
