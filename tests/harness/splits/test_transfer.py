@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import soundfile
+from collector import Collector
 from toys import LABELS, RATE, TONES, read_tones, write_tone
 
 from harness import Corpus, hookimpl
@@ -57,16 +58,10 @@ def chords(tones, manager):
 
 @pytest.fixture
 def results(manager):
-    """Collect the results of the runs of a test."""
-    collected = []
-
-    class Collector:
-        @hookimpl
-        def harness_result(self, event):
-            collected.append(event.result)
-
-    manager.register(Collector())
-    return collected
+    """The results of the runs of a test."""
+    collector = Collector()
+    manager.register(collector)
+    return collector.results
 
 
 def divided(result):
