@@ -153,4 +153,6 @@ def _digest(upstream: Upstream, folder: Path, memory: Memory) -> str:
             f"{', '.join(upstream.files)} is there."
         )
     return sha256_json(files)
+
+
 Checkpoints = Checkpoint

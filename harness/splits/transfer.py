@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.data.manifest import join
-from harness.errors import DataError, UnknownNameError
+from harness.errors import DataError, HarnessError, UnknownNameError
 from harness.splits.checks import check
 from harness.splits.files import read_split
 from harness.splits.strategies import make_split, split_of
@@ -39,14 +39,34 @@ class SplitChoice:
 
     @classmethod
     def of(
-        cls, name: str, known: Names[SplitStrategy], options: SplitOptions
+        cls,
+        name: str,
+        known: Names[SplitStrategy],
+        *,
+        folds: int | None = None,
+        seed: int = 0,
     ) -> SplitChoice:
         """Find a strategy by its name; what ends in ``.json`` is a split file.
 
+        Args:
+            name: As the user wrote it after ``--split``.
+            known: Every strategy.
+            folds: How many, if the user said so.
+            seed: Of whatever the strategy draws.
+
         Raises:
-            UnknownNameError: Where there is no such strategy.
+            HarnessError: Where there is no such strategy, or it takes no folds.
         """
         strategy = Path(name) if name.endswith(".json") else known[name]
+        takes_folds = isinstance(strategy, SplitStrategy) and strategy.takes_folds
+        if folds is not None and not takes_folds:
+            raise HarnessError(
+                f"The split '{name}' takes no number of folds. Leave out --folds, or "
+                "ask for --split kfold."
+            )
+        options = SplitOptions(seed=seed)
+        if folds is not None:
+            options = replace(options, folds=folds)
         return cls(strategy=strategy, options=options, known=known)
 
 
