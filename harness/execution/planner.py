@@ -32,7 +32,6 @@ from harness.types import (
     Condition,
     CorpusCondition,
     DownstreamCondition,
-    SplitOptions,
     UpstreamCondition,
     silence,
 )
@@ -47,9 +46,6 @@ if TYPE_CHECKING:
     from harness.registry import Registry
     from harness.splits.transfer import Division
     from harness.types import Corpus, Stages, Upstream
-
-FOLDS = 5
-"""Of a strategy that takes a number of folds, where none is asked for."""
 
 NOT_HERE = Checkpoints(folder=None, revision="", sha256="not on this machine")
 
@@ -174,15 +170,12 @@ class _Planner:
     def choice(self) -> SplitChoice:
         """How corpora are divided."""
         request = self.request
-        options = SplitOptions(folds=request.folds or FOLDS, seed=request.split_seed)
-        choice = SplitChoice.of(request.split, self.registry.splits, options)
-        taken = getattr(choice.strategy, "takes_folds", False)
-        if request.folds is not None and not taken:
-            raise HarnessError(
-                f"The split '{request.split}' takes no number of folds. Leave out "
-                "--folds, or ask for --split kfold."
-            )
-        return choice
+        return SplitChoice.of(
+            request.split,
+            self.registry.splits,
+            folds=request.folds,
+            seed=request.split_seed,
+        )
 
     # ------------------------------------------------------------ upstreams
 
