@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.data import audio
 from harness.data.manifest import difference, read_manifest, refuse_bad
 from harness.data.roots import corpus_root
+from harness.data.synthesis import synthesise
 from harness.errors import (
     CheckpointError,
     HarnessError,
@@ -64,8 +65,8 @@ def make_plan(
         request: What the user asked for.
         registry: What the plugins offer.
         stages: Where the progress of reading corpora is reported.
-        scratch: Where corpora that are not synthesised yet may be, to be looked at;
-            ``None`` leaves them to the run.
+        scratch: A folder that the caller removes, for corpora that are not synthesised
+            yet to be looked at; ``None`` leaves them to the run.
         unavailable: Why upstreams cannot be used, by their names.
 
     Raises:
@@ -136,15 +137,18 @@ class _Planner:
         root = corpus_root(
             corpus, self.registry, data_root=request.data_root, cache=request.cache
         )
+        memory = self.memory
         if corpus.make is not None and not root.exists():
             self.unmade.append(corpus)
             if self.scratch is None:
                 return
             root = self.scratch / root.name
+            memory = Memory(self.scratch / "memory.json")
+            synthesise(corpus, root)
         self.manifests[name] = read_manifest(
             corpus,
             root,
-            self.memory,
+            memory,
             plugin=str(self.registry.corpora.plugin(name)),
             max_seconds=request.max_seconds,
             stages=self.stages,
