@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.errors import StoreError
-from harness.types.canonical import sha256_json
+from harness.types.canonical import sha256_json as sha256_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

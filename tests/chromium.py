@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,9 @@ def start(profile: Path) -> Chrome:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for argument in (*ARGUMENTS, f"--user-data-dir={profile}"):
         options.add_argument(argument)
-    return Chrome(options=options, service=Service(driver))
+    # The driver takes a port that was free just before: one start at a time.
+    with FileLock(profile.parents[1] / "chromedriver.lock"):
+        return Chrome(options=options, service=Service(driver))
 
 
 class Reader:

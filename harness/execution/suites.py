@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.types.request import Grid
+from harness.execution.request import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

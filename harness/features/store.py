@@ -15,14 +15,16 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock
 
 from harness.errors import StoreError
 from harness.files import replacing, sha256_json
+from harness.types import ExtractionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,6 +36,7 @@ Kind = Literal["pooled", "last", "all"]
 KINDS: tuple[Kind, ...] = ("pooled", "last", "all")
 NORMS = ".norms"
 SECONDS = "seconds"
+MADE = "made"
 PADDING = "padding"
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector of any CPU that torch knows."""
@@ -41,11 +44,12 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class Shard:
-    """One file: which utterances it has and how long each took to extract."""
+    """One file: its utterances, how long each took to extract, and who made it."""
 
     path: Path
     keys: frozenset[str]
     seconds: Mapping[str, float]
+    made: Mapping[str, Any]
 
 
 class FeatureStore:
@@ -56,10 +60,10 @@ class FeatureStore:
 
         Args:
             root: The folder that all stores are in.
-            identity: JSON values; ``identity["upstream"]`` also names the folder.
+            identity: JSON values; ``identity["name"]`` also names the folder.
         """
         self.identity = identity
-        name = re.sub(r"[^\w.@-]+", "-", str(identity["upstream"]))
+        name = re.sub(r"[^\w.@-]+", "-", str(identity["name"]))
         name = name[-60:].lstrip("-.")
         self.folder = root / f"{name}-{sha256_json(identity)[:16]}"
 
@@ -69,16 +73,32 @@ class FeatureStore:
         return [shard for file in files if (shard := _read_header(file)) is not None]
 
     def keys(self, kind: Kind) -> frozenset[str]:
-        """Tell which utterances are there; all layers hold the last one, too."""
+        """Return which utterances are there; all layers hold the last one, too."""
         held = frozenset().union(*(shard.keys for shard in self.shards(kind)))
         return held | self.keys("all") if kind == "last" else held
 
-    def seconds(self, keys: Collection[str]) -> float:
-        """Tell how long the extraction of these utterances took, in all."""
-        took: dict[str, float] = {}
-        for shard in self.shards("pooled"):
-            took.update(shard.seconds)
-        return sum(took.get(key, 0.0) for key in set(keys))
+    def record(self, keys: Collection[str]) -> ExtractionRecord:
+        """Return where the features of these utterances come from."""
+        wanted = set(keys)
+        shards = [one for one in self.shards("pooled") if one.keys & wanted]
+        took = {key: s for one in shards for key, s in one.seconds.items()}
+        made = [one.made for one in shards]
+        dates = sorted(str(one["created"]) for one in made if "created" in one)
+        libraries: dict[str, set[str]] = defaultdict(set)
+        for name, version in (
+            v for one in made for v in one.get("versions", {}).items()
+        ):
+            libraries[name].add(version)
+        return ExtractionRecord(
+            devices=tuple(
+                sorted({str(one["device"]) for one in made if "device" in one})
+            ),
+            versions={name: ", ".join(sorted(of)) for name, of in libraries.items()},
+            first=dates[0] if dates else "",
+            last=dates[-1] if dates else "",
+            seconds=sum(took.get(key, 0.0) for key in wanted),
+            certificate=self.certificate,
+        )
 
     @contextmanager
     def claim(self, keys: Sequence[str]) -> Iterator[None]:
@@ -106,6 +126,7 @@ class FeatureStore:
         kind: Kind,
         tensors: Mapping[str, Tensor],
         seconds: Mapping[str, float],
+        made: Mapping[str, Any] | None = None,
     ) -> None:
         """Add a shard, whole or not at all.
 
@@ -113,6 +134,8 @@ class FeatureStore:
             kind: What the tensors are.
             tensors: By utterance key (and by key and ``.norms``), on the CPU.
             seconds: What each utterance took to extract.
+            made: JSON values: the ``device`` and the ``versions`` that computed it,
+                and when it was ``created``.
 
         Raises:
             StoreError: Where the folder cannot be written or the disk is full.
@@ -127,14 +150,17 @@ class FeatureStore:
         name = sha256_json([kind, sorted(tensors)])[:32]
         with replacing(self.folder / kind / f"{name}.safetensors") as beside:
             try:
-                metadata = {SECONDS: json.dumps(dict(seconds))}
+                metadata = {
+                    SECONDS: json.dumps(dict(seconds)),
+                    MADE: json.dumps(dict(made or {})),
+                }
                 save_file(dict(tensors), beside, metadata=_aligned(metadata, tensors))
             except SafetensorError as error:
                 raise _as_os_error(error) from error
 
     @property
     def certificate(self) -> dict[str, float]:
-        """Give the padding certificate's figures, or nothing if there is none yet."""
+        """The padding certificate's figures, or nothing if there is none yet."""
         try:
             figures: dict[str, float] = json.loads(self._certificate.read_text("utf-8"))
         except (OSError, ValueError):
@@ -168,7 +194,7 @@ class FeatureStore:
         return Reader(kind, {key: where[key] for key in keys})
 
     def drop(self, kind: Kind, keys: Collection[str]) -> int:
-        """Remove the shards of a kind that hold only these utterances; give bytes."""
+        """Remove shards that hold only these utterances; return the bytes freed."""
         freed = 0
         for shard in self.shards(kind):
             if shard.keys <= frozenset(keys):
@@ -177,7 +203,7 @@ class FeatureStore:
         return freed
 
     def bytes(self, kind: Kind) -> int:
-        """Tell how much disk a kind takes."""
+        """Return how much disk a kind takes."""
         return sum(shard.path.stat().st_size for shard in self.shards(kind))
 
 
@@ -196,12 +222,12 @@ class Reader:
     """Features by utterance key; a shard is mapped into memory when first asked."""
 
     def __init__(self, kind: Kind, where: Mapping[str, Path]) -> None:
-        """Take the path of each utterance's shard."""
+        """Note the path of each utterance's shard."""
         self._kind, self._where = kind, where
         self._open: dict[Path, object] = {}
 
     def __getitem__(self, name: str) -> Tensor:
-        """Give a tensor, by key or by key and ``.norms``; do not write to it."""
+        """Return a tensor, by key or by key and ``.norms``; do not write to it."""
         from safetensors import safe_open
 
         path = self._where[name.removesuffix(NORMS)]
@@ -258,7 +284,8 @@ def _parse_header(path: Path, size: int, _mtime_ns: int) -> Shard | None:
             return None
         keys = frozenset(name for name in header if not name.endswith(NORMS))
         seconds = json.loads(metadata.get(SECONDS, "{}"))
-        return Shard(path, keys, {key: float(took) for key, took in seconds.items()})
+        took = {key: float(one) for key, one in seconds.items()}
+        return Shard(path, keys, took, dict(json.loads(metadata.get(MADE, "{}"))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

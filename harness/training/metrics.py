@@ -95,12 +95,13 @@ def _hits(confusion: Floats) -> Floats:
     return hits
 
 
-def _mean_over_present(of_class: Floats, confusion: Floats) -> Any:  # noqa: ANN401
+def _mean_over_present(of_class: Floats, confusion: Floats) -> Floats:
     """Average (…, C) over the labels that some utterance has."""
     present = confusion.sum(-1) > 0
     if of_class.ndim == 1:  # as numpy's mean of the present ones, to the last bit
         of_present: Floats = of_class[present] if present.any() else 0 * of_class
-        return of_present.mean(keepdims=True)[0]
+        mean: Floats = of_present.mean(keepdims=True)[0]
+        return mean
     weight = present.astype(of_class.dtype)
     return _ratio((of_class * weight).sum(-1), weight.sum(-1))
 

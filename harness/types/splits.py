@@ -71,7 +71,19 @@ class SplitOptions:
 
 
 Divide = Callable[[Sequence["Utterance"], SplitOptions], Iterable[Fold]]
-"""From all utterances of a corpus to folds; raises ``DataError`` where it cannot be."""
+"""From all utterances of a corpus, sorted by id, to folds, which are named uniquely.
+
+Raises ``DataError`` where the corpus cannot be divided so."""
+
+Mismatch = Callable[[Sequence[Fold], Sequence["Utterance"], SplitOptions], str]
+"""From the folds of a file and all utterances to what is wrong; ``""`` for nothing."""
+
+
+def no_mismatch(
+    folds: Sequence[Fold], utterances: Sequence[Utterance], options: SplitOptions
+) -> str:
+    """Accept any folds: the mismatch of a strategy without conditions of its own."""
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +93,11 @@ class SplitStrategy:
     Attributes:
         name: Kebab-case; the word after ``--split``.
         summary: One line for ``harness list splits``.
-        divide: Makes the folds; the order of the utterances must not matter.
+        divide: Makes the folds.
         speaker_independent: Whether a speaker in two parts is refused.
         takes_folds: Whether ``--folds`` has a meaning for it.
+        mismatch: Says why the folds of a split file cannot be of this strategy, such as
+            ``fold '0' tests 2 speakers``; what every split must keep is checked anyway.
         version: Raised when its code divides a corpus in another way.
     """
 
@@ -92,4 +106,5 @@ class SplitStrategy:
     divide: Divide
     speaker_independent: bool = True
     takes_folds: bool = False
+    mismatch: Mismatch = no_mismatch
     version: int = 1

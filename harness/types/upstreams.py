@@ -110,7 +110,9 @@ class Upstream:
     revision: str = "main"
     checkpoint_of: str = ""
     files: tuple[str, ...] = FILES
-    more_checkpoints: Mapping[str, HubCheckpoint] = field(default_factory=dict)
+    more_checkpoints: Mapping[str, HubCheckpoint] = field(
+        default_factory=dict, hash=False
+    )
     feedings: tuple[str, ...] = ("full",)
     window: float | None = None
     parameters: int = 0

@@ -52,14 +52,14 @@ def spoil(tones):
     soundfile.write(tones / "s9_low_4.wav", long, 8000)
 
 
-def test_all_bad_files_are_told_at_once(read, tones):
+def test_all_bad_files_are_reported_at_once(read, tones):
     spoil(tones)
     manifest = read(min_seconds=0.025)
     assert len(manifest.recordings) == 40
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as raised:
         refuse_bad([manifest])
     for reason in ("zero bytes", "unreadable", "10 ms", "NaN", "40 min", "--skip-bad"):
-        assert reason in str(told.value)
+        assert reason in str(raised.value)
 
 
 def test_cutting_clips_makes_a_long_one_good(read, tones):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from harness.data.places import Places
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -27,11 +29,11 @@ class Request:
 
     Attributes:
         grids: What to run; a cell that stands in two of them is one cell. A corpus may
-            be several, joined by ``JOIN``.
+            be several that are joined: ``a+b``.
         test_corpora: Test on these corpora, and train on those of the grids.
         seeds: One cell each.
-        split: A strategy, ``published``, or the path of a split file.
-        folds: How many for ``kfold``.
+        split: A strategy, or the path of a split file.
+        folds: How many, for a strategy that takes that; ``None`` for five.
         split_seed: Of strategies that draw.
         feeding: Taken by every upstream that knows it; ``None`` is each one's first.
         max_seconds: Cut every clip to this length.
@@ -53,7 +55,7 @@ class Request:
     test_corpora: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     split: str = "speaker-independent"
-    folds: int = 5
+    folds: int | None = None
     split_seed: int = 0
     feeding: str | None = None
     max_seconds: float | None = None
@@ -69,3 +71,12 @@ class Request:
     data_root: Path
     runs: Path
     cache: Path
+
+    @property
+    def places(self) -> Places:
+        """The folders that tasks need."""
+        return Places(
+            data=self.data_root.absolute(),
+            cache=self.cache.absolute(),
+            checkpoints=self.checkpoints,
+        )
