@@ -184,11 +184,6 @@ class _Tasks:
             f"{offer.name}: {rule}"
             for names, offer in asked
             for rule in broken_rules(
-                cache,
-                offer.name,
-                {
-                    "version": offer.version,
-                    "plugin": names.plugin(offer.name).identity,
-                },
+                cache, offer.name, offer.version, names.plugin(offer.name).identity
             )
         )

@@ -214,6 +214,3 @@ def _digest(wanted: _Wanted, folder: Path, memory: Memory) -> str:
             f"{', '.join(wanted.source.files)} is there."
         )
     return sha256_json(files)
-
-
-Checkpoints = Checkpoint

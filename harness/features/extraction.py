@@ -170,7 +170,7 @@ def find_source(use: Use, places: Places) -> Source:
         condition=use.condition,
         plugin=use.plugin,
         folder=found.folder,
-        more=getattr(found, "more", {}),
+        more=found.more,
     )
 
 
