@@ -67,7 +67,7 @@ def harness_splits() -> Iterator[SplitStrategy]:
     )
     yield SplitStrategy(
         name="column",
-        summary="the column 'split' of a table, or what a corpus says itself",
+        summary="the parts of a table's column 'split', or that a corpus has",
         divide=_column,
         mismatch=_is_not_the_column,
     )
@@ -299,11 +299,11 @@ def _apportion(count: int, owed: Sequence[int]) -> list[int]:
     return sizes
 
 
-# ---------------------------------------------------------------- as somebody says
+# ---------------------------------------------------------------- as the corpus has it
 
 
 def _column(utterances: Sequence[Utterance], options: SplitOptions) -> Iterable[Fold]:
-    """Take the parts that the utterances say themselves."""
+    """Take the part that is stored with each utterance."""
     without = [u.id for u in utterances if u.part not in PARTS]
     if without:
         raise DataError(
@@ -358,4 +358,4 @@ def _is_not_the_column(
     folds: Sequence[Fold], utterances: Sequence[Utterance], options: SplitOptions
 ) -> str:
     is_it = list(_column(utterances, options)) == list(folds)
-    return "" if is_it else "its parts are not those that the corpus says"
+    return "" if is_it else "its parts are not those of the corpus"
