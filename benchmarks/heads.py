@@ -24,7 +24,7 @@ from harness import Upstream, Utterance
 from harness.data.manifest import Recording
 from harness.features.checkpoints import Checkpoint
 from harness.features.extraction import Source
-from harness.features.store import NORMS
+from harness.features.shards import NORMS
 from harness.registry import Registry, plugin_manager
 from harness.training.task import Training, train
 

@@ -9,10 +9,11 @@ import os
 import re
 import shutil
 import time
+import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import StoreError
 from harness.types.canonical import sha256_json as sha256_json
@@ -73,6 +74,50 @@ def replacing(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         raise _store_error(path, error) from error
+
+
+# ---------------------------------------------------------------- digests
+
+
+def crc32(data: bytes | memoryview) -> str:
+    """Return a digest that sees a flipped bit: eight hexadecimal digits."""
+    return f"{zlib.crc32(data):08x}"
+
+
+def write_sealed(path: Path, data: bytes) -> None:
+    """Write a file that begins with the digest of what follows.
+
+    Raises:
+        StoreError: Where the folder cannot be written or the disk is full.
+    """
+    with replacing(path) as beside:
+        beside.write_bytes(crc32(data).encode() + b"\n" + data)
+
+
+def read_sealed(path: Path) -> bytes:
+    """Read what ``write_sealed`` wrote.
+
+    Raises:
+        OSError: Where it cannot be read.
+        ValueError: Where its bytes are not those that were written.
+    """
+    digest, _, data = path.read_bytes().partition(b"\n")
+    if digest != crc32(data).encode():
+        raise ValueError(f"{path} is damaged")
+    return data
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON value, sealed."""
+    write_sealed(path, json.dumps(value, ensure_ascii=False).encode())
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
+    """Read what ``write_json`` wrote; raises as ``read_sealed`` does."""
+    return json.loads(read_sealed(path))
+
+
+# ---------------------------------------------------------------- beside, then rename
 
 
 def _is_device(path: Path) -> bool:
@@ -237,15 +282,15 @@ class Memory:
     def save(self) -> None:
         """Write what is new; a cache that cannot be written is only slower."""
         if self._dirty:
-            with suppress(StoreError), replacing(self._path) as beside:
-                beside.write_text(json.dumps(self._known), "utf-8")
+            with suppress(StoreError):
+                write_json(self._path, self._known)
             self._dirty = False
 
 
 def _read_cached(path: Path) -> dict[str, list[object]]:
     """Read a cache's file; one that is missing or damaged is empty."""
     try:
-        known = json.loads(path.read_text("utf-8"))
+        known = read_json(path)
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -9,7 +9,8 @@ import click
 
 from harness.cli.console import print_table
 from harness.cli.options import CACHE, RUNS
-from harness.text import age, size
+from harness.errors import ExitCode
+from harness.text import age, counted, size
 
 if TYPE_CHECKING:
     from harness.registry import Registry
@@ -28,7 +29,8 @@ def cache(context: click.Context, cache_folder: Path) -> None:
 
 
 def _print_features(folder: Path) -> None:
-    from harness.features.store import KINDS, stored
+    from harness.features.shards import KINDS
+    from harness.features.store import stored
 
     rows = [
         (
@@ -85,7 +87,8 @@ def prune_cache(
 
 def _drop_features(folder: Path, only: str, *, means: bool) -> int:
     """Remove frames, and means if so asked, of stores by name; return the bytes."""
-    from harness.features.store import KINDS, stored
+    from harness.features.shards import KINDS
+    from harness.features.store import stored
 
     return sum(
         store.drop(kind, store.keys(kind))
@@ -94,3 +97,25 @@ def _drop_features(folder: Path, only: str, *, means: bool) -> int:
         for kind in KINDS
         if means or kind != "pooled"
     )
+
+
+@cache.command("verify")
+@click.pass_context
+def verify_cache(context: click.Context) -> ExitCode:
+    """Read every stored feature, and remove files that are not as they were written.
+
+    What is removed is extracted again when it is needed. Leaves with 2 where something
+    was damaged.
+    """
+    from harness.features.store import stored
+
+    folder: Path = context.parent.params["cache_folder"] if context.parent else Path()
+    damaged = [
+        path for store in stored(folder / "features") for path in store.damaged()
+    ]
+    for path in damaged:
+        click.echo(f"removed {path.relative_to(folder)}: its bytes have changed")
+        path.unlink(missing_ok=True)
+    found = counted(len(damaged), "damaged file") if damaged else "no damaged file"
+    click.echo(f"{found} in {folder}")
+    return ExitCode.USER if damaged else ExitCode.OK

@@ -6,13 +6,12 @@ So a task is small, whatever the size of its corpus, and a worker reads the file
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.data.manifest import Recording
 from harness.errors import DataError
-from harness.files import replacing, sha256_json
+from harness.files import read_json, sha256_json, write_json
 from harness.types import PARTS, Utterance
 
 if TYPE_CHECKING:
@@ -62,9 +61,12 @@ def store(
     value = _value(places, recordings, folds)
     key = _key(value)
     path = _path(places, key)
-    if not path.exists():
-        with replacing(path) as beside:
-            beside.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+    try:
+        whole = read_json(path) == value
+    except (OSError, ValueError):
+        whole = False
+    if not whole:
+        write_json(path, value)
     return key
 
 
@@ -96,7 +98,7 @@ def load(places: Places, key: str) -> StoredCorpus:
         DataError: Where it is not there any more.
     """
     try:
-        value = json.loads(_path(places, key).read_text("utf-8"))
+        value = read_json(_path(places, key))
     except (OSError, ValueError) as error:
         raise DataError(
             f"The list of utterances {_path(places, key)} is gone or damaged. Run the "

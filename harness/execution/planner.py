@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from harness.data.manifest import Manifest, Recording
     from harness.execution.request import Request
-    from harness.features.store import Kind
+    from harness.features.shards import Kind
     from harness.registry import Registry
     from harness.splits.transfer import Division
     from harness.types import Corpus, Stages, Upstream

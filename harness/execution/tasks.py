@@ -111,7 +111,7 @@ class _Tasks:
     ) -> None:
         self.plan, self.pair, self.registry = plan, pair, registry
         self.corpus = corpus
-        self.device, self.quiet = device, quiet
+        self.quiet = quiet
         self.recordings = pair.manifest.recordings
         self.identity = sha256_json(asdict(pair.condition))[:16]
         keys = [recording.key for recording in self.recordings]
@@ -167,12 +167,11 @@ class _Tasks:
             function=train,
             payload=Training(
                 cell=job.cell,
+                use=self.use,
                 downstream=job.downstream,
                 corpus=self.corpus,
                 labels=self.pair.manifest.labels,
                 metrics=tuple(self.registry.metrics),
-                places=self.plan.request.places,
-                device=self.device,
                 quiet=self.quiet,
                 skipped=self.pair.manifest.bad,
                 revision=self.pair.revision,
