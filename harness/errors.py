@@ -64,3 +64,7 @@ class CheckpointError(HarnessError):
 
 class StoreError(HarnessError):
     """A folder that cannot be written, or a disk that is full."""
+
+
+class FeaturesGoneError(StoreError):
+    """Features that were removed or damaged since they were stored."""

@@ -35,8 +35,8 @@ def manifest_of(
     recordings = [
         Recording(
             utterance=one,
-            path=Path(one.path),
-            sha256=f"file {one.path}",
+            path=Path(corpus.name, one.path),
+            sha256=f"file {corpus.name} {one.path}",
             content=contents.get(one.id, f"content of {one.id}"),
             rate=16_000,
             channels=1,
@@ -45,4 +45,4 @@ def manifest_of(
         )
         for one in utterances
     ]
-    return Manifest(corpus, Path(), tuple(recordings))
+    return Manifest(corpus, Path(corpus.name), tuple(recordings))

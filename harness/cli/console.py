@@ -45,10 +45,9 @@ class Reporter:
     def harness_run_started(self, event: RunStarted) -> None:
         """Say how much there is to do."""
         if not self._quiet:
-            done = f", {event.finished} of them done before" if event.finished else ""
-            say(
-                f"{counted(len(event.cells), 'cell')}{done}. Results go to {event.runs}."
-            )
+            cells, finished = counted(len(event.cells), "cell"), event.finished
+            done = f", {finished} of them done before" if finished else ""
+            say(f"{cells}{done}. Results go to {event.runs}.")
 
     @hookimpl
     def harness_result(self, event: CellFinished) -> None:

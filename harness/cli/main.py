@@ -81,5 +81,5 @@ def _application(registry: Registry) -> click.Group:
 
     for verb in VERBS:
         app.add_command(verb)
-    registry.hook.harness_commands(app=app)
+    registry.add_commands(app)
     return app

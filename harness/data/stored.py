@@ -6,13 +6,12 @@ So a task is small, whatever the size of its corpus, and a worker reads the file
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.data.manifest import Recording
 from harness.errors import DataError
-from harness.files import replacing, sha256_json
+from harness.files import read_json, sha256_json, write_json
 from harness.types import PARTS, Utterance
 
 if TYPE_CHECKING:
@@ -56,17 +55,18 @@ def store(
 ) -> str:
     """Write utterances and folds, unless they are there; return what they are found by.
 
-    A damaged file is written anew.
-
     Raises:
         StoreError: Where the cache cannot be written.
     """
     value = _value(places, recordings, folds)
     key = _key(value)
-    path, text = _path(places, key), json.dumps(value, ensure_ascii=False).encode()
-    if not path.exists() or path.read_bytes() != text:
-        with replacing(path) as beside:
-            beside.write_bytes(text)
+    path = _path(places, key)
+    try:
+        whole = read_json(path) == value
+    except (OSError, ValueError):
+        whole = False
+    if not whole:
+        write_json(path, value)
     return key
 
 
@@ -98,7 +98,7 @@ def load(places: Places, key: str) -> StoredCorpus:
         DataError: Where it is not there any more, or damaged.
     """
     try:
-        value = json.loads(_path(places, key).read_text("utf-8"))
+        value = read_json(_path(places, key))
         recordings = tuple(_recording(row, places) for row in value["recordings"])
         return StoredCorpus(recordings, value["parts"])
     except (OSError, ValueError, LookupError, TypeError) as error:

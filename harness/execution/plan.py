@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.data.manifest import Manifest, Recording
     from harness.execution.request import Request
-    from harness.features.store import Kind
+    from harness.features.shards import Kind
     from harness.splits.transfer import Division
     from harness.types import Cell, Corpus, Downstream, Upstream, UpstreamCondition
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.data import audio
 from harness.data.manifest import difference, read_manifest, refuse_bad
 from harness.data.roots import corpus_root
+from harness.data.synthesis import synthesise
 from harness.errors import (
     CheckpointError,
     HarnessError,
@@ -32,7 +33,6 @@ from harness.types import (
     Condition,
     CorpusCondition,
     DownstreamCondition,
-    SplitOptions,
     UpstreamCondition,
     silence,
 )
@@ -43,13 +43,10 @@ if TYPE_CHECKING:
 
     from harness.data.manifest import Manifest, Recording
     from harness.execution.request import Request
-    from harness.features.store import Kind
+    from harness.features.shards import Kind
     from harness.registry import Registry
     from harness.splits.transfer import Division
     from harness.types import Corpus, Stages, Upstream
-
-FOLDS = 5
-"""Of a strategy that takes a number of folds, where none is asked for."""
 
 NOT_HERE = Checkpoints(folder=None, revision="", sha256="not on this machine")
 
@@ -68,8 +65,8 @@ def make_plan(
         request: What the user asked for.
         registry: What the plugins offer.
         stages: Where the progress of reading corpora is reported.
-        scratch: Where corpora that are not synthesised yet may be, to be looked at;
-            ``None`` leaves them to the run.
+        scratch: A folder that the caller removes, for corpora that are not synthesised
+            yet to be looked at; ``None`` leaves them to the run.
         unavailable: Why upstreams cannot be used, by their names.
 
     Raises:
@@ -140,15 +137,18 @@ class _Planner:
         root = corpus_root(
             corpus, self.registry, data_root=request.data_root, cache=request.cache
         )
+        memory = self.memory
         if corpus.make is not None and not root.exists():
             self.unmade.append(corpus)
             if self.scratch is None:
                 return
             root = self.scratch / root.name
+            memory = Memory(self.scratch / "memory.json")
+            synthesise(corpus, root)
         self.manifests[name] = read_manifest(
             corpus,
             root,
-            self.memory,
+            memory,
             plugin=str(self.registry.corpora.plugin(name)),
             max_seconds=request.max_seconds,
             stages=self.stages,
@@ -174,15 +174,12 @@ class _Planner:
     def choice(self) -> SplitChoice:
         """How corpora are divided."""
         request = self.request
-        options = SplitOptions(folds=request.folds or FOLDS, seed=request.split_seed)
-        choice = SplitChoice.of(request.split, self.registry.splits, options)
-        taken = getattr(choice.strategy, "takes_folds", False)
-        if request.folds is not None and not taken:
-            raise HarnessError(
-                f"The split '{request.split}' takes no number of folds. Leave out "
-                "--folds, or ask for --split kfold."
-            )
-        return choice
+        return SplitChoice.of(
+            request.split,
+            self.registry.splits,
+            folds=request.folds,
+            seed=request.split_seed,
+        )
 
     # ------------------------------------------------------------ upstreams
 

@@ -11,6 +11,7 @@ from harness.data.roots import corpus_root
 from harness.data.synthesis import synthesise
 from harness.errors import CheckpointError, HarnessError
 from harness.execution import cost
+from harness.execution.events import notify
 from harness.execution.planner import make_plan
 from harness.execution.scheduler import run_tasks
 from harness.execution.tasks import work_of, write_payloads
@@ -69,11 +70,12 @@ def run(
         HarnessError: Where something that the user can fix is in the way.
         Exception: What a task raised, unless ``place.keep_going``.
     """
+    hook = registry.hook
     registry.executors[place.executor]
     plan = make_plan(request, registry, stages=stages)
     _require_results_kept(request, registry)
     _require_gpu(request, place)
-    registry.hook.harness_run_starting(event=RunStarting(runs=request.runs))
+    notify(hook.harness_run_starting, RunStarting(runs=request.runs))
     running = _Running(plan, registry, place, stages)
     try:
         running.prepare()
@@ -83,7 +85,7 @@ def run(
         raise
     finally:
         report = running.report()
-        registry.hook.harness_run_finished(event=report)
+        notify(hook.harness_run_finished, report)
     return report
 
 
@@ -156,7 +158,7 @@ class _Running:
             cells=cells,
             finished=len(cells) - len(self._todo()),
         )
-        self.registry.hook.harness_run_started(event=started)
+        notify(self.registry.hook.harness_run_started, started)
         if self.request.suite is not None:
             copy = self.request.runs / f"_{self.request.suite.name}"
             with replacing(copy) as beside:
@@ -229,10 +231,10 @@ class _Running:
         hook, error = self.registry.hook, outcome.error
         if error is not None:
             self.failed.append((job.cell, f"{type(error).__name__}: {error}"))
-            hook.harness_cell_failed(event=CellFailed(cell=job.cell, error=error))
+            notify(hook.harness_cell_failed, CellFailed(cell=job.cell, error=error))
         elif isinstance(outcome.value, Result):
             finished = CellFinished(runs=self.request.runs, result=outcome.value)
-            hook.harness_result(event=finished)
+            notify(hook.harness_result, finished)
             state_of(self.request.places, job.cell).unlink(missing_ok=True)
             self.computed += 1
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from harness.execution.plan import Job, Pair, Plan
     from harness.registry import Registry
+    from harness.splits.transfer import Division
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +60,17 @@ def work_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work
     """List the tasks of what is to be done; nothing is written."""
     tasks: dict[str, Task] = {}
     jobs: dict[str, Job] = {}
+    corpora = {
+        id(division): stored.key_of(
+            plan.request.places, division.manifest.recordings, division.split.folds
+        )
+        for division in _divisions(plan)
+    }
     for pair in plan.pairs:
         if not pair.todo:
             continue
-        tasks_of = _Tasks(plan, pair, registry, device, quiet)
+        corpus = corpora[id(pair.division)]
+        tasks_of = _Tasks(plan, pair, corpus, registry, device, quiet)
         for task in tasks_of.features():
             tasks.setdefault(task.id, task)
         for job in pair.todo:
@@ -78,20 +86,32 @@ def write_payloads(plan: Plan) -> None:
     Raises:
         StoreError: Where the cache cannot be written.
     """
-    for pair in plan.pairs:
-        if pair.todo:
-            folds = pair.division.split.folds
-            stored.store(plan.request.places, pair.manifest.recordings, folds)
+    for division in _divisions(plan):
+        recordings, folds = division.manifest.recordings, division.split.folds
+        stored.store(plan.request.places, recordings, folds)
+
+
+def _divisions(plan: Plan) -> list[Division]:
+    """List the divisions that are still needed, each once: many pairs share one."""
+    needed = {id(pair.division): pair.division for pair in plan.pairs if pair.todo}
+    return list(needed.values())
 
 
 class _Tasks:
     """The tasks of one pair."""
 
     def __init__(
-        self, plan: Plan, pair: Pair, registry: Registry, device: str, quiet: bool
+        self,
+        plan: Plan,
+        pair: Pair,
+        corpus: str,
+        registry: Registry,
+        device: str,
+        quiet: bool,
     ) -> None:
         self.plan, self.pair, self.registry = plan, pair, registry
-        self.device, self.quiet = device, quiet
+        self.corpus = corpus
+        self.quiet = quiet
         self.recordings = pair.manifest.recordings
         self.identity = sha256_json(asdict(pair.condition))[:16]
         keys = [recording.key for recording in self.recordings]
@@ -105,8 +125,6 @@ class _Tasks:
             places=plan.request.places,
             device=device,
         )
-        folds = pair.division.split.folds
-        self.corpus = stored.key_of(plan.request.places, self.recordings, folds)
 
     def features(self) -> Iterator[Task]:
         """Yield the tasks that the pair's cells need."""
@@ -149,12 +167,11 @@ class _Tasks:
             function=train,
             payload=Training(
                 cell=job.cell,
+                use=self.use,
                 downstream=job.downstream,
                 corpus=self.corpus,
                 labels=self.pair.manifest.labels,
                 metrics=tuple(self.registry.metrics),
-                places=self.plan.request.places,
-                device=self.device,
                 quiet=self.quiet,
                 skipped=self.pair.manifest.bad,
                 revision=self.pair.revision,
@@ -184,11 +201,6 @@ class _Tasks:
             f"{offer.name}: {rule}"
             for names, offer in asked
             for rule in broken_rules(
-                cache,
-                offer.name,
-                {
-                    "version": offer.version,
-                    "plugin": names.plugin(offer.name).identity,
-                },
+                cache, offer.name, offer.version, names.plugin(offer.name).identity
             )
         )

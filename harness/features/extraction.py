@@ -17,7 +17,8 @@ from harness.errors import CheckpointError, DataError, PluginError
 from harness.features import device as devices
 from harness.features import padding
 from harness.features.checkpoints import find_checkpoint
-from harness.features.store import NORMS, FeatureStore
+from harness.features.shards import NORMS
+from harness.features.store import FeatureStore
 from harness.files import Memory
 from harness.registry import isolated
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from harness.data.manifest import Recording
     from harness.data.places import Places
-    from harness.features.store import Kind
+    from harness.features.shards import Kind
     from harness.types import Precision, Reads, Upstream, UpstreamCondition
 
 VERSION = 2
@@ -170,7 +171,7 @@ def find_source(use: Use, places: Places) -> Source:
         condition=use.condition,
         plugin=use.plugin,
         folder=found.folder,
-        more=getattr(found, "more", {}),
+        more=found.more,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.data.manifest import join
-from harness.errors import DataError, UnknownNameError
+from harness.errors import DataError, HarnessError, UnknownNameError
 from harness.splits.checks import check
 from harness.splits.files import read_split
 from harness.splits.strategies import make_split, split_of
@@ -39,14 +39,34 @@ class SplitChoice:
 
     @classmethod
     def of(
-        cls, name: str, known: Names[SplitStrategy], options: SplitOptions
+        cls,
+        name: str,
+        known: Names[SplitStrategy],
+        *,
+        folds: int | None = None,
+        seed: int = 0,
     ) -> SplitChoice:
         """Find a strategy by its name; what ends in ``.json`` is a split file.
 
+        Args:
+            name: As the user wrote it after ``--split``.
+            known: Every strategy.
+            folds: How many, if the user said so.
+            seed: Of whatever the strategy draws.
+
         Raises:
-            UnknownNameError: Where there is no such strategy.
+            HarnessError: Where there is no such strategy, or it takes no folds.
         """
         strategy = Path(name) if name.endswith(".json") else known[name]
+        takes_folds = isinstance(strategy, SplitStrategy) and strategy.takes_folds
+        if folds is not None and not takes_folds:
+            raise HarnessError(
+                f"The split '{name}' takes no number of folds. Leave out --folds, or "
+                "ask for --split kfold."
+            )
+        options = SplitOptions(seed=seed)
+        if folds is not None:
+            options = replace(options, folds=folds)
         return cls(strategy=strategy, options=options, known=known)
 
 
@@ -82,43 +102,43 @@ def divisions(
         DataError: Where it cannot be divided so, or a split leaks.
     """
     names = tuple(manifest.corpus.name for manifest in trained)
-    home = trained[0] if len(trained) == 1 else join(trained)
-    split = _split(home, choice)
-    abroad = [one for one in tested if one.corpus.name not in names]
-    if len(abroad) < len(tested) or not tested:
-        yield Division(manifest=home, split=split, trained=names)
-    for other in abroad:
-        yield _transfer(trained, home, split, other)
+    source = trained[0] if len(trained) == 1 else join(trained)
+    split = _split(source, choice)
+    others = [one for one in tested if one.corpus.name not in names]
+    if len(others) < len(tested) or not tested:
+        yield Division(manifest=source, split=split, trained=names)
+    for other in others:
+        yield _transfer(trained, source, split, other)
 
 
 def _transfer(
-    trained: Sequence[Manifest], home: Manifest, split: Split, tested: Manifest
+    trained: Sequence[Manifest], source: Manifest, split: Split, tested: Manifest
 ) -> Division:
     """Train on a corpus' own train and valid parts, and test on all of another.
 
     Both keep the utterances of the labels that they share; the first one's own test
-    part is left out, so that its score stands beside one of the same head at home.
+    part is left out, so that the score can be compared with that on this part.
 
     Raises:
         DataError: Where fewer than two labels are shared, or there are several folds.
     """
     names = tuple(manifest.corpus.name for manifest in trained)
     name = tested.corpus.name
-    labels = _shared_labels(home, tested)
+    labels = _shared_labels(source, tested)
     fold = _only_fold(split)
-    in_home = {
-        part: _prefixed("" if home.joined else home.corpus.name, ids)
+    of_source = {
+        part: _prefixed("" if source.joined else source.corpus.name, ids)
         for part, ids in fold.parts()
     }
-    kept = {*in_home["train"], *in_home["valid"]}
+    kept = {*of_source["train"], *of_source["valid"]}
     both = join([*trained, tested]).only(
         labels, kept | _prefixed(name, (one.id for one in tested.utterances))
     )
     held = set(both.contents)
     across = Fold(
         name=fold.name,
-        train=tuple(sorted(held & in_home["train"])),
-        valid=tuple(sorted(held & in_home["valid"])),
+        train=tuple(sorted(held & of_source["train"])),
+        valid=tuple(sorted(held & of_source["valid"])),
         test=tuple(sorted(held - kept)),
     )
     division = Split(strategy="transfer", version=split.version, folds=(across,))
@@ -126,14 +146,14 @@ def _transfer(
     return Division(manifest=both, split=division, trained=names, tested=(name,))
 
 
-def _shared_labels(home: Manifest, tested: Manifest) -> Collection[str]:
+def _shared_labels(source: Manifest, tested: Manifest) -> Collection[str]:
     """Return the labels that both have, at least two."""
-    labels = set(home.labels) & set(tested.labels)
+    labels = set(source.labels) & set(tested.labels)
     if len(labels) < 2:
         raise DataError(
-            f"{home.corpus.name} and {tested.corpus.name} share {len(labels)} labels; "
-            "two are needed to train on one and test on the other. Choose another "
-            "--test-corpus."
+            f"{source.corpus.name} and {tested.corpus.name} share {len(labels)} "
+            "labels; two are needed to train on one and test on the other. Choose "
+            "another --test-corpus."
         )
     return labels
 

@@ -7,10 +7,10 @@ from there and ends with the same numbers.
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,7 +18,7 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
 from harness.errors import HarnessError, PluginError
-from harness.files import replacing
+from harness.files import read_sealed, write_sealed
 from harness.training.memory import peak_memory
 from harness.training.metrics import macro_f1, predictions_of, uar
 from harness.training.recipes import loss_of, optimiser_of, schedule_of
@@ -276,8 +276,9 @@ class _Trainer:
         last = len(self.history) == self.fitting.recipe.epochs
         if path is None or last or now - self.kept < KEEP_EVERY:
             return
-        with replacing(path) as beside:
-            torch.save(self._state(), beside)
+        buffer = io.BytesIO()
+        torch.save(self._state(), buffer)
+        write_sealed(path, buffer.getvalue())
         self.kept = time.monotonic()
 
     def _state(self) -> dict[str, Any]:
@@ -301,11 +302,10 @@ class _Trainer:
         if self.fitting.state is None:
             return False
         try:
-            state = torch.load(
-                self.fitting.state, map_location="cpu", weights_only=True
-            )
-        except (OSError, RuntimeError, EOFError, UnpicklingError):
+            data = read_sealed(self.fitting.state)
+        except (OSError, ValueError):
             return False
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         self.head.load_state_dict(state["head"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])

@@ -17,7 +17,7 @@ def optimiser_of(recipe: Recipe, head: nn.Module) -> torch.optim.Adam:
     """Build the optimiser of a head's parameters."""
     settings = recipe.optimiser
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[settings.name](
+    optimiser: torch.optim.Adam = kinds[settings.name](
         head.parameters(),
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
@@ -25,6 +25,7 @@ def optimiser_of(recipe: Recipe, head: nn.Module) -> torch.optim.Adam:
         eps=settings.eps,
         fused=True,
     )
+    return optimiser
 
 
 def schedule_of(

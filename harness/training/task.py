@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.data import stored
+from harness.errors import FeaturesGoneError
 from harness.features import device as devices
-from harness.features.extraction import store_of
-from harness.features.store import NORMS
+from harness.features.extraction import Extraction, extract, kinds_for, store_of
+from harness.features.shards import NORMS
 from harness.leftovers import TRAINING
 from harness.registry import isolated
 from harness.training.dataset import Dataset
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
     from harness.data.manifest import Recording
     from harness.data.places import Places
-    from harness.features.store import FeatureStore, Reader
+    from harness.features.extraction import Use
+    from harness.features.shards import Reader
+    from harness.features.store import FeatureStore
     from harness.training.loop import Fitted
     from harness.types import Cell, Downstream, Metric, Utterance
 
@@ -40,12 +43,11 @@ class Training:
 
     Attributes:
         cell: Which one.
+        use: The upstream, for features that are gone when they are read.
         downstream: The head.
         corpus: Which stored list of utterances and folds.
         labels: The C classes, sorted.
         metrics: What the test part is scored by; one of them selects the epoch.
-        places: Where features lie.
-        device: A torch device, or ``auto``.
         quiet: Write nothing to stderr, however long it takes.
         skipped: Utterances of the corpus that are left out, each with its reason.
         revision: The checkpoint's commit on the hub, or ``local``.
@@ -55,12 +57,11 @@ class Training:
     """
 
     cell: Cell
+    use: Use
     downstream: Downstream
     corpus: str
     labels: tuple[str, ...]
     metrics: tuple[Metric, ...]
-    places: Places
-    device: str
     quiet: bool = True
     skipped: tuple[str, ...] = ()
     revision: str = ""
@@ -90,9 +91,10 @@ def train(task: Training) -> Result:
     """
     started = time.perf_counter()
     trial = _Trial(task)
+    training, valid = trial.training, trial.dataset(trial.valid)
+    test = trial.dataset(trial.test)
     with isolated(task.plugins["downstream"], f"fitting '{task.downstream.name}'"):
-        fitted = fit(trial.fitting, trial.training, trial.dataset(trial.valid))
-        test = trial.dataset(trial.test)
+        fitted = fit(trial.fitting, training, valid)
         probabilities = fitted.predict(test).cpu()
         layer_scores = tuple(
             float(macro_f1.score(scored(test.labels, probe.predict(test).cpu())))
@@ -105,8 +107,8 @@ class _Trial:
     """A task on the machine that does it."""
 
     def __init__(self, task: Training) -> None:
-        self.task, self.places = task, task.places.here()
-        self.device = devices.prepare(task.device)
+        self.task, self.places = task, task.use.places.here()
+        self.device = devices.prepare(task.use.device)
         fold = stored.load(self.places, task.corpus).fold(task.cell.fold)
         self.train, self.valid, self.test = fold
         condition = task.cell.condition.upstream
@@ -145,7 +147,23 @@ class _Trial:
         labels = [self.task.labels.index(one.utterance.label) for one in part]
         keys = [recording.key for recording in part]
         reads = self.task.downstream.reads
-        return Dataset.of(self.store, keys, torch.tensor(labels), reads)
+        try:
+            return Dataset.of(self.store, keys, torch.tensor(labels), reads)
+        except FeaturesGoneError:
+            self._extract()
+            return Dataset.of(self.store, keys, torch.tensor(labels), reads)
+
+    def _extract(self) -> None:
+        """Extract again what is gone."""
+        recordings = stored.load(self.places, self.task.corpus).recordings
+        again = Extraction(
+            use=self.task.use,
+            corpus=self.task.corpus,
+            first=0,
+            last=len(recordings),
+            kinds=kinds_for([self.task.downstream.reads]),
+        )
+        extract(again)
 
     def result(
         self,

@@ -1,157 +1,123 @@
-"""What makes figures comparable, written down once.
+"""How a condition is put into words: what a label shows where conditions differ.
 
-Facets of the system make a row and facets of the task a column. Results that differ in
-any facet are never averaged: they become rows or columns of their own, and a label is
-qualified by those facets that differ.
+What may be averaged is decided by ``analysis.places`` alone. Here a leaf of the
+condition gets a noun and a text; one that is not mentioned is shown by its own name.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+from typing import get_type_hints as hints
+
+from harness.types import Condition, CorpusCondition, leaf, leaves
+from harness.types.conditions import JOIN, TRANSFER
+from harness_leaderboard.results.columns import (
+    KEYS,
+    flat,
+    kind_of,
+    paths,
+    short_names,
+)
+from harness_leaderboard.results.schema import optional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from harness.types import DownstreamCondition, UpstreamCondition
+    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.results.columns import Path
 
-Key = tuple[object, ...]
-"""The values of a name and its facets, in the order in which they are declared."""
+    Part = UpstreamCondition | DownstreamCondition | CorpusCondition
+    Of = TypeVar("Of", UpstreamCondition, DownstreamCondition, CorpusCondition)
 
-
-System = tuple[Key, Key]
-"""The keys of an upstream and of a downstream."""
+SHOWN = 8  # hexadecimal digits of a hash, as in tables and in git
+_HASH = re.compile(r"[0-9a-f]{16,}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facet:
-    """Something besides the name that makes figures incomparable where it differs.
+    """How a leaf of the condition is shown.
 
     Attributes:
-        column: Of the results.
-        noun: What a note calls it.
-        text: From a value to a few words.
+        noun: What a label or a note calls it.
+        text: From a value to words that need no noun before them; by default the noun
+            and the value.
         everywhere: Whether a label shows it as soon as it differs anywhere on the
             board, or only where two labels would else be the same.
+        last: Whether it is shown only where nothing else differs, as a hash is.
     """
 
-    column: str
     noun: str
-    text: Callable[[object], str] = str
+    text: Callable[[Any], str] | None = None
     everywhere: bool = False
+    last: bool = False
 
-    def say(self, value: object) -> str:
-        """Put a value into a few words; only clips have a reason to have none."""
-        if value is None and self.column != "max_seconds":
-            return f"unknown {self.noun or self.column}"
-        return self.text(value)
+    def label(self, value: object) -> str:
+        """Return what stands behind a name."""
+        return self.text(value) if self.text else f"{self.noun} {words(value)}"
 
-
-@dataclass(frozen=True, kw_only=True)
-class Axis:
-    """A name and its facets: together, the identity of a row or of a column."""
-
-    name: str
-    facets: tuple[Facet, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Give the columns of the results that make a ``Key``."""
-        return (self.name, *(facet.column for facet in self.facets))
+    def note(self, value: object) -> str:
+        """Return what a note says of a value that all results share."""
+        said = self.label(value)
+        return said if self.noun in said else f"{self.noun} {said}"
 
 
-def _digest(noun: str) -> Callable[[object], str]:
-    return lambda value: f"{noun} {str(value)[:8]}"
+def words(value: object) -> str:
+    """Put a value of any leaf into words; of a hash, its first digits."""
+    if isinstance(value, tuple):
+        return ", ".join(map(words, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = "none" if value is None else str(value)
+    return text[:SHOWN] if _HASH.fullmatch(text) else text
 
 
-def _count(noun: str) -> Callable[[object], str]:
-    return lambda lines: f"{len(str(lines).splitlines())} {noun}"
-
-
-UPSTREAM = Axis(
-    name="upstream",
-    facets=(
-        Facet(column="upstream_feeding", noun="feeding", everywhere=True),
-        Facet(column="checkpoint_sha256", noun="weights", text=_digest("weights")),
+FACETS = {
+    "upstream_version": Facet(noun="version"),
+    "upstream_checkpoint": Facet(noun="weights"),
+    "upstream_feeding": Facet(noun="feeding", text=str, everywhere=True),
+    "upstream_max_seconds": Facet(
+        noun="clips",
+        text=lambda value: "whole clips" if value is None else f"clips ≤ {value:g} s",
+        everywhere=True,
     ),
-)
-
-
-DOWNSTREAM = Axis(
-    name="downstream",
-    facets=(
-        Facet(column="recipe", noun="recipe", everywhere=True),
-        Facet(
-            column="selection",
-            noun="",
-            text=lambda value: f"selected by {value}",
-            everywhere=True,
-        ),
-        Facet(column="recipe_deviations", noun="", text=_count("deviations")),
+    "downstream_version": Facet(noun="version"),
+    "downstream_recipe": Facet(noun="recipe", text=str, everywhere=True),
+    "downstream_recipe_deviations": Facet(
+        noun="deviations", text=lambda value: f"{len(value)} deviations"
     ),
-)
-
-
-CORPUS = Axis(
-    name="corpus",
-    facets=(
-        Facet(column="split", noun="split", everywhere=True),
-        Facet(column="folds", noun="", text=lambda value: f"{value} folds"),
-        Facet(
-            column="max_seconds",
-            noun="clips",
-            text=lambda value: "whole" if value is None else f"≤ {value:g} s",
-            everywhere=True,
-        ),
-        Facet(column="language", noun="language"),
-        Facet(column="corpus_version", noun="version", text=_digest("version")),
-        Facet(column="skipped", noun="", text=_count("files skipped")),
-        Facet(column="manifest_sha256", noun="data", text=_digest("data")),
-        Facet(column="split_sha256", noun="split file", text=_digest("split")),
+    "downstream_selection": Facet(
+        noun="selected by", text=lambda value: f"selected by {value}", everywhere=True
     ),
-)
+    "corpus_versions": Facet(noun="version"),
+    "corpus_languages": Facet(noun="language", text=words),
+    "corpus_manifest": Facet(noun="data", last=True),
+    "corpus_strategy": Facet(noun="split", text=str, everywhere=True),
+    "corpus_division": Facet(noun="split", last=True),
+    "corpus_folds": Facet(noun="folds", text=lambda value: f"{value} folds"),
+}
 
 
-AXES = (UPSTREAM, DOWNSTREAM, CORPUS)
+@cache
+def facets(axis: str) -> tuple[tuple[Path, Facet], ...]:
+    """Return the facets of a part of the condition, by paths within that part.
 
+    Args:
+        axis: ``upstream``, ``downstream`` or ``corpus``.
 
-KEYS = tuple(column for axis in AXES for column in axis.columns)
-
-
-def place_of(row: Mapping[str, object]) -> tuple[System, Key]:
-    """Give the system and the task that a row of keys belongs to."""
-    upstream, downstream, corpus = (
-        tuple(row[column] for column in axis.columns) for axis in AXES
+    Returns:
+        Those that are shown everywhere first, then in the order of the fields.
+    """
+    short = short_names()
+    found = [
+        (paths()[name][2:], FACETS.get(name) or Facet(noun=short.get(name, name)))
+        for name in KEYS
+        if paths()[name][1] == axis
+    ]
+    return tuple(
+        sorted(found, key=lambda one: (not one[1].everywhere, one[1].last))
     )
-    return (upstream, downstream), corpus
-
-
-def labels(axis: Axis, keys: Iterable[Key]) -> dict[Key, str]:
-    """Name keys, each with as few facets as tell it from the others."""
-    found = {key: str(key[0]) for key in sorted(set(keys), key=repr)}
-    for place, facet in enumerate(axis.facets, start=1):
-        alike: dict[str, set[object]] = defaultdict(set)
-        for key, label in found.items():
-            alike["" if facet.everywhere else label].add(key[place])
-        for key, label in found.items():
-            if len(alike["" if facet.everywhere else label]) > 1:
-                found[key] = f"{label} · {facet.say(key[place])}"
-    return _distinct(found)
-
-
-def system_names(systems: Iterable[System]) -> dict[System, tuple[str, str]]:
-    """Name the upstream and the downstream of each system."""
-    known = list(systems)
-    upstreams = labels(UPSTREAM, (upstream for upstream, _ in known))
-    downstreams = labels(DOWNSTREAM, (downstream for _, downstream in known))
-    return {system: (upstreams[system[0]], downstreams[system[1]]) for system in known}
-
-
-def _distinct(found: dict[Key, str]) -> dict[Key, str]:
-    """Number labels that are the same, since names may look like anything."""
-    seen: dict[str, int] = defaultdict(int)
-    for key, label in found.items():
-        seen[label] += 1
-        if seen[label] > 1:
-            found[key] = f"{label} #{seen[label]}"
-    return found

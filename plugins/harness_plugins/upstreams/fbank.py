@@ -83,7 +83,7 @@ def load(
     *,
     device: str,
     feeding: str,
-    options: Options = Options(),  # noqa: B008 - it is frozen
+    options: Options = Options(),
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Build the encoder; there is nothing to read and one way to feed it."""
     import torch

@@ -38,13 +38,19 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
     trained = find(name.removeprefix(PREFIX))
     if trained.checkpoint is None:
         raise CheckpointError(f"{trained.name} has no weights, so none can be random.")
+    if trained.more_checkpoints:
+        raise CheckpointError(
+            f"{trained.name} is made of several checkpoints, and only the weights of "
+            "one can be drawn at random."
+        )
     return replace(
         trained,
         name=name,
         load=partial(load, trained),
-        checkpoint_of=trained.name,
+        checkpoint_of=trained.checkpoint_of or trained.name,
         pretraining="none (random weights)",
         languages=(),
+        options=None,
         version=trained.version + VERSION,
     )
 

@@ -25,7 +25,7 @@ from harness.features.extraction import (
     kinds_for,
     store_of,
 )
-from harness.features.store import NORMS
+from harness.features.shards import NORMS
 from harness.files import Memory
 
 TOY_CONDITION = upstream_condition()

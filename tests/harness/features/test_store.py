@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import StoreError
-from harness.features.store import ALIGNMENT, NORMS, FeatureStore, stored
+from harness.features.shards import ALIGNMENT, NORMS
+from harness.features.store import FeatureStore, stored
 
 IDENTITY = {"name": "toy", "checkpoint": "abc"}
 

@@ -262,7 +262,7 @@ GRID = (
 
 
 def rows(runs):
-    names = ["run_id", "macro_f1", "best_epoch", "epochs", "history", "predictions"]
+    names = ["run_id", "scores", "best_epoch", "epochs", "history", "predictions"]
     return pyarrow.parquet.read_table(runs, columns=names).to_pylist()
 
 
