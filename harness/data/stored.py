@@ -95,17 +95,17 @@ def load(places: Places, key: str) -> StoredCorpus:
     """Read what was stored, once a process.
 
     Raises:
-        DataError: Where it is not there any more, or damaged.
+        DataError: Where it is not there any more.
     """
     try:
         value = read_json(_path(places, key))
-        recordings = tuple(_recording(row, places) for row in value["recordings"])
-        return StoredCorpus(recordings, value["parts"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(
             f"The list of utterances {_path(places, key)} is gone or damaged. Run the "
             "same command again."
         ) from error
+    rows = value["recordings"]
+    return StoredCorpus(tuple(_recording(row, places) for row in rows), value["parts"])
 
 
 def _path(places: Places, key: str) -> Path:

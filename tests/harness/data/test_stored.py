@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import multiprocessing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from manifests import manifest_of
 from harness import DataError, Fold, StoreError, Utterance
 from harness.data import stored
 from harness.data.places import Places
+from harness.files import read_json
 
 FULL = Utterance(
     id="a/é 1.wav",
@@ -243,4 +243,4 @@ def test_processes_that_store_the_same_at_once_do_not_disturb_each_other(
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     files = list((places.cache / stored.FOLDER).iterdir())
     assert len(files) == 20
-    assert all(json.loads(file.read_text("utf-8")) for file in files)
+    assert all(read_json(file)["recordings"] for file in files)
