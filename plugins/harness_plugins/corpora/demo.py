@@ -1,4 +1,4 @@
-r"""demo, a corpus that the harness synthesises itself: no download, known truth.
+r"""demo, a corpus that the harness synthesises itself: no download, a known cue.
 
 What     288 utterances, 4 emotions of 72 each: anger, happiness, neutral, sadness.
          12 speakers (6 F, 6 M), six in each of two invented languages, which have
