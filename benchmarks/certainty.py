@@ -34,13 +34,13 @@ METRIC = "macro_f1"
 
 
 def figure(of: Sample) -> float:
-    """Give the figure as it is measured."""
+    """Return the figure as it is measured."""
     ones = np.ones((1, len(of.speakers)), np.float32)
     return float(statistics.replicate(of, ones, METRIC)[0])
 
 
 def coverage(split: str, speakers: int, times: int) -> tuple[float, float, float]:
-    """Give how often the interval, and a plain percentile one, hold the truth."""
+    """Return how often the interval, and a plain percentile one, hold the truth."""
     rng = np.random.default_rng([1, speakers, SPLITS.index(split)])
     truth = figure(sample(said(rng, skills(rng, 3000)), split))
     drawn = statistics.resamples(speakers, times=1000)
@@ -49,6 +49,7 @@ def coverage(split: str, speakers: int, times: int) -> tuple[float, float, float
         of = sample(said(rng, skills(rng, speakers)), split)
         replicates = statistics.replicate(of, drawn, METRIC)
         made = statistics.estimate(figure(of), replicates, speakers)
+        assert made is not None, "fewer speakers than an interval needs"
         low, high = statistics.interval(made)
         ours += low <= truth <= high
         width += (high - low) / times
@@ -58,7 +59,7 @@ def coverage(split: str, speakers: int, times: int) -> tuple[float, float, float
 
 
 def positives(split: str, speakers: int, times: int, lift: float = 0.0) -> float:
-    """Give how often the paired test finds a difference at 5 %."""
+    """Return how often the paired test finds a difference at 5 %."""
     rng = np.random.default_rng([2, speakers, SPLITS.index(split), int(100 * lift)])
     found = 0
     for _ in range(times):
@@ -73,7 +74,7 @@ def positives(split: str, speakers: int, times: int, lift: float = 0.0) -> float
 
 
 def ranks(split: str, speakers: int, times: int) -> float:
-    """Give how often a rank interval of five systems holds the true rank."""
+    """Return how often a rank interval of five systems holds the true rank."""
     rng = np.random.default_rng([3, speakers, SPLITS.index(split)])
     lifts = np.array([0.0, 0.02, 0.04, 0.06, 0.08])
     drawn = statistics.resamples(speakers, times=1000)
@@ -99,7 +100,7 @@ PLANTED = {"seed": 0.03, "fold": 0.05, "speaker": 0.08, "rest": 0.04}
 
 
 def spread(seeds: int, folds: int, each: int, times: int) -> list[str]:
-    """Give what is found of planted deviations: the mean, and the middle 90 %."""
+    """Return what is found of planted deviations: the mean, and the middle 90 %."""
     rng = np.random.default_rng([4, seeds, folds, each])
     speakers = folds * each
     found: dict[str, list[float]] = {name: [] for name in PLANTED}

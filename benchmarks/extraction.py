@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import soundfile
 import torch
@@ -26,6 +27,9 @@ from harness.features.checkpoints import find_checkpoint
 from harness.features.extraction import Extraction, Source, encoder, extract
 from harness.files import Memory
 from harness.registry import Registry, plugin_manager
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 GROUP = 4
 
@@ -44,6 +48,8 @@ def main() -> None:
     manifest = read_manifest(registry.corpora["emodb"], root, memory)
     upstream = registry.upstreams[options.upstream]
     checkpoint = find_checkpoint(upstream, {}, memory, download=False)
+    assert checkpoint is not None, "set HARNESS_CHECKPOINTS"
+    assert checkpoint.folder is not None, "an upstream with weights"
     source = Source(upstream=upstream, checkpoint=checkpoint, feeding="full")
     bare = bare_loop(checkpoint.folder)
     encoder(source, "cpu")
@@ -71,14 +77,14 @@ def main() -> None:
     )
 
 
-def bare_loop(folder):
+def bare_loop(folder: Path) -> Callable[[Iterable[Path]], None]:
     """What one would write in a notebook."""
     model = transformers.WhisperModel.from_pretrained(
         folder, dtype=torch.float32
     ).eval()
     prepare = transformers.WhisperFeatureExtractor.from_pretrained(folder)
 
-    def loop(paths):
+    def loop(paths: Iterable[Path]) -> None:
         with torch.inference_mode():
             for path in paths:
                 samples, rate = soundfile.read(path, dtype="float32")

@@ -6,7 +6,7 @@
 prints markdown tables of EmoDB: the CPU seconds of a clip, in turns, with one thread;
 how near each layer comes to that of ``full``, as a cosine frame by frame and of the
 means over time; and with ``--heads`` the macro-F1 of those heads, speaker by speaker.
-All recordings are heard unless ``--clips`` says how many, evenly spread. What is
+All recordings are used unless ``--clips`` says how many, evenly spread. What is
 trained is kept in ``--runs`` and ``--cache``: a second time goes on with it.
 """
 

@@ -1,6 +1,6 @@
 """Peak memory of extracting and training, for a corpus and for one ten times as long.
 
-An upstream of whisper-base's shape (6 × 512) without its arithmetic hears generated
+An upstream of whisper-base's shape (6 × 512) without its arithmetic encodes generated
 clips; the multi-layer head, which reads all frames, then trains for an epoch. Memory is
 the process' own (``RssAnon``, which the kernel cannot take back), sampled each 10 ms;
 the stored features are mapped, so their pages are the kernel's to drop. Linux only.
@@ -17,6 +17,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from harness.data.manifest import Recording
 
 CLIPS = 535
 
@@ -38,13 +46,15 @@ def main() -> None:
         )
 
 
-def load(checkpoint, *, device, feeding):
-    """Give states of whisper-base's shape that differ from frame to frame."""
+def load(
+    checkpoint: Path | None, *, device: str, feeding: str
+) -> Callable[[Sequence[Tensor]], list[Tensor]]:
+    """Return states of whisper-base's shape that differ from frame to frame."""
     import torch
 
     pattern = torch.randn(6, 1, 512)
 
-    def encode(waveforms):
+    def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         return [
             pattern * w[: len(w) // 320 * 320].view(1, -1, 320).std(2, keepdim=True)
             for w in waveforms
@@ -54,7 +64,7 @@ def load(checkpoint, *, device, feeding):
 
 
 def measure(folder: Path, clips: int) -> dict[str, float]:
-    """Extract and train on so many clips; give peaks in bytes."""
+    """Extract and train on so many clips; return peaks in bytes."""
     import torch
     from heads import training
 
@@ -88,7 +98,7 @@ def measure(folder: Path, clips: int) -> dict[str, float]:
     return peaks | {"stored": store.bytes("all") + store.bytes("pooled")}
 
 
-def write_clips(folder: Path, clips: int):
+def write_clips(folder: Path, clips: int) -> list[Recording]:
     """Write clips of 2.8 s, each of its own."""
     import numpy as np
     import soundfile
@@ -105,7 +115,7 @@ def write_clips(folder: Path, clips: int):
 
 
 def anonymous() -> float:
-    """Give the process' own memory, in bytes."""
+    """Return the process' own memory, in bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon"):
             return float(line.split()[1]) * 1024

@@ -3,7 +3,7 @@
     HARNESS_DATA=… HARNESS_CHECKPOINTS=… python benchmarks/startup.py -- \
         --upstream whisper-base --downstream linear --corpus emodb --split loso
 
-Give the options of a run that has finished. Prints medians over fresh processes, and
+Pass the options of a run that has finished. Prints medians over fresh processes, and
 beside them that of starting Python alone.
 """
 

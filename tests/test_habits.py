@@ -30,11 +30,13 @@ def parsed(name: str) -> Any:
 
 
 def project() -> dict[str, Any]:
-    return tomllib.loads(text("pyproject.toml"))["project"]
+    table: dict[str, Any] = tomllib.loads(text("pyproject.toml"))["project"]
+    return table
 
 
 def jobs() -> dict[str, Any]:
-    return parsed(".github/workflows/ci.yml")["jobs"]
+    table: dict[str, Any] = parsed(".github/workflows/ci.yml")["jobs"]
+    return table
 
 
 def steps() -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DataError, PluginError
 from harness.hookspecs import hookimpl
+from harness.registry import isolated
 from harness.splits.assignment import TENTHS, Role, assign, order_key
 from harness.text import counted
 from harness.types import PARTS, Fold, Split, SplitOptions, SplitStrategy
@@ -67,7 +68,7 @@ def harness_splits() -> Iterator[SplitStrategy]:
     )
     yield SplitStrategy(
         name="column",
-        summary="the column 'split' of a table, or what a corpus says itself",
+        summary="the parts of a table's column 'split', or that a corpus has",
         divide=_column,
         mismatch=_is_not_the_column,
     )
@@ -85,7 +86,8 @@ def make_split(
         PluginError: Where the strategy makes no fold, or two of the same name.
     """
     in_order = sorted(utterances, key=lambda utterance: utterance.id)
-    folds = tuple(map(_sorted, strategy.divide(in_order, options)))
+    with isolated(strategy.name, "dividing a corpus"):
+        folds = tuple(map(_sorted, strategy.divide(in_order, options)))
     if not folds or len({fold.name for fold in folds}) < len(folds):
         raise PluginError(
             f"The split strategy '{strategy.name}' made no folds, or two of the same "
@@ -299,11 +301,11 @@ def _apportion(count: int, owed: Sequence[int]) -> list[int]:
     return sizes
 
 
-# ---------------------------------------------------------------- as somebody says
+# ---------------------------------------------------------------- as the corpus has it
 
 
 def _column(utterances: Sequence[Utterance], options: SplitOptions) -> Iterable[Fold]:
-    """Take the parts that the utterances say themselves."""
+    """Take the part that is stored with each utterance."""
     without = [u.id for u in utterances if u.part not in PARTS]
     if without:
         raise DataError(
@@ -358,4 +360,4 @@ def _is_not_the_column(
     folds: Sequence[Fold], utterances: Sequence[Utterance], options: SplitOptions
 ) -> str:
     is_it = list(_column(utterances, options)) == list(folds)
-    return "" if is_it else "its parts are not those that the corpus says"
+    return "" if is_it else "its parts are not those of the corpus"

@@ -102,43 +102,43 @@ def divisions(
         DataError: Where it cannot be divided so, or a split leaks.
     """
     names = tuple(manifest.corpus.name for manifest in trained)
-    home = trained[0] if len(trained) == 1 else join(trained)
-    split = _split(home, choice)
-    abroad = [one for one in tested if one.corpus.name not in names]
-    if len(abroad) < len(tested) or not tested:
-        yield Division(manifest=home, split=split, trained=names)
-    for other in abroad:
-        yield _transfer(trained, home, split, other)
+    source = trained[0] if len(trained) == 1 else join(trained)
+    split = _split(source, choice)
+    others = [one for one in tested if one.corpus.name not in names]
+    if len(others) < len(tested) or not tested:
+        yield Division(manifest=source, split=split, trained=names)
+    for other in others:
+        yield _transfer(trained, source, split, other)
 
 
 def _transfer(
-    trained: Sequence[Manifest], home: Manifest, split: Split, tested: Manifest
+    trained: Sequence[Manifest], source: Manifest, split: Split, tested: Manifest
 ) -> Division:
     """Train on a corpus' own train and valid parts, and test on all of another.
 
     Both keep the utterances of the labels that they share; the first one's own test
-    part is left out, so that its score stands beside one of the same head at home.
+    part is left out, so that the score can be compared with that on this part.
 
     Raises:
         DataError: Where fewer than two labels are shared, or there are several folds.
     """
     names = tuple(manifest.corpus.name for manifest in trained)
     name = tested.corpus.name
-    labels = _shared_labels(home, tested)
+    labels = _shared_labels(source, tested)
     fold = _only_fold(split)
-    in_home = {
-        part: _prefixed("" if home.joined else home.corpus.name, ids)
+    of_source = {
+        part: _prefixed("" if source.joined else source.corpus.name, ids)
         for part, ids in fold.parts()
     }
-    kept = {*in_home["train"], *in_home["valid"]}
+    kept = {*of_source["train"], *of_source["valid"]}
     both = join([*trained, tested]).only(
         labels, kept | _prefixed(name, (one.id for one in tested.utterances))
     )
     held = set(both.contents)
     across = Fold(
         name=fold.name,
-        train=tuple(sorted(held & in_home["train"])),
-        valid=tuple(sorted(held & in_home["valid"])),
+        train=tuple(sorted(held & of_source["train"])),
+        valid=tuple(sorted(held & of_source["valid"])),
         test=tuple(sorted(held - kept)),
     )
     division = Split(strategy="transfer", version=split.version, folds=(across,))
@@ -146,14 +146,14 @@ def _transfer(
     return Division(manifest=both, split=division, trained=names, tested=(name,))
 
 
-def _shared_labels(home: Manifest, tested: Manifest) -> Collection[str]:
+def _shared_labels(source: Manifest, tested: Manifest) -> Collection[str]:
     """Return the labels that both have, at least two."""
-    labels = set(home.labels) & set(tested.labels)
+    labels = set(source.labels) & set(tested.labels)
     if len(labels) < 2:
         raise DataError(
-            f"{home.corpus.name} and {tested.corpus.name} share {len(labels)} labels; "
-            "two are needed to train on one and test on the other. Choose another "
-            "--test-corpus."
+            f"{source.corpus.name} and {tested.corpus.name} share {len(labels)} "
+            "labels; two are needed to train on one and test on the other. Choose "
+            "another --test-corpus."
         )
     return labels
 

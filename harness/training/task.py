@@ -90,9 +90,10 @@ def train(task: Training) -> Result:
     """
     started = time.perf_counter()
     trial = _Trial(task)
+    training, valid = trial.training, trial.dataset(trial.valid)
+    test = trial.dataset(trial.test)
     with isolated(task.plugins["downstream"], f"fitting '{task.downstream.name}'"):
-        fitted = fit(trial.fitting, trial.training, trial.dataset(trial.valid))
-        test = trial.dataset(trial.test)
+        fitted = fit(trial.fitting, training, valid)
         probabilities = fitted.predict(test).cpu()
         layer_scores = tuple(
             float(macro_f1.score(scored(test.labels, probe.predict(test).cpu())))

@@ -1,3 +1,5 @@
+"""The feature store: what is written is read, whatever happens in between."""
+
 from __future__ import annotations
 
 import multiprocessing
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from harness import StoreError
 from harness.features.store import ALIGNMENT, NORMS, FeatureStore, stored
 
-IDENTITY = {"upstream": "toy", "checkpoint": "abc"}
+IDENTITY = {"name": "toy", "checkpoint": "abc"}
 
 
 @pytest.fixture
@@ -21,9 +23,12 @@ def store(tmp_path):
     return FeatureStore(tmp_path, IDENTITY)
 
 
-def fill(store, *keys, kind="pooled"):
+MADE = {"device": "cpu", "versions": {"torch": "2.6"}, "created": "2026-01-02"}
+
+
+def fill(store, *keys, kind="pooled", **made):
     tensors = {key: torch.full((2, 3), float(len(key))) for key in keys}
-    store.write(kind, tensors, dict.fromkeys(keys, 1.5))
+    store.write(kind, tensors, dict.fromkeys(keys, 1.5), MADE | made)
     return tensors
 
 
@@ -31,7 +36,48 @@ def test_what_was_written_is_read(store):
     tensors = fill(store, "a", "bb")
     reader = store.read("pooled", ["bb", "a"])
     assert all(torch.equal(reader[key], tensors[key]) for key in tensors)
-    assert store.seconds(["a", "bb"]) == 3.0
+    assert store.record(["a", "bb"]).seconds == 3.0
+
+
+def test_an_extraction_that_two_machines_shared_names_both(store):
+    fill(store, "a")
+    fill(store, "b", device="cuda", created="2026-01-01", versions={"torch": "2.7"})
+    fill(store, "c", device="tpu")
+    record = store.record(["a", "b"])
+    assert record.devices == ("cpu", "cuda")
+    assert record.versions == {"torch": "2.6, 2.7"}
+    assert (record.first, record.last) == ("2026-01-01", "2026-01-02")
+
+
+def test_the_certificate_is_kept_with_the_features(store):
+    assert store.certificate == {}
+    store.certify({"batched_delta": 0.5})
+    assert store.certificate == {"batched_delta": 0.5}
+    assert store.record([]).certificate == {"batched_delta": 0.5}
+
+
+@pytest.mark.parametrize("damage", ["", "{", "no"])
+def test_a_damaged_certificate_is_none(store, damage):
+    store.certify({"batched_delta": 0.5})
+    (store.folder / "certificate.json").write_text(damage)
+    assert store.certificate == {}
+
+
+def test_all_layers_hold_the_last_one(store):
+    frames = torch.arange(12.0).view(3, 2, 2)
+    store.write("all", {"a": frames}, {})
+    assert store.keys("last") == {"a"}
+    assert torch.equal(store.read("last", ["a"])["a"], frames[-1])
+
+
+@pytest.mark.parametrize("name", ["fbank", "hf:acme/model", "../" * 30, "é x\n"])
+def test_the_folder_of_a_store_lies_below_the_root_whatever_its_name(tmp_path, name):
+    store = FeatureStore(tmp_path, IDENTITY | {"name": name})
+    fill(store, "a")
+    assert store.folder.parent == tmp_path
+    assert not store.folder.name.startswith(".")
+    (found,) = stored(tmp_path)
+    assert (found.folder, found.identity["name"]) == (store.folder, name)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)

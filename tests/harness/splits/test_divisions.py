@@ -109,7 +109,7 @@ def test_joined_corpora_are_tested_on_a_third_by_ids_with_one_prefix():
     assert {id.count("/") for id in fold.train + fold.valid} == {1}
 
 
-def test_training_parts_are_the_same_at_home_and_abroad():
+def test_training_parts_are_the_same_whichever_corpus_is_tested():
     home, abroad = divided([HOME], [HOME, ABROAD])
     inside, across = home.split.folds[0], abroad.split.folds[0]
     assert across.train == tuple(f"home/{id}" for id in inside.train)
@@ -121,7 +121,7 @@ def test_corpora_that_share_one_label_are_refused():
         divided([HOME], [corpus_of("other", "acc")])
 
 
-def test_a_split_with_folds_cannot_be_tested_abroad():
+def test_a_split_with_folds_cannot_be_tested_on_another_corpus():
     with pytest.raises(DataError, match="'loso' has 5 folds"):
         divided([HOME], [ABROAD], chosen("loso"))
 

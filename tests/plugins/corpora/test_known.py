@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import os
 from collections import Counter
 from dataclasses import replace
@@ -28,8 +29,10 @@ from harness_plugins.corpora._known import FOLDER
 from harness import Utterance
 from harness.data.passport import examine
 from harness.files import Memory, sha256_file
-from harness.splits.strategies import make_split
+from harness.splits.strategies import harness_splits, make_split
+from harness.types import SplitOptions
 
+STRATEGIES = {strategy.name: strategy for strategy in harness_splits()}
 MODULES = (aesdd, cafe, demos, emodb, emomatch, emovo, eyase, oreau, shemo)
 CORPORA = {
     corpus.name: corpus for module in MODULES for corpus in module.harness_corpora()
@@ -88,7 +91,9 @@ def test_the_published_split_is_what_the_splitter_makes(corpus):
         Utterance(id=id, path=id, label=file.label, speaker=file.speaker)
         for id, file in files.items()
     ]
-    (fold,) = make_split(utterances, "speaker-independent").folds
+    (fold,) = make_split(
+        STRATEGIES["speaker-independent"], utterances, SplitOptions()
+    ).folds
     made = {id: part for part, ids in fold.parts() for id in ids}
     assert made == {id: file.part for id, file in files.items()}
 
@@ -101,7 +106,11 @@ def test_the_page_of_published_splits_has_the_hash_of_the_split(corpus):
         )
         for id, file in corpus.files().items()
     ]
-    split = make_split(utterances, "published", files=corpus.files)
+    options = SplitOptions(files=corpus.files)
+    split = replace(
+        make_split(STRATEGIES["published"], utterances, options),
+        strategy="speaker-independent",  # by which it was made
+    )
     page = (FOLDER / "README.md").read_text("utf-8")
     (section,) = (
         text for text in page.split("## ") if text.startswith(corpus.name + "\n")
@@ -270,7 +279,9 @@ def test_the_program_makes_the_published_split(sound, tmp_path, harness):
     published = harness(*asked, "--split", "published", "--out", "one.json")
     assert published[0] == 0, published[2]
     assert harness(*asked, "--out", "other.json")[:2] == published[:2]
-    one, other = (Path(name).read_text("utf-8") for name in ("one.json", "other.json"))
+    one, other = (json.loads(Path(n).read_text()) for n in ("one.json", "other.json"))
+    assert one.pop("strategy") == "published"
+    assert other.pop("strategy") == "speaker-independent"
     assert one == other
     (root / "m/sesss/07z03Sa.wav").unlink()
     code, _, err = harness(*asked, "--split", "published")
