@@ -15,7 +15,7 @@ from harness_plugins.corpora import _tree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.types import Gender
+    from harness import Gender
 
 REQUIRED = ("path", "label", "speaker")
 OPTIONAL = ("gender", "language", "sentence", "start", "end", "split")

@@ -13,8 +13,7 @@ from harness import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness import Corpus, Utterance
-    from harness.types import Gender
+    from harness import Corpus, Gender, Utterance
 
 
 GENDERS: dict[str, Gender] = {"f": "female", "m": "male"}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.types import Gender
+    from harness import Gender
 
 NAME = re.compile(
     r"(?P<speaker>03|08|09|1[0-6])"
