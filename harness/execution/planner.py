@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from harness.data.corpora import LocalCorpora
-from harness.data.manifest import Manifest, Recording
+    from harness.data.manifest import Manifest, Recording
     from harness.execution.request import Request
     from harness.features.shards import Kind
     from harness.registry import Registry
