@@ -146,9 +146,7 @@ def result(
     )
 
 
-def condition(
-    upstream: str, downstream: str, corpus: str, layers: int
-) -> Condition:
+def condition(upstream: str, downstream: str, corpus: str, layers: int) -> Condition:
     """Make the condition of a result."""
     return Condition(
         upstream=UpstreamCondition(
@@ -226,7 +224,9 @@ def many(runs: Path, rows: int) -> pa.Table:
         ("seed",): number % 5,
         ("fold",): (number // 5 % 10).astype(str),
         ("condition", "corpus", "folds"): np.full(rows, 10),
-        ("condition", "corpus", "trained"): [[f"corpus-{n // 50 % 20}"] for n in number],
+        ("condition", "corpus", "trained"): [
+            [f"corpus-{n // 50 % 20}"] for n in number
+        ],
         ("condition", "downstream", "name"): np.char.add(
             "head-", (systems % 5).astype(str)
         ),

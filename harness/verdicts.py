@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-RULES = 1
+RULES_VERSION = 1
 """Raised when a rule is added, or asks for something else."""
 
 FOLDER = "verdicts"
@@ -61,5 +61,5 @@ def broken_rules(
 
 
 def _file(cache: Path, name: str, version: int | str, identity: str) -> Path:
-    key = sha256_json([name, version, identity, RULES])
+    key = sha256_json([name, version, identity, RULES_VERSION])
     return cache / FOLDER / f"{key[:16]}.json"

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from harness.data.corpora import LocalCorpora
     from harness.data.download.remote import RemoteArchive
     from harness.data.passport import Passport
-    from harness.data.passport.local import LocalCorpora
     from harness.data.passport.problems import Problem
     from harness.registry import Registry
     from harness.types import Corpus
@@ -45,7 +45,7 @@ def corpus() -> None:
 
 
 def _local(registry: Registry, data_root: Path, cache_folder: Path) -> LocalCorpora:
-    from harness.data.passport.local import LocalCorpora
+    from harness.data.corpora import LocalCorpora
 
     return LocalCorpora(
         registry=registry,
@@ -96,7 +96,8 @@ def _check_all(corpora: LocalCorpora, form: Form) -> ExitCode:
         except MissingCorpusError:
             missing.append(one.name)
         except HarnessError as error:
-            errors.append(f"{one.name}: {error}")
+            is_named = f"'{one.name}'" in str(error)
+            errors.append(str(error) if is_named else f"{one.name}: {error}")
     _print_passports(passports, form, several=True)
     if missing:
         say(f"Not in {corpora.data_root}: {', '.join(missing)}.")
@@ -203,8 +204,7 @@ def corpus_info(
         fence = "```\n" if form == "markdown" else ""
         click.echo(f"{fence}{one.about.strip()}\n{fence}")
     _table(("what", "is"), list(description.description_rows(one, on_disk)), form)
-    variants = sorted([one, *corpora.siblings(one)], key=lambda one: one.name)
-    _table(*description.side_by_side(variants), form)
+    _table(*description.side_by_side(one, corpora.siblings(one)), form)
     size = one.versions.get(one.version, sum(one.counts.values()))
     for claim in one.claims:
         click.echo(compare_claim(claim, size, len(one.labels), here=f"in {one.name}"))

@@ -209,9 +209,9 @@ def load(
         with soundfile.SoundFile(os.fsencode(path)) as file:
             if max_seconds is not None:
                 end = min(end or float("inf"), start + max_seconds)
-            first, wanted = _span(file, start, end)
+            first, count = _span(file, start, end)
             file.seek(first)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
+            samples = file.read(count, dtype="float32", always_2d=True)
             file_rate = file.samplerate
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(

@@ -126,7 +126,7 @@ class Corpus:
             that each would have to what is wrong with it.
         claims: Its size according to publications.
         archives: Downloads that need no form; empty where there are none.
-        root: The folder of a corpus that does not lie below the data root.
+        root: The folder of a corpus that is not below the data root.
         make: Synthesises the corpus into an empty folder; called by a run, never by
             a plan.
     """

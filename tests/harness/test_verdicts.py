@@ -33,7 +33,7 @@ def test_a_verdict_holds_for_what_was_checked_alone(tmp_path, other):
 
 def test_other_rules_make_a_verdict_void(tmp_path, monkeypatch):
     record(tmp_path, *ASKED, ["it loads"])
-    monkeypatch.setattr("harness.verdicts.RULES", 99)
+    monkeypatch.setattr("harness.verdicts.RULES_VERSION", 99)
     assert broken_rules(tmp_path, *ASKED) == ()
 
 

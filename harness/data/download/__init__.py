@@ -6,6 +6,7 @@ another one is deleted. A corpus' folder is either complete or absent.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -21,7 +22,7 @@ from harness.leftovers import DOWNLOADS
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from harness.data.download.remote import RemoteArchive
@@ -58,21 +59,28 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{corpus.name}.lock", timeout=0):
             packed = [fetch(remote, folder, stages=stages) for remote in files]
-            try:
-                passport = install(
-                    corpus, packed, root, siblings=siblings, stages=stages
-                )
-            except DataError:
-                _remove(packed)
-                raise
-            _remove(packed)
+            with _removing(packed):
+                return install(corpus, packed, root, siblings=siblings, stages=stages)
     except Timeout as error:
         raise DataError(
             f"Another process is downloading {corpus.title}. Wait for it."
         ) from error
     except OSError as error:
         raise _unwritable(corpus, folder, error) from error
-    return passport
+
+
+@contextmanager
+def _removing(packed: Sequence[Path]) -> Iterator[None]:
+    """Remove archives after they were installed, or refused for what they hold.
+
+    After any other error, such as a full disk, they are kept for the next attempt.
+    """
+    try:
+        yield
+    except DataError:
+        _remove(packed)
+        raise
+    _remove(packed)
 
 
 def install(

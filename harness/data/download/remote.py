@@ -194,13 +194,13 @@ def fetch(remote: RemoteArchive, folder: Path, *, stages: Stages = silence) -> P
             digest or form is not the expected one.
     """
     stem = sha256_bytes(remote.url.encode(), remote.digest.encode())[:12]
-    part, whole = folder / f"{stem}.part", folder / f"{stem}.zip"
-    if not whole.exists():
+    part, complete = folder / f"{stem}.part", folder / f"{stem}.zip"
+    if not complete.exists():
         _fetch_all(remote, part, stages)
         _verify(remote, part)
-        part.replace(whole)
+        part.replace(complete)
         _etag_file(part).unlink(missing_ok=True)
-    return whole
+    return complete
 
 
 def _fetch_all(remote: RemoteArchive, part: Path, stages: Stages) -> None:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.data.passport.forms import describe_intensities, intensities
-from harness.data.passport.reading import known_files_of_sibling, read_folder
+from harness.data.passport.reading import (
+    known_files,
+    known_files_of_sibling,
+    read_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,11 +84,14 @@ def description_rows(corpus: Corpus, on_disk: OnDisk) -> Iterator[tuple[str, str
 
 
 def side_by_side(
-    variants: Sequence[Corpus],
+    corpus: Corpus, siblings: Sequence[Corpus]
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the columns and rows of a table that compares variants of a corpus."""
+    listed = {other.name: known_files_of_sibling(other) for other in siblings}
+    listed[corpus.name] = known_files(corpus)
+    variants = sorted([corpus, *siblings], key=lambda variant: variant.name)
     labels = sorted({label for variant in variants for label in variant.labels})
-    files = [list(known_files_of_sibling(one).values()) for one in variants]
+    files = [list(listed[variant.name].values()) for variant in variants]
     parts = [Counter(file.part for file in known) for known in files]
     rows = [
         ("version", *(one.version for one in variants)),

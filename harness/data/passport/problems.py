@@ -130,7 +130,7 @@ def unread_audio(
 
 
 def _defect(corpus: Corpus, path: str) -> str:
-    """Return the known defect of a file, which may lie deeper than its id says."""
+    """Return the known defect of a file, which may be deeper than its id."""
     name = unicodedata.normalize("NFC", path)
     matching = (
         reason for id, reason in corpus.defects.items() if f"/{name}".endswith(f"/{id}")

@@ -123,8 +123,8 @@ def compare_claim(
     size = f"{claim.utterances} utterances of {claim.labels} labels"
     if (utterances, labels) == (claim.utterances, claim.labels):
         return f"{claim.source} has as many: {size}."
-    ours = f"{here} are {utterances} of {labels}"
-    return f"{claim.source} has {size}; {ours}. {claim.because}".strip()
+    actual = f"{here} are {utterances} of {labels}"
+    return f"{claim.source} has {size}; {actual}. {claim.because}".strip()
 
 
 def matching_variant(

@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
-from typing import get_type_hints as hints
 
-from harness.types import Condition, CorpusCondition, leaf, leaves
-from harness.types.conditions import JOIN, TRANSFER
-from harness_leaderboard.results.columns import (
-    KEYS,
-    flat,
-    kind_of,
-    paths,
-    short_names,
-)
-from harness_leaderboard.results.schema import optional
+from harness.types import Condition, CorpusCondition, leaf
+from harness_leaderboard.results.columns import KEYS, kind_of, paths, short_names
+from harness_leaderboard.results.schema import hints, optional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.types import DownstreamCondition, UpstreamCondition
     from harness_leaderboard.analysis.places import System
@@ -44,8 +36,8 @@ class Facet:
 
     Attributes:
         noun: What a label or a note calls it.
-        text: From a value to words that need no noun before them; by default the noun
-            and the value.
+        text: From a value to words; by default the noun and the value.
+        bare: Whether the words say too little for a note without the noun.
         everywhere: Whether a label shows it as soon as it differs anywhere on the
             board, or only where two labels would else be the same.
         last: Whether it is shown only where nothing else differs, as a hash is.
@@ -53,53 +45,54 @@ class Facet:
 
     noun: str
     text: Callable[[Any], str] | None = None
+    bare: bool = False
     everywhere: bool = False
     last: bool = False
 
     def label(self, value: object) -> str:
-        """Return what stands behind a name."""
+        """Return what a label shows behind a name."""
         return self.text(value) if self.text else f"{self.noun} {words(value)}"
 
     def note(self, value: object) -> str:
         """Return what a note says of a value that all results share."""
-        said = self.label(value)
-        return said if self.noun in said else f"{self.noun} {said}"
+        return f"{self.noun} {self.label(value)}" if self.bare else self.label(value)
 
 
 def words(value: object) -> str:
     """Put a value of any leaf into words; of a hash, its first digits."""
     if isinstance(value, tuple):
         return ", ".join(map(words, value)) or "none"
-    if isinstance(value, float):
-        return f"{value:g}"
     text = "none" if value is None else str(value)
     return text[:SHOWN] if _HASH.fullmatch(text) else text
+
+
+def _clips(seconds: float | None) -> str:
+    return "whole" if seconds is None else f"≤ {seconds:g} s"
 
 
 FACETS = {
     "upstream_version": Facet(noun="version"),
     "upstream_checkpoint": Facet(noun="weights"),
-    "upstream_feeding": Facet(noun="feeding", text=str, everywhere=True),
+    "upstream_feeding": Facet(noun="feeding", text=str, bare=True, everywhere=True),
     "upstream_max_seconds": Facet(
-        noun="clips",
-        text=lambda value: "whole clips" if value is None else f"clips ≤ {value:g} s",
-        everywhere=True,
+        noun="clips", text=_clips, bare=True, everywhere=True
     ),
     "downstream_version": Facet(noun="version"),
-    "downstream_recipe": Facet(noun="recipe", text=str, everywhere=True),
+    "downstream_recipe": Facet(noun="recipe", text=str, bare=True, everywhere=True),
     "downstream_recipe_deviations": Facet(
         noun="deviations", text=lambda value: f"{len(value)} deviations"
     ),
     "downstream_selection": Facet(
-        noun="selected by", text=lambda value: f"selected by {value}", everywhere=True
+        noun="selection", text=lambda value: f"selected by {value}", everywhere=True
     ),
     "corpus_versions": Facet(noun="version"),
     "corpus_languages": Facet(noun="language", text=words),
     "corpus_manifest": Facet(noun="data", last=True),
-    "corpus_strategy": Facet(noun="split", text=str, everywhere=True),
+    "corpus_strategy": Facet(noun="split", text=str, bare=True, everywhere=True),
     "corpus_division": Facet(noun="split", last=True),
     "corpus_folds": Facet(noun="folds", text=lambda value: f"{value} folds"),
 }
+"""Leaves that are shown in another way than by their own names, by flat column."""
 
 
 @cache
@@ -110,14 +103,104 @@ def facets(axis: str) -> tuple[tuple[Path, Facet], ...]:
         axis: ``upstream``, ``downstream`` or ``corpus``.
 
     Returns:
-        Those that are shown everywhere first, then in the order of the fields.
+        Those that are shown everywhere first, the last ones last, others in the order
+        of the fields.
     """
-    short = short_names()
     found = [
-        (paths()[name][2:], FACETS.get(name) or Facet(noun=short.get(name, name)))
+        (paths()[name][2:], FACETS.get(name) or Facet(noun=_noun(name, axis)))
         for name in KEYS
         if paths()[name][1] == axis
     ]
-    return tuple(
-        sorted(found, key=lambda one: (not one[1].everywhere, one[1].last))
-    )
+    return tuple(sorted(found, key=lambda one: (not one[1].everywhere, one[1].last)))
+
+
+def _noun(column: str, axis: str) -> str:
+    return short_names().get(column) or column.removeprefix(f"{axis}_")
+
+
+def say(part: Part, path: Path, form: Callable[[object], str], noun: str) -> str:
+    """Put the value at a path into words, or say that there is none, or none known.
+
+    Args:
+        part: Of a condition.
+        path: Within it.
+        form: ``Facet.label`` or ``Facet.note``.
+        noun: Of the facet.
+    """
+    value = leaf(part, path)
+    if value is not None:
+        return form(value)
+    if path[1:] and leaf(part, path[:-1]) is None:
+        return f"no {path[-2]}"
+    known = optional(kind_of(("condition", axis_of(part), *path)))
+    return form(value) if known else f"unknown {noun}"
+
+
+def axis_of(part: Part) -> str:
+    """Return the name of the part's field in ``Condition``."""
+    kinds = {kind: name for name, kind in hints(Condition).items()}
+    return kinds[type(part)]
+
+
+def title(part: Part) -> str:
+    """Name a part of a condition, as far as its names are known."""
+    if isinstance(part, CorpusCondition):
+        part = replace(part, trained=part.trained or (), tested=part.tested or ())
+    return part.name or f"unknown {axis_of(part)}"
+
+
+def labels(parts: Iterable[Of]) -> dict[Of, str]:
+    """Name parts of conditions, each with as few facets as tell it from the others."""
+    found = {part: title(part) for part in sorted(set(parts), key=repr)}
+    if not found:
+        return {}
+    of_axis = facets(axis_of(next(iter(found))))
+    for path, facet in of_axis:
+        if facet.everywhere:
+            _qualify(found, path, facet, [part for part in found if _has(part, path)])
+    for path, facet in of_axis:
+        for alike in _alike(found):
+            _qualify(found, path, facet, alike)
+    return _distinct(found)
+
+
+def _qualify(
+    found: dict[Of, str], path: Path, facet: Facet, among: Sequence[Of]
+) -> None:
+    """Add a facet to labels where it differs among some parts."""
+    if len({leaf(part, path) for part in among}) > 1:
+        for part in among:
+            found[part] += f" · {say(part, path, facet.label, facet.noun)}"
+
+
+def _has(part: Part, path: Path) -> bool:
+    """Say whether what holds the leaf is there, such as a recipe."""
+    return not path[1:] or leaf(part, path[:-1]) is not None
+
+
+def _alike(found: Mapping[Of, str]) -> Iterator[list[Of]]:
+    """Yield the parts whose labels are the same."""
+    groups: dict[str, list[Of]] = defaultdict(list)
+    for part, label in found.items():
+        groups[label].append(part)
+    return iter(group for group in groups.values() if len(group) > 1)
+
+
+def system_names(systems: Iterable[System]) -> dict[System, tuple[str, str]]:
+    """Name the upstream and the downstream of each system."""
+    known = list(systems)
+    upstreams = labels(system.upstream for system in known)
+    downstreams = labels(system.downstream for system in known)
+    return {
+        one: (upstreams[one.upstream], downstreams[one.downstream]) for one in known
+    }
+
+
+def _distinct(found: dict[Of, str]) -> dict[Of, str]:
+    """Number labels that are the same, since names may look like anything."""
+    seen: dict[str, int] = defaultdict(int)
+    for part, label in found.items():
+        seen[label] += 1
+        if seen[label] > 1:
+            found[part] = f"{label} #{seen[label]}"
+    return found

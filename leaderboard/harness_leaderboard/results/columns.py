@@ -10,13 +10,12 @@ from collections import Counter
 from dataclasses import is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
-from typing import get_type_hints as hints
 
 from harness.types import Condition, Result, leaves
-from harness_leaderboard.results.schema import arrow_type, optional
+from harness_leaderboard.results.schema import arrow_type, hints, optional
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import pyarrow as pa
 
@@ -119,23 +118,33 @@ def condition_of(row: Mapping[str, Any]) -> Condition:
 
     What a file lacked stays ``None``, so that it is equal to nothing that is known.
     """
-    condition: Condition = _rebuilt(Condition, row, ("condition",))
+    condition: Condition = _rebuilt(("condition",), row)
     return condition
 
 
-def _rebuilt(kind: type[Any], row: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401
-    values = dict(_values(kind, row, path))
-    absent = all(value is None for value in values.values())
-    return None if absent and optional(kind_of(path)) else kind(**values)
+def _rebuilt(path: Path, row: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    kind, may_be_none, fields = _layout(path)
+    values = {}
+    for name, column in fields:
+        value = _rebuilt((*path, name), row) if column is None else row[column]
+        values[name] = tuple(value) if isinstance(value, list) else value
+    absent = may_be_none and all(value is None for value in values.values())
+    return None if absent else kind(**values)
 
 
-def _values(
-    kind: type[Any], row: Mapping[str, Any], path: Path
-) -> Iterator[tuple[str, Any]]:
-    for name, of in hints(kind).items():
-        nested = next(filter(is_dataclass, (of, *get_args(of))), None)
-        if nested is not None:
-            yield name, _rebuilt(nested, row, (*path, name))  # type: ignore[arg-type]
-        else:
-            value = row[flat((*path, name))]
-            yield name, tuple(value) if isinstance(value, list) else value
+@cache
+def _layout(path: Path) -> tuple[Any, bool, tuple[tuple[str, str | None], ...]]:
+    """Return a dataclass's type, whether it may be ``None``, and its fields.
+
+    A field comes with its flat column, or with ``None`` if it is a dataclass, too.
+    """
+    kind = kind_of(path)
+    within = get_args(kind)[0] if optional(kind) else kind
+    fields = tuple((name, column_of((*path, name))) for name in hints(within))
+    return within, optional(kind), fields
+
+
+def column_of(path: Path) -> str | None:
+    """Return the column of a path, ``None`` where it leads to a dataclass."""
+    column = flat(path)
+    return column if paths().get(column) == path else None

@@ -52,9 +52,7 @@ def read_runs(
     return table if run_ids is None else only(table, "run_id", run_ids), left_out
 
 
-def read_file(
-    file: File, columns: Sequence[str]
-) -> tuple[pa.Table, tuple[str, ...]]:
+def read_file(file: File, columns: Sequence[str]) -> tuple[pa.Table, tuple[str, ...]]:
     """Read columns of one file, in the way of ``read_runs``."""
     wanted = {name: path_of(name) for name in ("run_id", *columns)}
     return _joined([(file, _read(file, wanted))], wanted)
@@ -218,14 +216,9 @@ def _try_flat(table: pa.Table, wanted: Mapping[str, Path]) -> pa.Table | str:
 
 
 def _flat(table: pa.Table, wanted: Mapping[str, Path]) -> pa.Table:
-    return pa_table({name: _column(table, name, path) for name, path in wanted.items()})
-
-
-def pa_table(columns: Mapping[str, Any]) -> pa.Table:
-    """Return columns as a table."""
     import pyarrow as pa
 
-    return pa.table(columns)
+    return pa.table({name: _column(table, name, path) for name, path in wanted.items()})
 
 
 def _column(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
@@ -288,13 +281,18 @@ def once_each(table: pa.Table) -> pa.Table:
 
 
 def only(table: pa.Table, column: str, values: Collection[str]) -> pa.Table:
-    """Keep the rows whose column, as text, is one of the values, or holds one."""
+    """Keep the rows whose column, as text, is one of the values, or a list with one."""
     import pyarrow as pa
 
-    keep = [not set(texts(value)).isdisjoint(values) for value in table[column].to_pylist()]
+    keep = [not values_of(one).isdisjoint(values) for one in table[column].to_pylist()]
     return table.filter(pa.array(keep, pa.bool_()))
 
 
-def texts(value: object) -> tuple[str, ...]:
+def values(table: pa.Table, column: str) -> set[str]:
+    """Return every value of a column, or of its lists, as text."""
+    return {text for one in table[column].to_pylist() for text in values_of(one)}
+
+
+def values_of(value: object) -> set[str]:
     """Return a value as text, or the values of a list."""
-    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+    return set(map(str, value)) if isinstance(value, list) else {str(value)}

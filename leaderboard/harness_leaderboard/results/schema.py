@@ -10,8 +10,15 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
-from typing import get_type_hints as hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from harness.types import Result
 
@@ -38,6 +45,12 @@ def schema() -> pa.Schema:
 
 def _columns(of: type[Any]) -> list[tuple[str, pa.DataType]]:
     return [(name, arrow_type(kind)) for name, kind in hints(of).items()]
+
+
+@cache
+def hints(of: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass
+    """Return the types of a dataclass's fields, by name."""
+    return get_type_hints(of)
 
 
 @cache
@@ -122,17 +135,14 @@ def _value(kind: Any, value: Any) -> Any:  # noqa: ANN401
 
 def _rebuilt(kind: type[Any], row: Mapping[str, Any]) -> Any:  # noqa: ANN401
     later = _defaulted(kind)
-    known = ((name, _value(of, row.get(name))) for name, of in _hints(kind).items())
-    return kind(**{n: value for n, value in known if not (value is None and n in later)})
+    known = ((name, _value(of, row.get(name))) for name, of in hints(kind).items())
+    return kind(
+        **{n: value for n, value in known if not (value is None and n in later)}
+    )
 
 
 @cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    return hints(kind)
-
-
-@cache
-def _defaulted(kind: type[Any]) -> frozenset[str]:
+def _defaulted(kind: Any) -> frozenset[str]:  # noqa: ANN401
     return frozenset(
         field.name
         for field in fields(kind)
@@ -142,7 +152,7 @@ def _defaulted(kind: type[Any]) -> frozenset[str]:
 
 def lacking(row: Mapping[str, Any], of: type[Any] = Result) -> Iterator[str]:
     """List what a row must have to be a result and does not, by dotted names."""
-    for name, kind in _hints(of).items():
+    for name, kind in hints(of).items():
         value = row.get(name)
         if value is not None and is_dataclass(kind):
             yield from (f"{name}.{part}" for part in lacking(value, kind))  # type: ignore[arg-type]

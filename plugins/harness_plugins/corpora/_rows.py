@@ -15,7 +15,7 @@ from harness_plugins.corpora import _tree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.types import Gender
+    from harness import Gender
 
 REQUIRED = ("path", "label", "speaker")
 OPTIONAL = ("gender", "language", "sentence", "start", "end", "split")
@@ -84,12 +84,12 @@ def require_columns(table: Path, columns: Iterable[str]) -> None:
     The message lists the columns that the table has, and a similar one.
     """
     have = list(columns)
-    for wanted in REQUIRED:
-        if wanted not in have:
-            near = difflib.get_close_matches(wanted, have, n=1)
+    for required in REQUIRED:
+        if required not in have:
+            near = difflib.get_close_matches(required, have, n=1)
             hint = f" Is it the column '{near[0]}'?" if near else ""
             raise DataError(
-                f"{table} has no column '{wanted}'. It has: "
+                f"{table} has no column '{required}'. It has: "
                 f"{', '.join(have) or 'none'}.{hint} A table has the columns "
                 f"{', '.join(REQUIRED)}, and may have {', '.join(OPTIONAL)}."
             )

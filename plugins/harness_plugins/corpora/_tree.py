@@ -13,8 +13,7 @@ from harness import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness import Corpus, Utterance
-    from harness.types import Gender
+    from harness import Corpus, Gender, Utterance
 
 
 GENDERS: dict[str, Gender] = {"f": "female", "m": "male"}
@@ -91,11 +90,23 @@ def read_tree(
         )
     yield from sorted(utterances, key=lambda utterance: utterance.id)
     _refuse_two_copies(corpus, root, utterances)
-    if len(utterances) > count:
+    _refuse_more(corpus, root, utterances, count)
+    _refuse_unknown(corpus, root, unknown)
+
+
+def _refuse_more(
+    corpus: Corpus, root: Path, found: list[Utterance], count: int
+) -> None:
+    """Raise ``DataError`` where there are more utterances than were published."""
+    if len(found) > count:
         raise DataError(
-            f"{root} holds {len(utterances)} utterances where {corpus.title} "
+            f"{root} holds {len(found)} utterances where {corpus.title} "
             f"({corpus.version}) has {count}: it is another version. {corpus.obtain}"
         )
+
+
+def _refuse_unknown(corpus: Corpus, root: Path, unknown: list[str]) -> None:
+    """Raise ``DataError`` where there are audio files of something else."""
     if unknown:
         raise DataError(
             f"{root} holds {len(unknown)} audio file(s) that are no part of "

@@ -1,4 +1,4 @@
-r"""demo, a corpus that the harness synthesises itself: no download, known truth.
+r"""demo, a corpus that the harness synthesises itself: no download, a known cue.
 
 What     288 utterances, 4 emotions of 72 each: anger, happiness, neutral, sadness.
          12 speakers (6 F, 6 M), six in each of two invented languages, which have
@@ -93,7 +93,7 @@ DEMO = Corpus(
     licence="CC0-1.0",
     homepage="none: it is computed",
     citation="Synthesised by speech-harness.",
-    obtain="Delete that folder: the corpus is synthesised again when next needed.",
+    obtain="'harness corpus check demo' synthesises it; delete a damaged folder first.",
     read=read,
     about=__doc__ or "",
     counts=dict.fromkeys(CUES, 72),

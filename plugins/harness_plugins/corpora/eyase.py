@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.types import Gender
+    from harness import Gender
 
 NAME = re.compile(
     r"(?P<prefix>fm0[13]|ml0[1-3])"

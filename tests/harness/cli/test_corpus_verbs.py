@@ -81,6 +81,38 @@ def test_either_names_or_all_are_required(harness, arguments):
     assert "pass --all" in err
 
 
+def test_info_reports_what_is_on_this_machine(harness, tones):
+    _, out, _ = harness("corpus", "info", "tones")
+    assert f"40 utterances in {tones}" in out
+    assert ["intensities", "not", "coded"] in [line.split() for line in out.split("\n")]
+
+
+def test_info_of_a_folder_that_is_something_else_repeats_the_error(harness, tones):
+    (tones.parent / "emovo").mkdir()
+    code, out, _ = harness("corpus", "info", "emovo")
+    assert code == 0
+    assert "0 utterances in" in out
+    assert "no audio file at all" in out
+
+
+def test_info_counts_intensities(harness, tones):
+    for name in ("01-C-1-1.wav", "01-C-2-1.wav", "01-D-2-1.wav", "01-N-1-1.wav"):
+        (tones.parent / "cafe").mkdir(exist_ok=True)
+        (tones.parent / "cafe" / name).touch()
+    _, out, _ = harness("corpus", "info", "cafe")
+    assert "2 strong, 1 weak; 1 utterances without a code" in out
+    _, out, _ = harness("corpus", "info", "cafe", "--format", "json")
+    assert json.loads(out)["intensities"] == {"strong": 2, "weak": 1}
+
+
+@pytest.mark.parametrize("verb", ["check", "info", "download"])
+def test_a_corpus_that_can_be_synthesised_is(harness, tmp_path, verb):
+    code, out, err = harness("corpus", verb, "demo@a")
+    assert code == 0, err
+    assert "demo-v1" in out
+    assert len(list((tmp_path / "cache" / "demo-v1").iterdir())) == 288
+
+
 def test_info_describes_a_corpus_that_is_not_on_this_machine(harness):
     code, out, _ = harness("corpus", "info", "aesdd")
     assert code == 0
@@ -133,4 +165,3 @@ def test_the_list_of_corpora_has_their_size_beside_the_papers(harness):
     _, out, _ = harness("list", "corpora")
     rows = {line.split()[0]: line.split() for line in out.splitlines() if line}
     assert rows["aesdd"][2:7] == ["504", "5", "500", "of", "5"]
-    assert "says why" in out

@@ -23,7 +23,6 @@ from harness import (
     Archive,
     Corpus,
     DataError,
-    KnownFile,
     StoreError,
     Utterance,
     hookimpl,
@@ -414,15 +413,8 @@ def test_a_name_with_the_flag_is_kept(unpacked):
 
 
 @pytest.fixture
-def corpus(server, content, tones) -> Corpus:
-    known = {
-        path.name: KnownFile(
-            label=path.stem.split("_")[1],
-            speaker=path.stem.split("_")[0],
-            part="train",
-        )
-        for path in tones.glob("*.wav")
-    }
+def corpus(server, content, listed) -> Corpus:
+    known = {id: replace(file, sha256="") for id, file in listed.items()}
 
     def deeper(root):
         for folder in root.rglob("Tones"):
