@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from harness.data.corpora import LocalCorpora
     from harness.data.download.remote import RemoteArchive
     from harness.data.passport import Passport
-    from harness.data.passport.local import LocalCorpora
     from harness.data.passport.problems import Problem
     from harness.registry import Registry
     from harness.types import Corpus
@@ -45,7 +45,7 @@ def corpus() -> None:
 
 
 def _local(registry: Registry, data_root: Path, cache_folder: Path) -> LocalCorpora:
-    from harness.data.passport.local import LocalCorpora
+    from harness.data.corpora import LocalCorpora
 
     return LocalCorpora(
         registry=registry,

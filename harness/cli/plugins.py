@@ -122,7 +122,7 @@ class _Setting:
 
     def _corpus(self, corpus: Corpus) -> CorpusCheck:
         from harness.conformance import CorpusCheck
-        from harness.data.passport.local import LocalCorpora
+        from harness.data.corpora import LocalCorpora
 
         local = LocalCorpora(
             registry=self.registry, data_root=self.data_root, cache=self.cache

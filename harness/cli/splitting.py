@@ -61,11 +61,12 @@ def split(
 def _manifest(
     registry: Registry, name: str, data_root: Path, cache_folder: Path
 ) -> Manifest:
-    from harness.data.manifest import read_manifest
-    from harness.data.roots import corpus_root
-    from harness.files import Memory
+    from harness.data.corpora import LocalCorpora
 
-    corpus = registry.corpora[name]
-    root = corpus_root(corpus, registry, data_root=data_root, cache=cache_folder)
-    memory = Memory(cache_folder / "memory.json")
-    return read_manifest(corpus, root, memory, stages=stages(quiet=False))
+    corpora = LocalCorpora(
+        registry=registry,
+        data_root=data_root,
+        cache=cache_folder.expanduser(),
+        stages=stages(quiet=False),
+    )
+    return corpora.manifest(corpora[name])

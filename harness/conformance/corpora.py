@@ -19,7 +19,7 @@ from harness.conformance.rules import (
     import_is_light,
     name_is_kebab_case,
 )
-from harness.data.passport.isolation import guarded
+from harness.data.isolation import guarded
 from harness.errors import HarnessError
 from harness.registry import Plugin
 from harness.registry.options import with_defaults

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from harness.data import audio
 from harness.errors import DataError, MissingCorpusError
 from harness.files import sha256_json
-from harness.registry import isolated
 from harness.types import silence
 
 if TYPE_CHECKING:
@@ -142,7 +141,6 @@ def read_manifest(
     root: Path,
     memory: Memory,
     *,
-    plugin: str = "",
     max_seconds: float | None = None,
     stages: Stages = silence,
 ) -> Manifest:
@@ -152,16 +150,14 @@ def read_manifest(
         corpus: Its description.
         root: Its folder.
         memory: Remembers what files hold, so that they are decoded once.
-        plugin: Which one offers it, to name it in an error.
         max_seconds: Clips are cut to this length; without it, one that is longer than
             ``audio.MAX_SECONDS`` is bad.
         stages: Where progress is reported.
 
     Raises:
         DataError: Where the folder is missing, is not this corpus, or is empty.
-        PluginError: Where its reader raises anything else.
     """
-    utterances = _utterances(corpus, root, plugin)
+    utterances = _utterances(corpus, root)
 
     def examine(utterance: Utterance) -> audio.Probe:
         span = (utterance.start, utterance.end)
@@ -195,17 +191,14 @@ def read_manifest(
 _FACTS = ("sha256", "content", "rate", "channels", "seconds", "peak")
 
 
-def _utterances(corpus: Corpus, root: Path, plugin: str) -> list[Utterance]:
+def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
     """Read a corpus' folder, and check what its plugin returns."""
     if not root.is_dir():
         raise MissingCorpusError(
             f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain} Then set "
             "HARNESS_DATA (or --data-root) to the folder above it."
         )
-    with isolated(
-        plugin or corpus.name, f"reading the corpus '{corpus.name}' in {root}"
-    ):
-        utterances = sorted(corpus.read(root), key=lambda utterance: utterance.id)
+    utterances = sorted(corpus.read(root), key=lambda utterance: utterance.id)
     if not utterances:
         raise DataError(
             f"{root} holds no utterance of '{corpus.name}'. {corpus.obtain}"

@@ -11,8 +11,8 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from harness.data import audio
+from harness.data.corpora import LocalCorpora
 from harness.data.manifest import difference, read_manifest, refuse_bad
-from harness.data.roots import corpus_root
 from harness.data.synthesis import synthesise
 from harness.errors import (
     CheckpointError,
@@ -92,6 +92,9 @@ class _Planner:
         self.request, self.registry = request, registry
         self.stages, self.scratch, self.unavailable = stages, scratch, unavailable
         self.memory = Memory(request.cache / "memory.json")
+        self.corpora = LocalCorpora(
+            registry=registry, data_root=request.data_root, cache=request.cache
+        )
         self.grids = grids_of(request, registry)
         self.missing: list[str] = []
         self.absent: list[Upstream] = []
@@ -122,7 +125,7 @@ class _Planner:
         """Read the corpora; note those that are not here, if that is allowed."""
         asked = (*names, *self.request.test_corpora)
         single = dict.fromkeys(one for name in asked for one in corpora_of(name))
-        corpora = {name: self.registry.corpora[name] for name in single}
+        corpora = {name: self.corpora[name] for name in single}
         self.manifests: dict[str, Manifest] = {}
         for name, corpus in corpora.items():
             try:
@@ -133,10 +136,7 @@ class _Planner:
                 self.missing.append(str(error))
 
     def _read_one(self, name: str, corpus: Corpus) -> None:
-        request = self.request
-        root = corpus_root(
-            corpus, self.registry, data_root=request.data_root, cache=request.cache
-        )
+        root = self.corpora.folder(corpus)
         memory = self.memory
         if corpus.make is not None and not root.exists():
             self.unmade.append(corpus)
@@ -149,8 +149,7 @@ class _Planner:
             corpus,
             root,
             memory,
-            plugin=str(self.registry.corpora.plugin(name)),
-            max_seconds=request.max_seconds,
+            max_seconds=self.request.max_seconds,
             stages=self.stages,
         )
 

@@ -7,8 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.data.roots import corpus_root
-from harness.data.synthesis import synthesise
+from harness.data.corpora import LocalCorpora
 from harness.errors import CheckpointError, HarnessError
 from harness.execution import cost
 from harness.execution.events import notify
@@ -136,14 +135,13 @@ class _Running:
     def prepare(self) -> None:
         """Make and fetch what is not here, and plan again with it."""
         if self.plan.unmade or self.plan.absent:
+            corpora = LocalCorpora(
+                registry=self.registry,
+                data_root=self.request.data_root,
+                cache=self.request.cache,
+            )
             for corpus in self.plan.unmade:
-                root = corpus_root(
-                    corpus,
-                    self.registry,
-                    data_root=self.request.data_root,
-                    cache=self.request.cache,
-                )
-                synthesise(corpus, root)
+                corpora.root(corpus)
             self.plan = make_plan(self.request, self.registry, stages=self.stages)
             unavailable = self._fetch()
             self.plan = make_plan(

@@ -9,7 +9,7 @@ import pytest
 from toys import TONES
 
 from harness import DataError, PluginError, Utterance, hookimpl
-from harness.data.passport.isolation import guarded
+from harness.data.isolation import guarded
 from harness.registry import Plugin
 
 ACME = Plugin(name="acme", distribution="harness-acme", version="1.2")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.data.isolation import guarded
+from harness.data.manifest import read_manifest
 from harness.data.passport import examine
-from harness.data.passport.isolation import guarded
-from harness.data.roots import corpus_root
 from harness.data.synthesis import synthesise
 from harness.errors import DataError
 from harness.files import Memory
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from harness.data.manifest import Manifest
     from harness.data.passport import Passport
     from harness.registry import Registry
     from harness.types import Corpus, Stages
@@ -55,13 +56,26 @@ class LocalCorpora:
             if other.base == corpus.base and other.name != corpus.name
         ]
 
+    def folder(self, corpus: Corpus) -> Path:
+        """Return where a corpus lies, or will lie: variants share a folder.
+
+        A plugin may say where, else it is below the data root.
+        """
+        answer: Path | None = self.registry.hook.harness_corpus_root(
+            corpus=corpus, cache=self.cache
+        )
+        return answer or self.data_root / corpus.base
+
     def root(self, corpus: Corpus) -> Path:
         """Return the folder of a corpus, synthesised where that is possible."""
-        root = corpus_root(
-            corpus, self.registry, data_root=self.data_root, cache=self.cache
-        )
+        root = self.folder(corpus)
         synthesise(corpus, root)
         return root
+
+    def manifest(self, corpus: Corpus) -> Manifest:
+        """Read a corpus and every one of its files (see ``read_manifest``)."""
+        memory = Memory(self.cache / "memory.json")
+        return read_manifest(corpus, self.root(corpus), memory, stages=self.stages)
 
     def passport(self, corpus: Corpus) -> Passport:
         """Read a corpus and every one of its files (see ``examine``)."""
