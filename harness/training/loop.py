@@ -11,6 +11,7 @@ import io
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -302,10 +303,10 @@ class _Trainer:
         if self.fitting.state is None:
             return False
         try:
-            data = read_sealed(self.fitting.state)
-        except (OSError, ValueError):
+            data = io.BytesIO(read_sealed(self.fitting.state))
+            state = torch.load(data, map_location="cpu", weights_only=True)
+        except (OSError, ValueError, UnpicklingError):
             return False
-        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         self.head.load_state_dict(state["head"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])

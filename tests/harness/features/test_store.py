@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import StoreError
+from harness.errors import FeaturesGoneError
 from harness.features.shards import ALIGNMENT, NORMS
 from harness.features.store import FeatureStore, stored
 
@@ -81,7 +84,14 @@ def test_the_folder_of_a_store_lies_below_the_root_whatever_its_name(tmp_path, n
     assert (found.folder, found.identity["name"]) == (store.folder, name)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+QUICK = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=30,
+    deadline=None,
+)
+
+
+@QUICK
 @given(
     st.lists(
         st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 5), min_size=1),
@@ -119,9 +129,33 @@ def test_a_damaged_shard_is_passed_over_and_can_be_written_again(store, keep):
     assert store.keys("pooled") == {"a"}
 
 
+def flip(path, place):
+    """Flip one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("place", [-1, -20])
+def test_a_flipped_bit_is_never_read(store, place):
+    """A shard is checked once a process, so it is damaged before it is first read."""
+    fill(store, "a", "b")
+    fill(store, "c")
+    (damaged,) = (s.path for s in store.shards("pooled") if "a" in s.keys)
+    flip(damaged, place)
+    assert store.damaged() == [damaged]
+    with pytest.raises(FeaturesGoneError, match="lacks 2 clips"):
+        store.read("pooled", ["a", "b", "c"])
+    assert store.keys("pooled") == {"c"}
+    tensors = fill(store, "a", "b")
+    reader = store.read("pooled", ["a", "b", "c"])
+    assert all(torch.equal(reader[key], tensors[key]) for key in tensors)
+    assert store.damaged() == []
+
+
 def test_features_that_are_gone_are_named(store):
     fill(store, "a")
-    with pytest.raises(StoreError, match=r"lacks 1 utterances.*again"):
+    with pytest.raises(StoreError, match=r"lacks 1 clip, .*again"):
         store.read("pooled", ["a", "b"])
 
 
@@ -142,14 +176,13 @@ def test_a_store_is_listed_with_its_identity(tmp_path, store):
 def test_a_full_disk_leaves_a_usable_store(store, monkeypatch):
     fill(store, "a")
 
-    def full(tensors, path, metadata):
-        from safetensors import SafetensorError
-
-        path.write_bytes(b"half")
-        raise SafetensorError("I/O error: No space left on device (os error 28)")
+    def full(path, data):
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("safetensors.torch.save_file", full)
+        patch.setattr(Path, "write_bytes", full)
         with pytest.raises(StoreError, match="disk is full"):
             fill(store, "b")
     assert store.keys("pooled") == {"a"}
@@ -185,6 +218,7 @@ def test_a_claim_ends_with_the_process_that_was_killed(tmp_path, store):
     assert holder.exitcode == -signal.SIGKILL
 
 
+@QUICK
 @given(
     st.dictionaries(
         st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
@@ -97,6 +97,7 @@ def test_scores_are_plain_python_numbers():
 
 
 @pytest.mark.parametrize("one", METRICS, ids=lambda one: one.name)
+@settings(deadline=None)
 @given(arrays(np.float64, (4, 2, 3, 3), elements=st.floats(0, 9)))
 def test_many_weighted_confusions_are_scored_at_once(one, confusions):
     found = one.score(Predictions(confusion=confusions))
@@ -144,6 +145,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1)
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 @pytest.mark.filterwarnings("ignore:A single label was found")
+@settings(deadline=None)
 @given(pairs=PAIRS)
 def test_scores_agree_with_scikit_learn(pairs):
     true, predicted = np.array(pairs).T

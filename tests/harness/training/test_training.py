@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ from harness.data import stored
 from harness.data.manifest import read_manifest
 from harness.data.places import Places
 from harness.features.extraction import Extraction, Use, extract, store_of
-from harness.files import Memory
+from harness.files import Memory, read_sealed, write_sealed
 from harness.training import loop
 from harness.training.metrics import accuracy, macro_f1, uar, weighted_f1
 from harness.training.recipes import class_weights
@@ -85,12 +86,11 @@ def divided(tones, tmp_path, recordings):
         head = offered(linear)
         return Training(
             cell=Cell(condition=condition_of(CONDITION, head), fold="0", seed=0),
+            use=use,
             downstream=head,
             corpus=corpus,
             labels=("high", "low"),
             metrics=METRICS,
-            places=places,
-            device="cpu",
             plugins={"upstream": "toy", "downstream": "a-head", "corpus": "toy"},
         )
 
@@ -141,12 +141,18 @@ def recipe(**changes):
 
 def means(task, part, layer=-1):
     """Read the means over time (N, D) of a part, and its labels, from the store."""
-    listed = stored.load(task.places, task.corpus).fold("0")[part]
+    listed = stored.load(task.use.places, task.corpus).fold("0")[part]
     keys = [recording.key for recording in listed]
-    reader = store_of(CONDITION, task.places.cache).read("pooled", keys)
+    reader = store_of(CONDITION, task.use.places.cache).read("pooled", keys)
     states = torch.stack([reader[key][layer] for key in keys])
     truth = torch.tensor([task.labels.index(r.utterance.label) for r in listed])
     return states, truth
+
+
+def flipped(data):
+    """Flip one bit in the middle."""
+    half = len(data) // 2
+    return data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :]
 
 
 def by_hand(task, epochs=30, layer=-1):
@@ -263,6 +269,23 @@ def test_selection_by_uar_takes_the_best_uar(task):
     result = train(with_selection(task, "uar"))
     scores = [epoch.valid_uar for epoch in result.history]
     assert result.best_epoch == scores.index(max(scores)) + 1
+
+
+@pytest.mark.parametrize("damage", ["removed", "flipped"])
+@pytest.mark.parametrize("module", [linear, nonlinear, multilayer])
+def test_features_that_are_gone_are_extracted_again(task, module, damage):
+    store = store_of(CONDITION, task.use.places.cache)
+    asked = with_head(task, module, epochs=2)
+    expected = train(asked)
+    for kind in ("pooled", "all"):
+        for shard in store.shards(kind):
+            if damage == "removed":
+                shard.path.unlink()
+            else:
+                shard.path.write_bytes(flipped(shard.path.read_bytes()))
+    again = train(asked)
+    assert again.history == expected.history
+    assert again.predictions == expected.predictions
 
 
 @pytest.fixture
@@ -551,7 +574,17 @@ def kept(monkeypatch):
 
 
 def state_file(task):
-    return state_of(task.places, task.cell)
+    return state_of(task.use.places, task.cell)
+
+
+def read_state(task):
+    return torch.load(io.BytesIO(read_sealed(state_file(task))), weights_only=True)
+
+
+def write_state(task, state):
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_sealed(state_file(task), buffer.getvalue())
 
 
 def counted(task, *, stop_at=None, **recipe):
@@ -599,7 +632,7 @@ def test_an_interrupted_training_goes_on_to_the_same_numbers(
 def test_a_finished_training_whose_result_was_lost_repeats_its_last_epoch(task, kept):
     first = train(counted(task)[0])
     resumed, steps = counted(task)
-    before = torch.load(state_file(resumed), weights_only=True)["seconds"]
+    before = read_state(resumed)["seconds"]
     again = train(resumed)
     assert len(steps) == 3
     assert again.history == first.history
@@ -610,12 +643,19 @@ def test_a_finished_training_whose_result_was_lost_repeats_its_last_epoch(task, 
 def test_memory_is_the_most_that_was_held_before_or_after_an_interruption(task, kept):
     resumed, _ = counted(task)
     train(resumed)
-    state = torch.load(state_file(resumed), weights_only=True)
-    torch.save(state | {"memory": 10**15}, state_file(resumed))
+    write_state(resumed, read_state(resumed) | {"memory": 10**15})
     assert train(resumed).training.peak_memory == 10**15
 
 
-@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-40], lambda b: b"no"])
+DAMAGES = {
+    "empty": lambda data: b"",
+    "cut": lambda data: data[:-40],
+    "other": lambda data: b"no",
+    "flipped": flipped,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_state_is_passed_over(task, kept, damage):
     whole, steps = counted(task)
     expected = train(whole)
@@ -624,11 +664,27 @@ def test_a_damaged_state_is_passed_over(task, kept, damage):
     assert len(steps) == 30
 
 
-def test_a_state_that_would_run_code_is_passed_over(task, kept):
+class Malicious:
+    """Creates a file where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_state_that_would_run_code_is_passed_over(task, kept, tmp_path, sealed):
     whole, _ = counted(task)
     expected = train(whole)
-    torch.save({"head": Interruption}, state_file(whole))
+    state = {"head": Malicious(str(tmp_path / "code ran"))}
+    if sealed:
+        write_state(whole, state)
+    else:
+        torch.save(state, state_file(whole))
     assert train(whole).predictions == expected.predictions
+    assert not (tmp_path / "code ran").exists()
 
 
 def test_no_state_of_another_cell_is_taken(task, kept):
