@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, get_origin
 
 import pytest
 from harness_leaderboard.results.columns import chosen_by, kind_of, path_of, paths
+from study import put
 
 from harness.training.metrics import accuracy, macro_f1, uar, weighted_f1
 from harness.types import (
@@ -143,13 +144,6 @@ RESULT = Result(
 )
 
 OF_RESULT = {field.name for field in fields(Result)} - {"training", "extraction"}
-
-
-def put(of: Any, path: tuple[str, ...], value: object) -> Any:
-    """A copy of a frozen dataclass with another value at a path."""
-    name, *rest = path
-    new = put(getattr(of, name), tuple(rest), value) if rest else value
-    return replace(of, **{name: new})
 
 
 def result(**changes: Any) -> Result:

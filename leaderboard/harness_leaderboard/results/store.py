@@ -81,14 +81,16 @@ def write_table(table: pa.Table, path: Path) -> None:
 
     many = len(table) > 1
     buffer = pa.BufferOutputStream()
-    pq.write_table(
-        table,
+    with pq.ParquetWriter(
         buffer,
+        table.schema,
         compression="zstd" if many else "lz4",
         use_dictionary=many,
         write_statistics=many,
         store_schema=False,
-    )
+    ) as file:
+        file.write_table(table)
+        file.add_key_value_metadata(table.schema.metadata or {})
     with replacing(path) as beside:
         beside.write_bytes(buffer.getvalue())
 

@@ -4,16 +4,18 @@ import math
 
 import numpy as np
 import pytest
-from harness_leaderboard.analysis.samples import Sample
-from harness_leaderboard.analysis.statistics import replicate, score
-from harness_leaderboard.views.spread import (
+from harness_leaderboard.analysis.components import (
     Spread,
     components,
     fold_of_speakers,
     pseudo_values,
     spread_of,
 )
+from harness_leaderboard.analysis.samples import Sample
+from harness_leaderboard.analysis.statistics import replicate, score
 from voices import part, said, sample, skills
+
+from harness.training.metrics import macro_f1, uar
 
 SEED, FOLD, SPEAKER, REST = 0.03, 0.05, 0.08, 0.04
 
@@ -105,15 +107,15 @@ def test_no_number_of_speakers_does_what_seeds_prevent():
 def test_pseudo_values_of_folds_of_one_speaker_are_their_scores():
     rng = np.random.default_rng(0)
     counts = said(rng, skills(rng, 6))
-    values = pseudo_values(sample(counts, "loso"), "macro_f1")
-    assert values == pytest.approx(score(counts, "macro_f1")[None], abs=1e-4)
+    values = pseudo_values(sample(counts, "loso"), macro_f1)
+    assert values == pytest.approx(score(counts, macro_f1)[None], abs=1e-4)
 
 
 def test_pseudo_values_of_one_test_part_are_about_the_figure():
     rng = np.random.default_rng(0)
     of = sample(said(rng, skills(rng, 12)), "one")
-    figure = replicate(of, np.ones((1, 12), np.float32), "macro_f1")[0]
-    assert pseudo_values(of, "macro_f1").mean() == pytest.approx(figure, abs=0.01)
+    figure = replicate(of, np.ones((1, 12), np.float32), macro_f1)[0]
+    assert pseudo_values(of, macro_f1).mean() == pytest.approx(figure, abs=0.01)
 
 
 def test_seeds_with_other_speakers_are_not_taken_apart():
@@ -122,11 +124,11 @@ def test_seeds_with_other_speakers_are_not_taken_apart():
         speakers=("a", "b", "c"),
         parts=(part(counts[:2], [0, 1], seed=0), part(counts, [0, 1, 2], seed=1)),
     )
-    assert spread_of(of, "uar") is None
+    assert spread_of(of, uar) is None
 
 
 def test_one_speaker_has_no_spread():
-    assert spread_of(sample(np.ones((1, 2, 2)), "one"), "uar") is None
+    assert spread_of(sample(np.ones((1, 2, 2)), "one"), uar) is None
 
 
 def test_speakers_who_stand_in_several_folds_are_of_no_fold():
@@ -138,4 +140,4 @@ def test_speakers_who_stand_in_several_folds_are_of_no_fold():
 def test_a_difference_has_only_the_spread_that_its_systems_do_not_share():
     rng = np.random.default_rng(0)
     of = sample(said(rng, skills(rng, 8)), "loso")
-    assert spread_of(of, "uar", of).error() == 0
+    assert spread_of(of, uar, of).error() == 0
