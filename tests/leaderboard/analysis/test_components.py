@@ -61,7 +61,7 @@ def test_parts_are_those_of_the_formulas():
     left = values - values.mean(0) - values.mean(1, keepdims=True) + values.mean()
     rest = (left**2).sum() / 2
     assert found.rest == pytest.approx(rest)
-    assert found.seed == 0  # the moments give less than nought
+    assert found.seed == 0  # the moments are below zero
     assert found.speaker == pytest.approx(values.mean(0).var(ddof=1) - rest / 2)
     assert found.fold is None
 

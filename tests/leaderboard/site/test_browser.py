@@ -58,7 +58,7 @@ def nothing_is_complained_of(reader: Reader) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run ``harness leaderboard`` on results; gives what it prints."""
+    """Run ``harness leaderboard`` on results; returns what it prints."""
     registry = Registry.of(plugin_manager([harness_leaderboard, metrics]))
     app = click.Group("harness")
     registry.hook.harness_commands(app=app)

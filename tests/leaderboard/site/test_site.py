@@ -167,7 +167,7 @@ def test_probes_are_a_row_of_the_layer_map(make_result: MakeResult):
 
 def test_means_are_left_out_where_they_would_mislead(make_result: MakeResult):
     page = page_of([make_result(), make_result(corpus="cafe", split="loso")])
-    assert "There is no honest mean over these results" in page
+    assert "These results have no common mean" in page
     assert 'id="averaged"' not in page
 
 
