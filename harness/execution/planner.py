@@ -220,9 +220,10 @@ class _Planner:
 
     def _checkpoint(self, upstream: Upstream) -> Checkpoints | None:
         """Find a checkpoint; ``None`` for an upstream that is left out."""
+        if reason := self.unavailable.get(upstream.name):
+            self.missing.append(reason)
+            return None
         try:
-            if reason := self.unavailable.get(upstream.name):
-                raise CheckpointError(reason)
             found = find_checkpoint(
                 upstream, self.request.checkpoints, self.memory, download=False
             )
