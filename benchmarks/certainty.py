@@ -3,8 +3,8 @@
     python benchmarks/certainty.py           every simulation, as Markdown tables
     python benchmarks/certainty.py --times 200   quicker, and coarser
 
-Speakers differ in how well they are understood (deviation 0.1 of accuracy 0.75), each
-says 40 utterances of 4 emotions; in ``one`` all are one test part, in ``loso`` each is
+Accuracy differs between speakers (0.75, with a deviation of 0.1), each has 40
+utterances of 4 emotions; in ``one`` all are one test part, in ``loso`` each is
 a fold. The truth is the figure of 3000 further speakers. Seeded: the tables are the
 same each time.
 """
@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from harness_leaderboard.analysis import statistics
-from harness_leaderboard.views.spread import components
+from harness_leaderboard.analysis.components import components
+
+from harness.training.metrics import macro_f1
 
 if TYPE_CHECKING:
     from harness_leaderboard.analysis.samples import Sample
@@ -30,13 +32,12 @@ from voices import said, sample, skills  # the tests' own
 
 SPEAKERS = (4, 5, 6, 8, 10, 15, 25)
 SPLITS = ("one", "loso")
-METRIC = "macro_f1"
 
 
 def figure(of: Sample) -> float:
     """Return the figure as it is measured."""
     ones = np.ones((1, len(of.speakers)), np.float32)
-    return float(statistics.replicate(of, ones, METRIC)[0])
+    return float(statistics.replicate(of, ones, macro_f1)[0])
 
 
 def coverage(split: str, speakers: int, times: int) -> tuple[float, float, float]:
@@ -47,7 +48,7 @@ def coverage(split: str, speakers: int, times: int) -> tuple[float, float, float
     ours = plain = width = 0.0
     for _ in range(times):
         of = sample(said(rng, skills(rng, speakers)), split)
-        replicates = statistics.replicate(of, drawn, METRIC)
+        replicates = statistics.replicate(of, drawn, macro_f1)
         made = statistics.estimate(figure(of), replicates, speakers)
         assert made is not None, "fewer speakers than an interval needs"
         low, high = statistics.interval(made)
@@ -69,7 +70,7 @@ def positives(split: str, speakers: int, times: int, lift: float = 0.0) -> float
             sample(said(rng, np.clip(ability + of + more, 0, 1), utterances=25), split)
             for of, more in zip(taste, (lift, 0.0), strict=True)
         )
-        found += statistics.differ(a, b, METRIC, times=1100).p <= 0.05
+        found += statistics.differ(a, b, macro_f1, times=1100).p <= 0.05
     return found / times
 
 
@@ -85,7 +86,7 @@ def ranks(split: str, speakers: int, times: int) -> float:
             statistics.replicate(
                 sample(said(rng, np.clip(ability + lift + taste, 0, 1)), split),
                 drawn,
-                METRIC,
+                macro_f1,
             )
             for lift, taste in zip(
                 lifts, 0.05 * rng.standard_normal((5, speakers)), strict=True

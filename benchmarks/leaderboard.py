@@ -67,7 +67,7 @@ def result(
     truth: np.random.Generator,
 ) -> Result:
     """Make a result of about a given macro-F1, with predictions that say the same."""
-    language, classes, speakers, each = SIZES[corpus]
+    _, classes, speakers, each = SIZES[corpus]
     labels = tuple(f"emotion-{place}" for place in range(classes))
     true = truth.integers(0, classes, (speakers, each))
     voices = 0.06 * truth.standard_normal(speakers)  # some are easier to read

@@ -63,7 +63,7 @@ class Reader:
     def run(self, script: str, *values: object) -> Any:
         return self.driver.execute_script(f"return {script}", *values)
 
-    def tell(self, command: str, **values: object) -> Any:
+    def ask(self, command: str, **values: object) -> Any:
         return self.driver.execute_cdp_cmd(command, values)
 
     def prefer(self, scheme: str) -> None:
@@ -72,7 +72,7 @@ class Reader:
             {"name": f"prefers-{name}", "value": value}
             for name, value in wishes.items()
         ]
-        self.tell("Emulation.setEmulatedMedia", features=features)
+        self.ask("Emulation.setEmulatedMedia", features=features)
 
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements("css selector", selector)

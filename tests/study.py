@@ -60,7 +60,7 @@ def predicted(result: Result, skill: float) -> Result:
 
 
 def with_predictions(result: Result, true: Any, said: Any) -> Result:
-    """Put these predictions, (speakers, utterances), and their metrics into a result."""
+    """Put predictions, (speakers, utterances), and their metrics into a result."""
     probable = np.where(np.eye(len(LABELS), dtype=bool)[said], 0.8, 0.1)
     known = predictions_of(true.ravel(), probable.reshape(-1, len(LABELS)))
     return replace(

@@ -90,7 +90,8 @@ class _Setting:
         if not (upstreams or downstreams or corpora):
             kinds = (registry.upstreams, registry.downstreams, registry.corpora)
             known = [offer.name for kind in kinds for offer in kind]
-            raise UnknownNameError("upstream, downstream or corpus", name, known)
+            noun = "upstream, downstream or corpus"
+            raise UnknownNameError(noun, name, known, registry.upstreams.why(name))
         for upstream in upstreams:
             yield self._upstream(upstream), registry.upstreams.plugin(name)
         for head in downstreams:

@@ -148,12 +148,12 @@ def frames_are_a_hop_apart(check: UpstreamCheck) -> None:
         seconds, frames = len(clip) / rate, check.states(clip)[0].shape[1]
         if hop is None and frames != 1:
             raise Broken(
-                f"{seconds:g} s gave {frames} frames where a description without a hop "
+                f"{seconds:g} s has {frames} frames where a description without a hop "
                 "makes one vector: correct 'hop', or average over time."
             )
         if hop is not None and abs(frames - seconds / hop) > 2:
             raise Broken(
-                f"{seconds:g} s gave {frames} frames where a hop of {hop} s makes "
+                f"{seconds:g} s has {frames} frames where a hop of {hop} s makes "
                 f"{seconds / hop:.0f}: correct 'hop' in the description (None for one "
                 "vector a clip), or drop the frames that cover no audio."
             )

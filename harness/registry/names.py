@@ -89,7 +89,7 @@ class Names(Generic[Offered]):
         if name not in self._answers:
             found = self._offered(name) or self._configured(name) or self._ask(name)
             if found is None:
-                raise UnknownNameError(self._noun, name, self._offers, self._why(name))
+                raise UnknownNameError(self._noun, name, self._offers, self.why(name))
             self._answers[name] = found
         return self._answers[name]
 
@@ -116,7 +116,7 @@ class Names(Generic[Offered]):
         with isolated(plugin, f"describing {name}"):
             return configured(offer, text), plugin
 
-    def _why(self, name: str) -> str:
+    def why(self, name: str) -> str:
         """Say what may be behind a name that is not there."""
         base, colon, _ = name.partition(":")
         if colon and base in self._offers:

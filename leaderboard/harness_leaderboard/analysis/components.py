@@ -3,7 +3,7 @@
 A figure is split into what each speaker adds to it in each seed: jackknife
 pseudo-values, S × figure − (S − 1) × figure without the speaker. Where every fold is
 one speaker they are the folds' scores. Their random-effects analysis of variance (seeds
-crossed with speakers, speakers within folds) gives the variance components by the
+crossed with speakers, speakers within folds) estimates the variance components by the
 method of moments; a negative one counts as zero.
 
 Shape letters here: K seeds, S speakers, F folds.
@@ -64,13 +64,13 @@ class Spread:
         return math.sqrt(of_seeds + self.of_speakers / self.speakers + of_rest)
 
     def seeds_for(self, error: float) -> float:
-        """Return how many seeds bring the error down to this; infinite if none do."""
+        """Return how many seeds bring the error down to it; infinite if none do."""
         left = error**2 - self.of_speakers / self.speakers
         spent = (self.seed or 0.0) + (self.rest or 0.0) / self.speakers
         return spent / left if left > 0 else math.inf
 
     def speakers_for(self, error: float) -> float:
-        """Return how many speakers bring the error down to this; infinite if none do."""
+        """Return how many speakers bring the error down to it; infinite if none do."""
         left = error**2 - (self.seed or 0.0) / self.seeds
         spent = self.of_speakers + (self.rest or 0.0) / self.seeds
         return spent / left if left > 0 else math.inf
@@ -97,7 +97,7 @@ def spread_of(
 
 
 def pseudo_values(sample: Sample, metric: Metric) -> Floats | None:
-    """Return (K, S) pseudo-values, where every seed had the same two speakers or more."""
+    """Return (K, S) pseudo-values, if every seed had the same speakers, two or more."""
     speakers = len(sample.speakers)
     weights = np.vstack([np.ones(speakers), 1 - np.eye(speakers)]).astype(np.float32)
     rows = []

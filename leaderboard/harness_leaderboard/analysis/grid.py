@@ -117,20 +117,19 @@ class Grid:
         names = [title(corpus) for corpus in self.corpora]
         for corpus, label in self.corpora.items():
             if names.count(title(corpus)) > 1:
-                return f"corpus '{title(corpus)}' was measured in several ways ({label}, …)"
+                several = f"was measured in several ways ({label}, …)"
+                return f"corpus '{title(corpus)}' {several}"
         for path, facet in facets("corpus"):
             if facet.everywhere and len({leaf(one, path) for one in self.corpora}) > 1:
-                several = sorted(
-                    {say(one, path, facet.label, facet.noun) for one in self.corpora}
-                )
-                return f"the corpora differ in {facet.noun}: {', '.join(several)}"
+                said = {say(one, path, facet.label, facet.noun) for one in self.corpora}
+                return f"the corpora differ in {facet.noun}: {', '.join(sorted(said))}"
         return ""
 
     def require_common_mean(self) -> None:
         """Refuse a mean over results that are not alike, and say how to choose."""
         if self.mixed:
             raise HarnessError(
-                f"There is no honest mean over these results: {self.mixed}. Choose with "
+                f"These results have no common mean: {self.mixed}. Choose some with "
                 "--only, for example --only split=loso."
             )
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.types import CorpusCondition, DownstreamCondition, UpstreamCondition
 from harness_leaderboard.results.columns import KEYS, condition_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from harness.types import CorpusCondition, DownstreamCondition, UpstreamCondition
 
 
 class System(NamedTuple):
@@ -53,7 +54,7 @@ def _place(row: dict[str, object]) -> Place:
 
 
 def _numbers(runs: pa.Table) -> pa.Array:
-    """Number the distinct conditions in the order of their first rows; (N,) integers."""
+    """Number the distinct conditions by their first rows; (N,) integers."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

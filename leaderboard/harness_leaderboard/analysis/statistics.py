@@ -215,7 +215,7 @@ class Difference:
         value: A minus B, as a fraction of one.
         p: Two-sided, of the permutation test.
         speakers: How many there are.
-        least_p: The smallest that so few speakers can give.
+        least_p: The smallest that so few speakers allow.
     """
 
     value: float

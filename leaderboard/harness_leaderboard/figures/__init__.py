@@ -1,7 +1,7 @@
 """Drawings of stored results by matplotlib, for screen and print.
 
 Each is a function from results to a ``matplotlib.figure.Figure``. Colours are Okabe and
-Ito's, which colour-blind readers can tell apart; the same results give the same bytes.
+Ito's, which colour-blind readers can distinguish; the same results make the same bytes.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def probes(runs: pa.Table, question: Question) -> Figure:
 
 
 def _learned(system: Layered, systems: Sequence[Layered]) -> Sequence[float]:
-    """Give the shares that heads learned of the same upstream's layers, or nothing."""
+    """Return the shares that heads learned of the same upstream's layers, or nothing."""
     curves = [
         curve
         for other in systems
@@ -130,7 +130,7 @@ def _learned(system: Layered, systems: Sequence[Layered]) -> Sequence[float]:
 
 
 def _language_colours(systems: Sequence[Layered]) -> Mapping[str, str]:
-    """Give black to the mean of all languages, and a colour to each."""
+    """Return black to the mean of all languages, and a colour to each."""
     found = sorted({language for system in systems for language in system.by_language})
     several = [language for language in found if language != ALL]
     chosen = {one: COLOURS[place % 6] for place, one in enumerate(several)}
@@ -145,7 +145,7 @@ def _layer_axis(axis: Axes) -> None:
 
 
 def _weighing(runs: pa.Table) -> list[Layered]:
-    """Give the systems that learned weights of layers."""
+    """Return the systems that learned weights of layers."""
     systems = [system for system in layered(runs) if not system.probes]
     if not systems:
         raise HarnessError(

@@ -93,7 +93,7 @@ def _read(name: str) -> str:
 
 
 def _hash(source: str) -> str:
-    """Give what a content security policy allows a script or a style by."""
+    """Return what a content security policy allows a script or a style by."""
     digest = hashlib.sha256(source.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
@@ -239,12 +239,12 @@ def _reach(entry: Entry) -> str:
 
 
 def _is_shaded(table: Table) -> bool:
-    """Tell whether scores have colours: only where no interval is drawn below them."""
+    """Say whether scores have colours: only where no interval is drawn below them."""
     return table.heat and not any(_reach(entry) for row in table.rows for entry in row)
 
 
 def _shades(of: Panel) -> dict[Place, int]:
-    """Give each score its step, from the lowest to the highest it is seen among."""
+    """Return each score its step, from the lowest to the highest it is seen among."""
     if not _is_shaded(of.table):
         return {}
     groups: dict[int, dict[Place, float]] = {}

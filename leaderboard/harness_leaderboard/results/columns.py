@@ -123,25 +123,30 @@ def condition_of(row: Mapping[str, Any]) -> Condition:
 
 
 def _rebuilt(path: Path, row: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    kind, may_be_none, fields = _layout(path)
+    kind, below, fields = _layout(path)
+    if below and all(row[column] is None for column in below):
+        return None
     values = {}
     for name, column in fields:
         value = _rebuilt((*path, name), row) if column is None else row[column]
         values[name] = tuple(value) if isinstance(value, list) else value
-    absent = may_be_none and all(value is None for value in values.values())
-    return None if absent else kind(**values)
+    return kind(**values)
 
 
 @cache
-def _layout(path: Path) -> tuple[Any, bool, tuple[tuple[str, str | None], ...]]:
-    """Return a dataclass's type, whether it may be ``None``, and its fields.
+def _layout(
+    path: Path,
+) -> tuple[Any, tuple[str, ...], tuple[tuple[str, str | None], ...]]:
+    """Return a dataclass's type, the columns below it, and its fields.
 
-    A field comes with its flat column, or with ``None`` if it is a dataclass, too.
+    Columns are listed where the dataclass may be ``None``; a field comes with its flat
+    column, or with ``None`` if it is a dataclass, too.
     """
     kind = kind_of(path)
     within = get_args(kind)[0] if optional(kind) else kind
     fields = tuple((name, column_of((*path, name))) for name in hints(within))
-    return within, optional(kind), fields
+    below = [name for name, of in paths().items() if of[: len(path)] == path]
+    return within, tuple(below) if optional(kind) else (), fields
 
 
 def column_of(path: Path) -> str | None:

@@ -179,7 +179,7 @@ def is_small(file: File) -> bool:
 
 
 def each(read: Callable[[File], Made], found: Sequence[File]) -> list[Made]:
-    """Read files and return what comes of them in order; those elsewhere several at once.
+    """Read files and return what was read, in order; those elsewhere several at once.
 
     Files here are read one by one: they are small, and threads would only contend.
     """

@@ -239,10 +239,17 @@ def _column(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
 
 
 def _has(table: pa.Table, path: Path) -> bool:
+    """Say whether a path leads to a field.
+
+    Raises:
+        ArrowTypeError: Where it leads through what has no fields.
+    """
+    import pyarrow as pa
+
     kind = table.schema.field(path[0]).type
-    if path[0] == "scores":
-        return True
-    for name in path[1:]:
+    for name in path[1:] if path[0] != "scores" else ():
+        if not pa.types.is_struct(kind):
+            raise pa.ArrowTypeError(f"{kind} has no field {name}")
         if kind.get_field_index(name) < 0:
             return False
         kind = kind.field(name).type

@@ -56,7 +56,8 @@ def _score(row: dict[str, Any], metric: Metric) -> float | None:
     except Exception as error:  # isolates the plugin that offers the metric
         raise PluginError(
             f"The metric '{metric.name}' of {metric.score.__module__} failed on run "
-            f"{row['run_id']}: {type(error).__name__}: {error}. Choose another --metric."
+            f"{row['run_id']} ({type(error).__name__}: {error}). Choose another "
+            "--metric."
         ) from error
 
 

@@ -43,7 +43,7 @@ def schema() -> pa.Schema:
     return pa.schema(_columns(Result), metadata={"harness.schema": SCHEMA})
 
 
-def _columns(of: type[Any]) -> list[tuple[str, pa.DataType]]:
+def _columns(of: Any) -> list[tuple[str, pa.DataType]]:  # noqa: ANN401
     return [(name, arrow_type(kind)) for name, kind in hints(of).items()]
 
 
@@ -72,7 +72,7 @@ def arrow_type(kind: Any) -> pa.DataType:  # noqa: ANN401 - any type of a field
     if kind in plain:
         return plain[kind]
     if is_dataclass(kind):
-        return pa.struct(_columns(kind))  # type: ignore[arg-type]
+        return pa.struct(_columns(kind))
     if origin is tuple:
         return pa.list_(arrow_type(inner[0]))
     if origin is Mapping:
@@ -123,7 +123,7 @@ def _value(kind: Any, value: Any) -> Any:  # noqa: ANN401
         return None
     inner = get_args(kind)
     if is_dataclass(kind):
-        return _rebuilt(kind, value)  # type: ignore[arg-type]
+        return _rebuilt(kind, value)
     if get_origin(kind) is tuple:
         one = inner[0]
         nested = is_dataclass(one) or bool(get_args(one))
@@ -133,7 +133,7 @@ def _value(kind: Any, value: Any) -> Any:  # noqa: ANN401
     return _value(inner[0], value) if optional(kind) else value
 
 
-def _rebuilt(kind: type[Any], row: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def _rebuilt(kind: Any, row: Mapping[str, Any]) -> Any:  # noqa: ANN401
     later = _defaulted(kind)
     known = ((name, _value(of, row.get(name))) for name, of in hints(kind).items())
     return kind(
@@ -150,11 +150,14 @@ def _defaulted(kind: Any) -> frozenset[str]:  # noqa: ANN401
     )
 
 
-def lacking(row: Mapping[str, Any], of: type[Any] = Result) -> Iterator[str]:
+def lacking(
+    row: Mapping[str, Any],
+    of: Any = Result,  # noqa: ANN401 - a dataclass
+) -> Iterator[str]:
     """List what a row must have to be a result and does not, by dotted names."""
     for name, kind in hints(of).items():
         value = row.get(name)
         if value is not None and is_dataclass(kind):
-            yield from (f"{name}.{part}" for part in lacking(value, kind))  # type: ignore[arg-type]
+            yield from (f"{name}.{part}" for part in lacking(value, kind))
         elif value is None and name not in _defaulted(of) and not optional(kind):
             yield name

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.types import Metric, Result
     from harness_leaderboard.results.folders import File, Folder
 
-SAME = 1e-6  # how far a metric may be from what its predictions give
+SAME = 1e-6  # how far a metric may be from that of its predictions
 VERIFIED = 200  # results in memory at once
 
 

@@ -126,7 +126,7 @@ class _Corpus:
         }
 
     def cell(self, runs: Sequence[int]) -> dict[str, Any]:
-        """Return what some runs of one system predicted, and their confusions added up."""
+        """Return what runs of one system predicted, and their confusions added up."""
         return {
             "confusion": self._confusion(runs),
             "runs": [self._run(run) for run in runs],

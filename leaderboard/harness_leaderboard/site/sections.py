@@ -197,8 +197,8 @@ def _maps(views: Views) -> Mapping[str, Panel]:
         del maps["best of each"]
     if not maps:
         raise HarnessError(
-            f"More than {MOST_MAPPED} upstreams do not stand side by side. Choose fewer "
-            "results with --only."
+            f"More than {MOST_MAPPED} upstreams do not stand side by side. Choose "
+            "fewer results with --only."
         )
     return maps
 

@@ -170,7 +170,9 @@ def _about(count: float) -> Entry:
 def _one_seed(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
     """Say what is not known where nothing was trained twice."""
     if all(len({part.seed for part in a.parts}) == 1 for a, _ in pairs):
-        return ["What seeds do takes two seeds or more to tell: run with --seeds 0-2."]
+        return [
+            "How much seeds move it is known from two seeds or more: run with --seeds 0-2."
+        ]
     return []
 
 

@@ -53,7 +53,7 @@ def intervals(runs: pa.Table, question: Question) -> Table:
         ),
         notes=(
             "[low, high] by bootstrap over test speakers, seeds and folds held; then "
-            "the ranks that 95 % of resamples give. The best of each column is marked; "
+            "the ranks of 95 % of the resamples. The best of each column is marked; "
             "≈ does not differ from it (paired permutation test by speaker, Holm's "
             "correction over the column, 5 %).",
             *remarks,

@@ -55,17 +55,7 @@ HuBERT, WavLM, data2vec, wav2vec2-BERT."""
 @hookimpl
 def harness_upstreams() -> Iterator[Upstream]:
     """Offer the paper's three, and two more that are multilingual."""
-    base = partial(
-        Upstream,
-        load=load,
-        layers=12,
-        dim=768,
-        parameters=94_370_944,
-        hop=HOP / RATE,
-        files=FILES,
-        licence="Apache-2.0",
-        version=VERSION,
-    )
+    base = _base()
     large = partial(base, layers=24, dim=1024, parameters=315_437_696)
     yield base(
         name="wav2vec2-base",
@@ -106,6 +96,21 @@ def harness_upstreams() -> Iterator[Upstream]:
     )
 
 
+def _base() -> partial[Upstream]:
+    """Return what is common to the models of the base size."""
+    return partial(
+        Upstream,
+        load=load,
+        layers=12,
+        dim=768,
+        parameters=94_370_944,
+        hop=HOP / RATE,
+        files=FILES,
+        licence="Apache-2.0",
+        version=VERSION,
+    )
+
+
 def load(
     checkpoint: Path | None, *, device: str, feeding: str
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
@@ -130,7 +135,6 @@ def load_like(
         steps: How its blocks are run, by default as ``masked`` has it.
     """
     import torch
-    from torch.nn.functional import layer_norm
 
     from harness_plugins.upstreams import _config
 
@@ -143,7 +147,10 @@ def load_like(
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         """Turn waveforms, each (S,), into states, each (L, T, D)."""
-        clips = [embed(model, prepared(waveform)) for waveform in waveforms]
+        inputs = [waveform.to(device) for waveform in waveforms]
+        if normalise:
+            inputs = [normed(waveform) for waveform in inputs]
+        clips = [embed(model, waveform) for waveform in inputs]
         if not norm_first:
             clips = [encoder.layer_norm(clip) for clip in clips]
         states = run_blocks(encoder, clips, steps or masked)
@@ -152,11 +159,14 @@ def load_like(
                 state[-1] = encoder.layer_norm(state[-1])
         return states
 
-    def prepared(waveform: Tensor) -> Tensor:
-        wave = waveform.to(device)
-        return layer_norm(wave, wave.shape, eps=1e-7) if normalise else wave
-
     return encode
+
+
+def normed(waveform: Tensor) -> Tensor:
+    """Bring a waveform (S,) to mean 0 and variance 1."""
+    from torch.nn.functional import layer_norm
+
+    return layer_norm(waveform, waveform.shape, eps=1e-7)
 
 
 def read_parts(kind: type[PreTrainedModel], folder: Path) -> ModuleDict:

@@ -7,6 +7,7 @@ Chen et al. 2021, https://arxiv.org/abs/2110.13900.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
@@ -66,29 +67,13 @@ def gated(
         real: Which frames are real, (B, T).
     """
     import torch
-    from torch.nn.functional import scaled_dot_product_attention
 
     frames = real.shape[1]
     positions = encoder.layers[0].attention.compute_bias(frames, frames)  # heads, T, T
     padding = torch.zeros(real.shape, device=real.device)
     padding = padding.masked_fill(~real, -torch.inf)[:, None, None]
 
-    def attend(attention: WavLMAttention, states: Tensor) -> Tensor:
-        def heads(inputs: Tensor) -> Tensor:
-            split = torch.unflatten(inputs, -1, (attention.num_heads, -1))
-            return split.transpose(1, 2)
-
-        gates = attention.gru_rel_pos_linear(heads(states))
-        first, second = torch.unflatten(gates, -1, (2, 4)).sum(-1).sigmoid().unbind(-1)
-        gate = first * (second * attention.gru_rel_pos_const[..., 0] - 1) + 2
-        mixed = scaled_dot_product_attention(
-            heads(attention.q_proj(states)),
-            heads(attention.k_proj(states)),
-            heads(attention.v_proj(states)),
-            attn_mask=gate[..., None] * positions + padding,
-        )
-        output: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
-        return output
+    attend = partial(_attend, positions=positions, padding=padding)
 
     def step(block: WavLMEncoderLayer, states: Tensor) -> Tensor:
         if encoder.config.do_stable_layer_norm:
@@ -100,3 +85,27 @@ def gated(
         return states
 
     return step
+
+
+def _attend(
+    attention: WavLMAttention, states: Tensor, *, positions: Tensor, padding: Tensor
+) -> Tensor:
+    """Mix the frames of (B, T, D), biased by positions (heads, T, T) and padding."""
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    def heads(inputs: Tensor) -> Tensor:
+        split = torch.unflatten(inputs, -1, (attention.num_heads, -1))
+        return split.transpose(1, 2)
+
+    gates = attention.gru_rel_pos_linear(heads(states))
+    first, second = torch.unflatten(gates, -1, (2, 4)).sum(-1).sigmoid().unbind(-1)
+    gate = first * (second * attention.gru_rel_pos_const[..., 0] - 1) + 2
+    mixed = scaled_dot_product_attention(
+        heads(attention.q_proj(states)),
+        heads(attention.k_proj(states)),
+        heads(attention.v_proj(states)),
+        attn_mask=gate[..., None] * positions + padding,
+    )
+    output: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    return output

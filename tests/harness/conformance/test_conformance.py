@@ -230,6 +230,15 @@ def test_options_are_bound_to_what_is_checked():
     assert UpstreamCheck(offer=offer).model.dim == 128
 
 
+@pytest.mark.parametrize("device", ["auto", "cpu:0"])
+def test_a_device_is_found_where_the_work_is_done(device):
+    (head,) = linear.harness_downstreams()
+    checked = DownstreamCheck(offer=head, device=device)
+    downstreams.scores_are_batch_invariant(checked)
+    downstreams.any_number_of_classes_is_fitted(checked)
+    upstreams.it_loads(UpstreamCheck(offer=VECTOR, device=device))
+
+
 def test_a_device_that_is_not_there_is_one_sentence(harness):
     code, out, err = harness("check", "toy", "linear", "--device", "cuda:99")
     assert code == 2

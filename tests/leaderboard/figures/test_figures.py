@@ -154,7 +154,7 @@ def test_cost_places_each_system_at_its_seconds_and_parameters(
 
 
 def test_cost_refuses_a_mean_over_what_is_not_alike(make_result: MakeResult):
-    with pytest.raises(HarnessError, match="no honest mean"):
+    with pytest.raises(HarnessError, match="no common mean"):
         draw("cost", make_result(), make_result(split="loso"))
 
 

@@ -130,9 +130,7 @@ def test_an_unknown_system_suggests_a_near_one(predicting):
 
 
 def test_a_name_that_means_several_systems_asks_for_more(predicting):
-    fed = [
-        predicting("linear", 0.9, upstream_feeding=way) for way in ("full", "trimmed")
-    ]
+    fed = [predicting("linear", 0.9, feeding=way) for way in ("full", "trimmed")]
     with pytest.raises(HarnessError, match=r"whisper-base · trimmed/linear"):
         against(*fed, b="linear")
 
@@ -145,8 +143,6 @@ def test_a_metric_of_more_than_confusions_is_refused(predicting):
 
 
 def test_a_system_is_also_named_as_the_board_names_it(predicting):
-    fed = [
-        predicting("linear", 0.9, upstream_feeding=way) for way in ("full", "trimmed")
-    ]
+    fed = [predicting("linear", 0.9, feeding=way) for way in ("full", "trimmed")]
     names = ("whisper-base · full/linear", "whisper-base · trimmed/linear")
     assert compare(table_of(*fed), Question(), names).rows[0][4].value == 0

@@ -106,7 +106,7 @@ def test_what_was_measured_in_several_ways_has_no_mean(matrix):
 
 
 def test_a_test_part_with_one_label_does_not_count(matrix):
-    one = {"labels": ("a", "b"), "labels_absent": ("b",)}
+    one = ABROAD | {"labels_absent": ("b",)}
     shown = matrix(
         {"corpus": "emodb", "test_corpus": "emovo", "uar": 1.0, "seed": 1, **one},
         {"corpus": "emodb", "test_corpus": "emovo", "uar": 0.6, **ABROAD},

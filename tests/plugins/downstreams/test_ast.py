@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import pickle
@@ -18,6 +19,7 @@ from torch import nn
 from transformers import ASTConfig, ASTModel
 
 from harness import Batch, Downstream, Optimiser, Reads, Schedule, hookimpl
+from harness.files import read_sealed
 
 build = partial(ast.build, layers=1, dim=128, classes=3, width=64, blocks=1)
 
@@ -39,7 +41,7 @@ def classify(head, *utterances):
 
 
 def seen_by(head, *utterances):
-    """Give what the Transformer itself is given, for each bucket."""
+    """Return what the Transformer itself reads, for each bucket."""
     images = []
     hook = head.transformer.register_forward_pre_hook(
         lambda module, arguments: images.append(arguments[0])
@@ -281,9 +283,10 @@ def run_until(last_step, arguments, manager):
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(
-    small, manager, tmp_path
+    small, manager, tmp_path, monkeypatch
 ):
     """It dies in its fourth epoch of three steps each."""
+    monkeypatch.setattr("harness.training.loop.KEEP_EVERY", 0)
     whole = ("--cache", str(tmp_path / "a"), "--runs", str(tmp_path / "whole"))
     assert small(*GRID, "ast-toy", *whole)[0] == 0
     killed = ("--cache", str(tmp_path / "b"), "--runs", str(tmp_path / "killed"))
@@ -294,7 +297,8 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(
     child.join()
     assert child.exitcode == -signal.SIGKILL
     (state,) = (tmp_path / "b" / "training").iterdir()
-    assert len(torch.load(state, weights_only=True)["history"]) == 3
+    kept = torch.load(io.BytesIO(read_sealed(state)), weights_only=True)
+    assert len(kept["history"]) == 3
     assert small(*GRID, "ast-toy", *killed)[0] == 0
     assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
     assert list((tmp_path / "b" / "training").iterdir()) == []

@@ -226,9 +226,7 @@ def test_a_model_of_the_paper_runs_from_a_given_checkpoint(
         torch.save(load_file(folder / "model.safetensors"), folder / file)
         (folder / "model.safetensors").unlink()
     row = run(harness, tmp_path, upstream, "--checkpoint", f"{upstream}={folder}")
-    condition = row["condition"]["upstream"]
-    assert condition["name"] == upstream
-    assert (condition["layers"], condition["dim"]) == (3, 24)
+    assert row["condition"]["upstream"]["name"] == upstream
     assert row["training"]["revision"] == "local"
 
 
