@@ -150,7 +150,7 @@ def title(part: Part) -> str:
 
 
 def labels(parts: Iterable[Of]) -> dict[Of, str]:
-    """Name parts of conditions, each with as few facets as set it apart from the others."""
+    """Name parts of conditions, each with the few facets that set it apart."""
     found = {part: title(part) for part in sorted(set(parts), key=repr)}
     if not found:
         return {}
