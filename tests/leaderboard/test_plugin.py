@@ -191,7 +191,7 @@ def test_a_metric_that_fails_is_named(run, make_result: MakeResult, runs: Path):
 def test_an_unknown_metric_suggests_a_near_one(run, make_result, runs: Path):
     store.write_result(make_result(), runs)
     with pytest.raises(UnknownNameError, match="Did you mean 'accuracy'"):
-        run("leaderboard", "--runs", runs, "--metric", "acuracy")
+        run("leaderboard", "--runs", runs, "--metric", "accurac")
 
 
 def test_help_lists_the_metrics_that_plugins_offer(run):

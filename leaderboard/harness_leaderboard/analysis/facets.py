@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from harness.types import DownstreamCondition, UpstreamCondition
     from harness_leaderboard.analysis.places import System
-    from harness_leaderboard.results.columns import Path
+    from harness_leaderboard.results.columns import FieldPath
 
-    Part = UpstreamCondition | DownstreamCondition | CorpusCondition
+    AxisCondition = UpstreamCondition | DownstreamCondition | CorpusCondition
     Of = TypeVar("Of", UpstreamCondition, DownstreamCondition, CorpusCondition)
 
 SHOWN = 8  # hexadecimal digits of a hash, as in tables and in git
@@ -96,7 +96,7 @@ FACETS = {
 
 
 @cache
-def facets(axis: str) -> tuple[tuple[Path, Facet], ...]:
+def facets(axis: str) -> tuple[tuple[FieldPath, Facet], ...]:
     """Return the facets of a part of the condition, by paths within that part.
 
     Args:
@@ -118,7 +118,9 @@ def _noun(column: str, axis: str) -> str:
     return short_names().get(column) or column.removeprefix(f"{axis}_")
 
 
-def say(part: Part, path: Path, form: Callable[[object], str], noun: str) -> str:
+def say(
+    part: AxisCondition, path: FieldPath, form: Callable[[object], str], noun: str
+) -> str:
     """Put the value at a path into words, or say that there is none, or none known.
 
     Args:
@@ -136,13 +138,13 @@ def say(part: Part, path: Path, form: Callable[[object], str], noun: str) -> str
     return form(value) if known else f"unknown {noun}"
 
 
-def axis_of(part: Part) -> str:
+def axis_of(part: AxisCondition) -> str:
     """Return the name of the part's field in ``Condition``."""
     kinds = {kind: name for name, kind in hints(Condition).items()}
     return kinds[type(part)]
 
 
-def title(part: Part) -> str:
+def title(part: AxisCondition) -> str:
     """Name a part of a condition, as far as its names are known."""
     if isinstance(part, CorpusCondition):
         part = replace(part, trained=part.trained or (), tested=part.tested or ())
@@ -150,7 +152,7 @@ def title(part: Part) -> str:
 
 
 def labels(parts: Iterable[Of]) -> dict[Of, str]:
-    """Name parts of conditions, each with as few facets as set it apart from the others."""
+    """Name parts of conditions, each with the few facets that set it apart."""
     found = {part: title(part) for part in sorted(set(parts), key=repr)}
     if not found:
         return {}
@@ -165,7 +167,7 @@ def labels(parts: Iterable[Of]) -> dict[Of, str]:
 
 
 def _qualify(
-    found: dict[Of, str], path: Path, facet: Facet, among: Sequence[Of]
+    found: dict[Of, str], path: FieldPath, facet: Facet, among: Sequence[Of]
 ) -> None:
     """Add a facet to labels where it differs among some parts."""
     if len({leaf(part, path) for part in among}) > 1:
@@ -173,7 +175,7 @@ def _qualify(
             found[part] += f" · {say(part, path, facet.label, facet.noun)}"
 
 
-def _has(part: Part, path: Path) -> bool:
+def _has(part: AxisCondition, path: FieldPath) -> bool:
     """Say whether what holds the leaf is there, such as a recipe."""
     return not path[1:] or leaf(part, path[:-1]) is not None
 

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from harness.types import CorpusCondition, Metric
-    from harness_leaderboard.analysis.facets import Part
+    from harness_leaderboard.analysis.facets import AxisCondition
     from harness_leaderboard.analysis.figures import Figure
     from harness_leaderboard.analysis.places import System
 
-WARNED = " †"
-"""Behind the name of a system that a plugin which broke a rule had part in."""
+WARNED = " ¶"
+"""Behind the name of a system that was made with a plugin which broke a rule; the signs
+before it (†, ‡ and §) stand for heads."""
 
 
 class Grid:
@@ -187,7 +188,7 @@ class Grid:
         return marked(entries, lowest=self.lowest)
 
 
-def _common(parts: Sequence[Part]) -> Iterator[str]:
+def _common(parts: Sequence[AxisCondition]) -> Iterator[str]:
     """Say what parts of conditions have in common, of what is shown everywhere."""
     of_axis = facets(axis_of(parts[0])) if parts else ()
     for path, facet in of_axis:

@@ -119,7 +119,7 @@ def probes(runs: pa.Table, question: Question) -> Figure:
 
 
 def _learned(system: Layered, systems: Sequence[Layered]) -> Sequence[float]:
-    """Return the shares that heads learned of the same upstream's layers, or nothing."""
+    """Return the shares that heads learned of the same upstream's layers, or zeros."""
     curves = [
         curve
         for other in systems

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 GAP = 3  # blanks between columns
 NAME = 16  # columns that a name gets before figures go to another table
 SHADES = ("#00204c", "#213d6b", "#555b6c", "#7b7a77", "#a59c74", "#d3c064", "#ffe945")
-"""Cividis, from low to high: which colour-blind readers can distinguish, and by lightness
-alone; each is a background with a text colour of its own, so any terminal shows it."""
+"""Cividis, from low to high: colour-blind readers can distinguish the shades, others by
+lightness alone; each has a text colour of its own, so that any terminal shows it."""
 BRIGHT = 3  # shades from this one on bear black text
 
 
@@ -139,7 +139,7 @@ def _parts(table: Table, widths: Sequence[int], width: int) -> Iterator[list[int
 def _folded(
     table: Table, columns: Sequence[int], widths: Sequence[int], room: int
 ) -> list[int]:
-    """Return the widths of some columns, names narrower where they take too much room."""
+    """Return the widths of some columns, names narrower where they need it."""
     names = name_columns(table)
     room -= sum(widths[column] + GAP for column in columns[names:])
     if sum(widths[column] + GAP for column in columns[:names]) <= room:

@@ -42,7 +42,7 @@ def name_columns(table: Table) -> int:
 
 
 def headings(table: Table) -> tuple[str, ...]:
-    """Return the columns' headings in one line each, after the group that they are of."""
+    """Return the columns' headings in one line each, after their group."""
     if not table.groups:
         return table.columns
     return tuple(

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from harness.types import Metric
 
-Path = tuple[str, ...]
+FieldPath = tuple[str, ...]
 """The names of the fields that lead from a ``Result`` to a value."""
 
 SCORES = "scores_"
 """Before a metric's name, in the name of its column."""
 
 
-def flat(path: Path) -> str:
+def flat(path: FieldPath) -> str:
     """Name the column of a path: its parts, without ``condition`` and a last ``name``.
 
     ``("condition", "upstream", "name")`` is ``upstream``, and ``("condition",
@@ -38,13 +38,13 @@ def flat(path: Path) -> str:
     return "_".join(_shown(path))
 
 
-def _shown(path: Path) -> Path:
+def _shown(path: FieldPath) -> FieldPath:
     start = 1 if path[0] == "condition" else 0
     return path[start:-1] if len(path) > 1 and path[-1] == "name" else path[start:]
 
 
 @cache
-def paths() -> Mapping[str, Path]:
+def paths() -> Mapping[str, FieldPath]:
     """Return the path of every flat column, by its name."""
     found = {}
     for name, kind in hints(Result).items():
@@ -53,7 +53,7 @@ def paths() -> Mapping[str, Path]:
     return found
 
 
-def path_of(column: str) -> Path:
+def path_of(column: str) -> FieldPath:
     """Return the path of a flat column or of a metric's."""
     known = paths().get(column)
     return known or ("scores", column.removeprefix(SCORES))
@@ -93,7 +93,7 @@ def chosen_by() -> dict[str, str]:
     return short | {name: name for name in KEYS} | ALIASES
 
 
-def kind_of(path: Path) -> Any:  # noqa: ANN401 - any type of a field
+def kind_of(path: FieldPath) -> Any:  # noqa: ANN401 - any type of a field
     """Return the type of the field at a path."""
     kind: Any = Result
     for name in path:
@@ -103,7 +103,7 @@ def kind_of(path: Path) -> Any:  # noqa: ANN401 - any type of a field
 
 
 @cache
-def column_type(path: Path) -> pa.DataType:
+def column_type(path: FieldPath) -> pa.DataType:
     """Return what the column of a path holds."""
     import pyarrow as pa
 
@@ -122,7 +122,7 @@ def condition_of(row: Mapping[str, Any]) -> Condition:
     return condition
 
 
-def _rebuilt(path: Path, row: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def _rebuilt(path: FieldPath, row: Mapping[str, Any]) -> Any:  # noqa: ANN401
     kind, below, fields = _layout(path)
     if below and all(row[column] is None for column in below):
         return None
@@ -135,7 +135,7 @@ def _rebuilt(path: Path, row: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 @cache
 def _layout(
-    path: Path,
+    path: FieldPath,
 ) -> tuple[Any, tuple[str, ...], tuple[tuple[str, str | None], ...]]:
     """Return a dataclass's type, the columns below it, and its fields.
 
@@ -149,7 +149,7 @@ def _layout(
     return within, tuple(below) if optional(kind) else (), fields
 
 
-def column_of(path: Path) -> str | None:
+def column_of(path: FieldPath) -> str | None:
     """Return the column of a path, ``None`` where it leads to a dataclass."""
     column = flat(path)
     return column if paths().get(column) == path else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.types import Result
-    from harness_leaderboard.results.columns import Path
+    from harness_leaderboard.results.columns import FieldPath
     from harness_leaderboard.results.folders import File, Folder
 
 UNNUMBERED = ("run_id", "training_created")
@@ -95,7 +95,7 @@ def _holding(runs: Folder, run_ids: Collection[str] | None) -> Iterator[File]:
             yield file
 
 
-def _read(file: File, wanted: Mapping[str, Path] | None) -> pa.Table | str:
+def _read(file: File, wanted: Mapping[str, FieldPath] | None) -> pa.Table | str:
     """Read the stored columns that are needed, or say why the file is left out."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -119,12 +119,12 @@ def _read(file: File, wanted: Mapping[str, Path] | None) -> pa.Table | str:
         )
 
 
-def _stored(path: Path) -> str:
+def _stored(path: FieldPath) -> str:
     """Return what Parquet calls a path; scores are read together."""
     return path[0] if path[0] == "scores" else ".".join(path)
 
 
-def _texts(wanted: Mapping[str, Path]) -> list[str]:
+def _texts(wanted: Mapping[str, FieldPath]) -> list[str]:
     """List the columns that hold texts of few values."""
     import pyarrow as pa
 
@@ -155,7 +155,7 @@ def _foreign(metadata: Mapping[bytes, bytes]) -> str:
 
 def _joined(
     read: Any,  # noqa: ANN401 - pairs of a file and what was read of it
-    wanted: Mapping[str, Path],
+    wanted: Mapping[str, FieldPath],
 ) -> tuple[pa.Table, tuple[str, ...]]:
     """Flatten what was read and put it together; name what is left out."""
     import pyarrow as pa
@@ -197,7 +197,7 @@ def _left_out(file: File, reason: str) -> str:
     return f"{file} is left out: {reason}."
 
 
-def _try_flat(table: pa.Table, wanted: Mapping[str, Path]) -> pa.Table | str:
+def _try_flat(table: pa.Table, wanted: Mapping[str, FieldPath]) -> pa.Table | str:
     """Flatten a table, or say which of its columns is of another kind."""
     import pyarrow as pa
 
@@ -215,13 +215,13 @@ def _try_flat(table: pa.Table, wanted: Mapping[str, Path]) -> pa.Table | str:
         raise
 
 
-def _flat(table: pa.Table, wanted: Mapping[str, Path]) -> pa.Table:
+def _flat(table: pa.Table, wanted: Mapping[str, FieldPath]) -> pa.Table:
     import pyarrow as pa
 
     return pa.table({name: _column(table, name, path) for name, path in wanted.items()})
 
 
-def _column(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
+def _column(table: pa.Table, name: str, path: FieldPath) -> pa.ChunkedArray:
     """Return one flat column, of nulls where the files had none."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -238,7 +238,7 @@ def _column(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
     return column if column.type == target else column.cast(target)
 
 
-def _has(table: pa.Table, path: Path) -> bool:
+def _has(table: pa.Table, path: FieldPath) -> bool:
     """Say whether a path leads to a field.
 
     Raises:
@@ -256,7 +256,7 @@ def _has(table: pa.Table, path: Path) -> bool:
     return True
 
 
-def _flat_type(name: str, path: Path) -> pa.DataType:
+def _flat_type(name: str, path: FieldPath) -> pa.DataType:
     import pyarrow as pa
 
     kind = column_type(path)
@@ -264,7 +264,7 @@ def _flat_type(name: str, path: Path) -> pa.DataType:
     return pa.dictionary(pa.int32(), kind) if few else kind
 
 
-def _empty(wanted: Mapping[str, Path]) -> pa.Table:
+def _empty(wanted: Mapping[str, FieldPath]) -> pa.Table:
     import pyarrow as pa
 
     return pa.schema(

@@ -100,7 +100,8 @@ def row_of(value: Any) -> Any:  # noqa: ANN401 - any field of a result
     if isinstance(value, Mapping):
         return sorted(value.items())
     if is_dataclass(value):
-        return {name: row_of(getattr(value, name)) for name in _names(type(value))}
+        kind: Any = type(value)
+        return {name: row_of(getattr(value, name)) for name in _names(kind)}
     return list(map(row_of, value))
 
 

@@ -80,7 +80,7 @@ class Views:
         """Make a view from the columns that it reads."""
         return VIEWS[name].make(self.read(name), self.question)
 
-    def linked(self, table: Table) -> dict[page.Place, int]:
+    def linked(self, table: Table) -> dict[page.Position, int]:
         """Return which entries of a table open which cell: those about a figure."""
         return {
             (row, column): self.cells[entry.key]  # type: ignore[index]
@@ -95,7 +95,7 @@ class Views:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Outline:
     """A section that is to be made.
 
     Attributes:
@@ -115,27 +115,27 @@ class Plan:
 
 def sections(views: Views) -> Iterator[Section]:
     """Lay out every view that has something to show."""
-    for plan in PLANS:
-        made = _made(plan, views)
+    for outline in OUTLINES:
+        made = _made(outline, views)
         if made is not None:
             yield made
 
 
-def _made(plan: Plan, views: Views) -> Section | None:
+def _made(outline: Outline, views: Views) -> Section | None:
     """Make a section, or one that says in a sentence why there is none."""
-    section = Section(name=plan.name, heading=plan.heading, about=plan.about)
+    section = Section(name=outline.name, heading=outline.heading, about=outline.about)
     try:
-        panels = plan.panels(views)
+        panels = outline.panels(views)
     except HarnessError as reason:
-        return None if plan.optional else replace(section, about=str(reason))
-    except Exception as error:  # isolates the section that plan.heading names
+        return None if outline.optional else replace(section, about=str(reason))
+    except Exception as error:  # isolates the section that outline.heading names
         return replace(
             section,
-            about=f"«{plan.heading}» could not be made: {type(error).__name__}: "
+            about=f"«{outline.heading}» could not be made: {type(error).__name__}: "
             f"{error}. This is a bug of the harness; please report it.",
         )
     shown = any(one.table.rows for one in panels.values())
-    return replace(section, panels=panels) if shown or not plan.optional else None
+    return replace(section, panels=panels) if shown or not outline.optional else None
 
 
 # ---------------------------------------------------------------- the panels
@@ -221,21 +221,21 @@ def _turned(grid: Grid, head: str) -> Table:
     )
 
 
-PLANS = (
-    Plan(
+OUTLINES = (
+    Outline(
         name="board",
         heading="Board",
         about="Systems against corpora, the best first.",
         panels=_board,
     ),
-    Plan(
+    Outline(
         name="map",
         heading="Corpora × upstreams",
         about="Where each upstream reads emotion well: with its best downstream, or "
         "with the same one for all.",
         panels=_maps,
     ),
-    Plan(
+    Outline(
         name="intervals",
         heading="How sure",
         about="The same figures with 95 % intervals, the ranks that each may have, "
@@ -243,13 +243,13 @@ PLANS = (
         "seeds, folds or speakers.",
         panels=_intervals,
     ),
-    Plan(
+    Outline(
         name="means",
         heading="Upstreams × downstreams",
         about="Means over corpora; a system has one if it has every corpus.",
         panels=_means,
     ),
-    Plan(
+    Outline(
         name="layers",
         heading="Layers",
         about="Where in an upstream the emotion sits, in percent: weights that a "
@@ -259,20 +259,20 @@ PLANS = (
         panels=_layers,
         optional=True,
     ),
-    Plan(
+    Outline(
         name="transfer",
         heading="Transfer",
         about="Trained on one corpus, tested on another.",
         panels=_transfer,
         optional=True,
     ),
-    Plan(
+    Outline(
         name="corpora",
         heading="Corpora",
         about="What was read of each.",
         panels=_corpora,
     ),
-    Plan(
+    Outline(
         name="runs",
         heading="Provenance",
         about="What stands behind each figure. The CSV has all digits of the hashes.",

@@ -171,7 +171,8 @@ def _one_seed(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
     """Say what is not known where nothing was trained twice."""
     if all(len({part.seed for part in a.parts}) == 1 for a, _ in pairs):
         return [
-            "How much seeds move it is known from two seeds or more: run with --seeds 0-2."
+            "How much seeds move it is known from two seeds or more: run with "
+            "--seeds 0-2."
         ]
     return []
 

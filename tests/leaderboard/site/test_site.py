@@ -198,7 +198,7 @@ def test_a_speaker_with_a_single_label_ends_no_page(make_result: MakeResult):
 
 def test_a_row_that_a_broken_plugin_had_part_in_is_marked(make_result: MakeResult):
     page = page_of([make_result(training_warnings=("deterministic: 0.1 apart",))])
-    assert 'data-full="whisper-base">whisper-base †</th>' in page
+    assert 'data-full="whisper-base">whisper-base ¶</th>' in page
     assert "deterministic: 0.1 apart" in page
 
 

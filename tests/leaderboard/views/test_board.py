@@ -314,10 +314,10 @@ def test_a_plugin_that_broke_a_rule_marks_its_rows(make_result: MakeResult):
         )
     )
     assert {row[0].text: row[0].value for row in table.rows} == {
-        "acme †": "acme",
+        "acme ¶": "acme",
         "whisper-base": "whisper-base",
     }
-    (note,) = [note for note in table.notes if note.startswith("†")]
+    (note,) = [note for note in table.notes if note.startswith("¶")]
     assert "acme (harness-acme 1.0): batch-invariant: 0.3 apart" in note
 
 
