@@ -238,7 +238,8 @@ def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
     utterance = recording.utterance
     if sha256_file(recording.path) != recording.sha256:
         raise DataError(
-            f"{recording.path} changed since it was checked. Run the same command again."
+            f"{recording.path} changed since it was checked. Run the same command "
+            "again."
         )
     return audio.load(
         recording.path,
