@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -23,7 +23,7 @@ from harness.training.metrics import macro_f1, score
 from harness.types import Prediction, Provenance, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from harness.data.manifest import Recording
     from harness.data.places import Places
     from harness.features.extraction import Use
-    from harness.features.shards import Reader
     from harness.features.store import FeatureStore
     from harness.training.loop import Fitted
     from harness.types import Cell, Downstream, Metric, Utterance
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,14 +148,19 @@ class _Trial:
         labels = [self.task.labels.index(one.utterance.label) for one in part]
         keys = [recording.key for recording in part]
         reads = self.task.downstream.reads
+        return self._present(
+            lambda: Dataset.of(self.store, keys, torch.tensor(labels), reads)
+        )
+
+    def _present(self, read: Callable[[], Read]) -> Read:
+        """Read features; extract again what is gone or damaged."""
         try:
-            return Dataset.of(self.store, keys, torch.tensor(labels), reads)
+            return read()
         except FeaturesGoneError:
             self._extract()
-            return Dataset.of(self.store, keys, torch.tensor(labels), reads)
+            return read()
 
     def _extract(self) -> None:
-        """Extract again what is gone."""
         recordings = stored.load(self.places, self.task.corpus).recordings
         again = Extraction(
             use=self.task.use,
@@ -216,7 +222,7 @@ class _Trial:
 
     def _layer_norms(self, keys: Sequence[str]) -> tuple[float, ...]:
         """Average the norms of the training part's frames, layer by layer."""
-        states: Reader = self.store.read("pooled", keys)
+        states = self._present(lambda: self.store.read("pooled", keys))
         norms = [states[recording.key + NORMS] for recording in self.train]
         return tuple(torch.stack(norms).mean(0).tolist())
 
