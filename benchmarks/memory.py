@@ -30,7 +30,7 @@ CLIPS = 535
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--clips", type=int, default=CLIPS)
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
@@ -66,35 +66,35 @@ def load(
 def measure(folder: Path, clips: int) -> dict[str, float]:
     """Extract and train on so many clips; return peaks in bytes."""
     import torch
-    from heads import training
+    from heads import shortened, training, use_of
 
     from harness import Upstream
-    from harness.features.checkpoints import Checkpoint
-    from harness.features.extraction import Extraction, Source, chunks, extract
+    from harness.data import stored
+    from harness.features.extraction import CHUNK, Extraction, extract, store_of
     from harness.registry import Registry, plugin_manager
     from harness.training.task import train
 
     torch.set_num_threads(1)
     recordings = write_clips(folder, clips)
     upstream = Upstream(name="generated", load=load, layers=6, dim=512, hop=0.02)
-    checkpoint = Checkpoint(folder=None, revision="", sha256="")
-    source = Source(upstream=upstream, checkpoint=checkpoint, feeding="full")
+    use = use_of(upstream, folder)
+    corpus = stored.store(use.places, recordings, ())
     peaks = {"start": anonymous()}
     with watching(peaks, "extraction"):
-        for chunk in chunks(recordings):
+        for first in range(0, clips, CHUNK):
             task = Extraction(
-                source=source,
-                recordings=chunk,
+                use=use,
+                corpus=corpus,
+                first=first,
+                last=min(first + CHUNK, clips),
                 kinds=("pooled", "all"),
-                cache=folder,
-                device="cpu",
             )
             extract(task)
-    head = Registry.of(plugin_manager()).downstreams["multilayer"]
-    head = dataclasses.replace(head, recipe=dataclasses.replace(head.recipe, epochs=1))
+    registry = Registry.of(plugin_manager())
+    head = shortened(registry.downstreams["multilayer"], epochs=1)
     with watching(peaks, "training"):
-        train(training(source, folder, recordings, 0, head))
-    store = source.store(folder)
+        train(training(use, recordings, 0, head, registry))
+    store = store_of(use.condition, folder)
     return peaks | {"stored": store.bytes("all") + store.bytes("pooled")}
 
 

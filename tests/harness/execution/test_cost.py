@@ -162,8 +162,8 @@ def test_a_head_on_means_and_one_that_fits_itself_cost_nothing_much(one):
 
 
 def test_a_head_holds_a_batch_of_clips_of_mean_length():
-    hungry = head(FRAMES, memory=10_000, recipe=recipe(batch=4))
-    assert cost.fitting(pair(), hungry).memory == cost.PROCESS + 4 * 30 * 10_000
+    large = head(FRAMES, memory=10_000, recipe=recipe(batch=4))
+    assert cost.fitting(pair(), large).memory == cost.PROCESS + 4 * 30 * 10_000
     usual = head(FRAMES, recipe=recipe(batch=4))
     assert cost.fitting(pair(), usual).memory == cost.PROCESS + 4 * 30 * (8 * 4 * 256)
 
@@ -187,7 +187,7 @@ def test_time_is_shared_among_cores():
     assert cost.seconds(tasks(1, 1, 1, seconds=4.0), cores=6) == 2.0
 
 
-def test_memory_is_that_of_the_hungriest_task():
+def test_memory_is_that_of_the_largest_task():
     assert cost.memory(tasks(1, 9, 4), workers=1) == 9
 
 

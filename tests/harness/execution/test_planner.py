@@ -466,13 +466,13 @@ def test_rivals_are_added_where_all_controls_are_asked_for(plan, offer):
 @pytest.mark.parametrize(
     ("changes", "near"),
     [
-        ({"upstream": "toi"}, "'toy'"),
-        ({"downstream": "linaer"}, "'linear'"),
+        ({"upstream": "toyo"}, "'toy'"),
+        ({"downstream": "linears"}, "'linear'"),
         ({"corpus": "tonnes"}, "'tones'"),
         ({"test_corpora": ("tonnes",)}, "'tones'"),
         ({"selection": "macro_f2"}, "'macro_f1'"),
         ({"split": "losso"}, "'loso'"),
-        ({"checkpoints": {"toi": None}}, "'toy'"),
+        ({"checkpoints": {"toyo": None}}, "'toy'"),
     ],
     ids=str,
 )
@@ -487,10 +487,10 @@ def test_a_checkpoint_of_an_upstream_that_is_not_asked_for_is_refused(plan, tmp_
 
 
 def test_a_checkpoint_folder_that_does_not_exist_is_refused(plan, tmp_path):
-    given = {ABSENT: tmp_path / "nowhere"}
+    folders = {ABSENT: tmp_path / "nowhere"}
     with pytest.raises(CheckpointError, match="nowhere"):
-        plan(upstream=ABSENT, checkpoints=given)
-    planned = plan(upstream=f"{ABSENT},toy", checkpoints=given, skip_missing=True)
+        plan(upstream=ABSENT, checkpoints=folders)
+    planned = plan(upstream=f"{ABSENT},toy", checkpoints=folders, skip_missing=True)
     assert "nowhere" in planned.missing[0]
     assert {cell.condition.upstream.name for cell in planned.cells} == {"toy"}
 
