@@ -19,6 +19,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -242,7 +243,7 @@ def many(runs: Path, rows: int) -> pa.Table:
 
 
 def _repeated(
-    value: pa.Scalar, rows: int, changed: dict, path: tuple[str, ...]
+    value: pa.Scalar, rows: int, changed: dict[str, Any], path: tuple[str, ...]
 ) -> pa.Array:
     """Repeat a value, except where another column is planted at its path."""
     if path in changed:
