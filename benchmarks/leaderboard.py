@@ -243,7 +243,10 @@ def many(runs: Path, rows: int) -> pa.Table:
 
 
 def _repeated(
-    value: pa.Scalar, rows: int, changed: dict[str, Any], path: tuple[str, ...]
+    value: pa.Scalar,
+    rows: int,
+    changed: dict[tuple[str, ...], Any],
+    path: tuple[str, ...],
 ) -> pa.Array:
     """Repeat a value, except where another column is planted at its path."""
     if path in changed:
