@@ -1,8 +1,9 @@
 # Everything happens in .venv, which is made when it is first needed.
 #   make demo    run the harness on its own small corpus, offline, and show the leaderboard
-#   make test    run the tests
+#   make test    run the tests, as many at once as there are processors, 8 at most
 #   make check   lint, types, layers, spelling
 #   make test-transformers4   run the tests of models on transformers 4.57
+#   make test-lowest   run the tests on the lowest versions that pyproject.toml allows
 #   make real    run the tests that need real recordings and weights
 #   make clean   remove .venv and what tools leave behind
 
@@ -12,9 +13,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := $(VENV)/demo
 OLD := .venv-transformers4
+LOWEST := .venv-lowest
+# A worker that has nothing left takes tests from another; each holds about 1 GB.
+PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-transformers4 check real clean
+.PHONY: demo test test-transformers4 test-lowest check real clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -27,7 +31,7 @@ demo: $(READY)
 	  --corpus demo --split kfold --folds 4 --cache $(DEMO)/cache --runs $(DEMO)/runs
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # A second environment that has its own transformers and sees the rest of the first one.
 $(OLD)/.ready: $(READY)
@@ -40,7 +44,19 @@ $(OLD)/.ready: $(READY)
 	@touch $@
 
 test-transformers4: $(OLD)/.ready
-	$(OLD)/bin/python -m pytest tests/plugins/upstreams tests/plugins/downstreams
+	$(OLD)/bin/python -m pytest $(PARALLEL) tests/plugins/upstreams tests/plugins/downstreams
+
+# The lowest versions of what is named in pyproject.toml; what those need is the newest.
+$(LOWEST)/.ready: pyproject.toml
+	$(if $(shell command -v $(PYTHON)),$(PYTHON),python3) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet 'uv>=0.5'
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
+	  --resolution lowest-direct --editable '.[audformat,dev]'
+	@touch $@
+
+# An old library may use what a newer one deprecates: a warning, and no fault of ours.
+test-lowest: $(LOWEST)/.ready
+	$(LOWEST)/bin/python -m pytest $(PARALLEL) -W default::DeprecationWarning
 
 check: $(READY)
 	$(BIN)/ruff check
@@ -53,4 +69,4 @@ real: $(READY)
 	$(BIN)/python -m pytest -m real
 
 clean:
-	rm -rf $(VENV) $(OLD) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(OLD) $(LOWEST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -3,8 +3,8 @@
     python benchmarks/certainty.py           every simulation, as Markdown tables
     python benchmarks/certainty.py --times 200   quicker, and coarser
 
-Speakers differ in how well they are understood (deviation 0.1 of accuracy 0.75), each
-says 40 utterances of 4 emotions; in ``one`` all are one test part, in ``loso`` each is
+Accuracy differs between speakers (0.75, with a deviation of 0.1), each has 40
+utterances of 4 emotions; in ``one`` all are one test part, in ``loso`` each is
 a fold. The truth is the figure of 3000 further speakers. Seeded: the tables are the
 same each time.
 """
@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from harness_leaderboard.analysis import statistics
-from harness_leaderboard.views.spread import components
+from harness_leaderboard.analysis.components import components
+
+from harness.training.metrics import macro_f1
 
 if TYPE_CHECKING:
     from harness_leaderboard.analysis.samples import Sample
@@ -30,25 +32,25 @@ from voices import said, sample, skills  # the tests' own
 
 SPEAKERS = (4, 5, 6, 8, 10, 15, 25)
 SPLITS = ("one", "loso")
-METRIC = "macro_f1"
 
 
 def figure(of: Sample) -> float:
-    """Give the figure as it is measured."""
+    """Return the figure as it is measured."""
     ones = np.ones((1, len(of.speakers)), np.float32)
-    return float(statistics.replicate(of, ones, METRIC)[0])
+    return float(statistics.replicate(of, ones, macro_f1)[0])
 
 
 def coverage(split: str, speakers: int, times: int) -> tuple[float, float, float]:
-    """Give how often the interval, and a plain percentile one, hold the truth."""
+    """Return how often the interval, and a plain percentile one, hold the truth."""
     rng = np.random.default_rng([1, speakers, SPLITS.index(split)])
     truth = figure(sample(said(rng, skills(rng, 3000)), split))
     drawn = statistics.resamples(speakers, times=1000)
     ours = plain = width = 0.0
     for _ in range(times):
         of = sample(said(rng, skills(rng, speakers)), split)
-        replicates = statistics.replicate(of, drawn, METRIC)
+        replicates = statistics.replicate(of, drawn, macro_f1)
         made = statistics.estimate(figure(of), replicates, speakers)
+        assert made is not None, "fewer speakers than an interval needs"
         low, high = statistics.interval(made)
         ours += low <= truth <= high
         width += (high - low) / times
@@ -58,7 +60,7 @@ def coverage(split: str, speakers: int, times: int) -> tuple[float, float, float
 
 
 def positives(split: str, speakers: int, times: int, lift: float = 0.0) -> float:
-    """Give how often the paired test finds a difference at 5 %."""
+    """Return how often the paired test finds a difference at 5 %."""
     rng = np.random.default_rng([2, speakers, SPLITS.index(split), int(100 * lift)])
     found = 0
     for _ in range(times):
@@ -68,12 +70,12 @@ def positives(split: str, speakers: int, times: int, lift: float = 0.0) -> float
             sample(said(rng, np.clip(ability + of + more, 0, 1), utterances=25), split)
             for of, more in zip(taste, (lift, 0.0), strict=True)
         )
-        found += statistics.differ(a, b, METRIC, times=1100).p <= 0.05
+        found += statistics.differ(a, b, macro_f1, times=1100).p <= 0.05
     return found / times
 
 
 def ranks(split: str, speakers: int, times: int) -> float:
-    """Give how often a rank interval of five systems holds the true rank."""
+    """Return how often a rank interval of five systems holds the true rank."""
     rng = np.random.default_rng([3, speakers, SPLITS.index(split)])
     lifts = np.array([0.0, 0.02, 0.04, 0.06, 0.08])
     drawn = statistics.resamples(speakers, times=1000)
@@ -84,7 +86,7 @@ def ranks(split: str, speakers: int, times: int) -> float:
             statistics.replicate(
                 sample(said(rng, np.clip(ability + lift + taste, 0, 1)), split),
                 drawn,
-                METRIC,
+                macro_f1,
             )
             for lift, taste in zip(
                 lifts, 0.05 * rng.standard_normal((5, speakers)), strict=True
@@ -99,7 +101,7 @@ PLANTED = {"seed": 0.03, "fold": 0.05, "speaker": 0.08, "rest": 0.04}
 
 
 def spread(seeds: int, folds: int, each: int, times: int) -> list[str]:
-    """Give what is found of planted deviations: the mean, and the middle 90 %."""
+    """Return what is found of planted deviations: the mean, and the middle 90 %."""
     rng = np.random.default_rng([4, seeds, folds, each])
     speakers = folds * each
     found: dict[str, list[float]] = {name: [] for name in PLANTED}

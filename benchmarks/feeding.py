@@ -6,7 +6,7 @@
 prints markdown tables of EmoDB: the CPU seconds of a clip, in turns, with one thread;
 how near each layer comes to that of ``full``, as a cosine frame by frame and of the
 means over time; and with ``--heads`` the macro-F1 of those heads, speaker by speaker.
-All recordings are heard unless ``--clips`` says how many, evenly spread. What is
+All recordings are used unless ``--clips`` says how many, evenly spread. What is
 trained is kept in ``--runs`` and ``--cache``: a second time goes on with it.
 """
 
@@ -22,7 +22,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from harness_leaderboard.results.store import read_runs
+from harness_leaderboard.results.reading import read_runs
 from harness_plugins.upstreams import whisper
 from torch.nn.functional import cosine_similarity
 
@@ -87,7 +87,7 @@ def _rounded(values: torch.Tensor) -> list[str]:
 
 
 def score(upstream: str, heads: str, seeds: str, runs: Path, cache: Path) -> None:
-    """Train heads on every feeding, and print their macro-F1 over the speakers."""
+    """Train heads on every feeding, and print how good they are."""
     for feeding in whisper.FEEDINGS:
         grid = f"--upstream {upstream} --downstream {heads} --corpus emodb --split loso"
         how = f"--seeds {seeds} --feeding {feeding} --no-controls --executor serial"
@@ -95,6 +95,11 @@ def score(upstream: str, heads: str, seeds: str, runs: Path, cache: Path) -> Non
         with contextlib.redirect_stdout(sys.stderr):
             if code := execute(["run", *grid.split(), *how.split(), *where]):
                 sys.exit(code)
+    print_scores(upstream, runs)
+
+
+def print_scores(upstream: str, runs: Path) -> None:
+    """Print the macro-F1 of each head under each feeding, over the speakers."""
     columns = ("upstream", "upstream_feeding", "downstream", "seed", "macro_f1")
     table, _ = read_runs(runs, columns)
     scores: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(

@@ -5,6 +5,7 @@
     python benchmarks/leaderboard.py rows RUNS      one file of 1 000 000 results
     python benchmarks/leaderboard.py measure RUNS   the default board of a folder
 
+A number after ``files RUNS`` or ``rows RUNS`` makes that many instead.
 ``paper`` plants the paper's own scores, so that every view has something to show.
 ``measure`` prints seconds and peak memory, taken in a process of their own.
 """
@@ -16,15 +17,31 @@ import itertools
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from harness_leaderboard import published
 from harness_leaderboard.results import store
 
-from harness.training.metrics import score
-from harness.types import Epoch, Prediction, Result
+from harness.training.metrics import harness_metrics, predictions_of, score
+from harness.types import (
+    Cell,
+    Condition,
+    CorpusCondition,
+    DownstreamCondition,
+    Epoch,
+    ExtractionRecord,
+    Optimiser,
+    Prediction,
+    Provenance,
+    Reads,
+    Recipe,
+    Result,
+    UpstreamCondition,
+)
 
 # corpus: language, classes, speakers of the test part, utterances of each
 SIZES = {
@@ -51,7 +68,7 @@ def result(
     truth: np.random.Generator,
 ) -> Result:
     """Make a result of about a given macro-F1, with predictions that say the same."""
-    language, classes, speakers, each = SIZES[corpus]
+    _, classes, speakers, each = SIZES[corpus]
     labels = tuple(f"emotion-{place}" for place in range(classes))
     true = truth.integers(0, classes, (speakers, each))
     voices = 0.06 * truth.standard_normal(speakers)  # some are easier to read
@@ -59,34 +76,20 @@ def result(
     right = random.random((speakers, each)) < ability[:, None]
     wrong = (true + random.integers(1, classes, true.shape)) % classes
     said = np.where(right, true, wrong)
-    scores = score(true.ravel(), said.ravel(), classes=classes)
+    predicted = predictions_of(true.ravel(), np.eye(classes)[said.ravel()])
+    present = predicted.confusion.sum(1) > 0
     depth = LAYERS.get(upstream, 24)
     peak = depth * (0.35 if upstream.startswith(("wav", "xls")) else 0.9)
     shape = np.exp(-(((np.arange(1, depth + 1) - peak) / (0.25 * depth)) ** 2))
     weights = random.dirichlet(40 * shape + 0.1)
-    names = ("run", upstream, downstream, corpus, str(seed))
+    cell = Cell(
+        condition=condition(upstream, downstream, corpus, depth), fold="0", seed=seed
+    )
     return Result(
-        run_id=hashlib.sha256("/".join(names).encode()).hexdigest(),
-        upstream=upstream,
-        upstream_revision="main",
-        upstream_feeding="full",
-        checkpoint_sha256=hashlib.sha256(upstream.encode()).hexdigest(),
-        layers=depth,
-        dim=768,
-        downstream=downstream,
-        recipe="peft-ser",
-        recipe_deviations=("no waveform augmentation",),
-        selection="macro_f1",
-        corpus=corpus,
-        corpus_version="1",
-        manifest_sha256=hashlib.sha256(corpus.encode()).hexdigest(),
-        language=language,
-        max_seconds=None,
-        split="speaker-independent",
-        split_sha256=hashlib.sha256(f"{corpus} split".encode()).hexdigest(),
-        fold="0",
-        folds=1,
-        seed=seed,
+        run_id=cell.run_id,
+        condition=cell.condition,
+        fold=cell.fold,
+        seed=cell.seed,
         n_train=speakers * each * 8,
         n_valid=speakers * each,
         n_test=speakers * each,
@@ -94,16 +97,15 @@ def result(
         speakers_valid=tuple(f"valid-{place}" for place in range(speakers)),
         speakers_test=tuple(f"test-{place}" for place in range(speakers)),
         labels=labels,
-        labels_absent=tuple(labels[place] for place in scores.labels_absent),
-        macro_f1=scores.macro_f1,
-        weighted_f1=scores.weighted_f1,
-        uar=scores.uar,
-        accuracy=scores.accuracy,
+        labels_absent=tuple(
+            label for label, there in zip(labels, present, strict=True) if not there
+        ),
+        scores=score(predicted, harness_metrics()),
+        confusion=tuple(tuple(map(int, row)) for row in predicted.confusion),
         best_epoch=20,
         epochs=30,
         layer_weights=tuple(weights) * (downstream == "multilayer"),
         layer_norms=tuple(np.linspace(8, 40, depth)),
-        confusion=scores.confusion,
         history=tuple(
             Epoch(
                 epoch=epoch,
@@ -126,18 +128,70 @@ def result(
             )
             for speaker, place in itertools.product(range(speakers), range(each))
         ),
-        skipped=(),
         trainable_parameters={"linear": 198_663, "ast": 87_000_000}.get(
             downstream, 395_280
         ),
-        seconds_extract=float(speakers * each * depth / 20),
-        seconds_train=float({"linear": 3, "nonlinear": 60}.get(downstream, 90)),
-        peak_memory_bytes=900_000_000,
-        device="cpu",
-        versions={"torch": "2.11.0", "python": "3.11.9"},
-        harness_version="0.1.0",
-        plugin={"upstream": "speech-harness 0.1.0"},
-        created=f"2025-01-0{seed + 1}T00:00:00+00:00",
+        training=Provenance(
+            device="cpu",
+            versions={"torch": "2.11.0", "python": "3.11.9"},
+            harness_version="0.1.0",
+            plugins={"upstream": "speech-harness 0.1.0"},
+            revision="main",
+            created=f"2025-01-0{seed + 1}T00:00:00+00:00",
+            seconds=float({"linear": 3, "nonlinear": 60}.get(downstream, 90)),
+            peak_memory=900_000_000,
+        ),
+        extraction=ExtractionRecord(
+            devices=("cpu",), seconds=float(speakers * each * depth / 20)
+        ),
+    )
+
+
+def condition(upstream: str, downstream: str, corpus: str, layers: int) -> Condition:
+    """Make the condition of a result."""
+    return Condition(
+        upstream=UpstreamCondition(
+            name=upstream,
+            version=1,
+            plugin="",
+            checkpoint=hashlib.sha256(upstream.encode()).hexdigest(),
+            layers=layers,
+            dim=768,
+            hop=0.02,
+            rate=16_000,
+            feeding="full",
+            precision="float32",
+            frame_type="float32",
+            max_seconds=None,
+            decoding=1,
+            extraction=1,
+        ),
+        downstream=DownstreamCondition(
+            name=downstream,
+            version=1,
+            plugin="",
+            reads=Reads(layers="last", frames=False),
+            recipe=Recipe(
+                name="peft-ser",
+                epochs=30,
+                batch=32,
+                optimiser=Optimiser(learning_rate=5e-4),
+                deviations=("no waveform augmentation",),
+            ),
+            selection="macro_f1",
+            training=1,
+        ),
+        corpus=CorpusCondition(
+            trained=(corpus,),
+            versions=("1",),
+            languages=(SIZES[corpus][0],),
+            manifest=hashlib.sha256(corpus.encode()).hexdigest(),
+            strategy="speaker-independent",
+            strategy_version=1,
+            speaker_independent=True,
+            division=hashlib.sha256(f"{corpus} split".encode()).hexdigest(),
+            folds=1,
+        ),
     )
 
 
@@ -162,21 +216,51 @@ def many(runs: Path, rows: int) -> pa.Table:
     """Make results without predictions, as many as asked for, column by column."""
     random = np.random.default_rng(0)
     one = result("whisper-small", "linear", "emodb", 0, 0.8, random, random)
-    row = store._row(one) | {"predictions": [], "history": []}
+    table = store.table_of([replace(one, predictions=(), history=())])
     number = np.arange(rows)
-    table = pa.Table.from_pylist([row], schema=store.schema())
-    columns = {name: pa.repeat(table[name][0], rows) for name in table.column_names}
-    columns["run_id"] = pa.array([f"{value:032x}" for value in number])
-    columns["macro_f1"] = pa.array(random.random(rows))
-    columns["seed"] = pa.array(number % 5)
-    columns["fold"] = pa.array((number // 5 % 10).astype(str))
-    columns["folds"] = pa.array(np.full(rows, 10))
-    corpora = np.array([f"corpus-{value}" for value in range(20)])
-    columns["corpus"] = pa.array(corpora[number // 50 % 20])
     systems = number // 1000
-    columns["downstream"] = pa.array(np.char.add("head-", (systems % 5).astype(str)))
-    columns["upstream"] = pa.array(np.char.add("model-", (systems // 5).astype(str)))
-    return pa.table(columns, schema=store.schema())
+    changed = {
+        ("run_id",): [f"{value:032x}" for value in number],
+        ("scores",): [[("macro_f1", value)] for value in random.random(rows)],
+        ("seed",): number % 5,
+        ("fold",): (number // 5 % 10).astype(str),
+        ("condition", "corpus", "folds"): np.full(rows, 10),
+        ("condition", "corpus", "trained"): [
+            [f"corpus-{n // 50 % 20}"] for n in number
+        ],
+        ("condition", "downstream", "name"): np.char.add(
+            "head-", (systems % 5).astype(str)
+        ),
+        ("condition", "upstream", "name"): np.char.add(
+            "model-", (systems // 5).astype(str)
+        ),
+    }
+    columns = {
+        field.name: _repeated(table[field.name][0], rows, changed, (field.name,))
+        for field in table.schema
+    }
+    return pa.table(columns, schema=table.schema)
+
+
+def _repeated(
+    value: pa.Scalar,
+    rows: int,
+    changed: dict[tuple[str, ...], Any],
+    path: tuple[str, ...],
+) -> pa.Array:
+    """Repeat a value, except where another column is planted at its path."""
+    if path in changed:
+        return pa.array(changed[path], value.type)
+    if not pa.types.is_struct(value.type) or not any(
+        known[: len(path)] == path for known in changed
+    ):
+        return pa.repeat(value, rows)
+    fields = list(value.type)
+    arrays = [
+        _repeated(value[field.name], rows, changed, (*path, field.name))
+        for field in fields
+    ]
+    return pa.StructArray.from_arrays(arrays, fields=fields)
 
 
 MEASURED = """
@@ -206,14 +290,15 @@ def main() -> None:
     if what == "measure":
         measure(runs)
         return
+    count = [int(word) for word in sys.argv[3:]]
     if what == "files":
-        table = many(runs, 20_000)
+        table = many(runs, *count or [20_000])
         for number in range(len(table)):
             row = table.slice(number, 1)
             name = f"made_{row['run_id'][0].as_py()}.parquet"
             store.write_table(row, runs / name)
     else:
-        store.write_table(many(runs, 1_000_000), runs / "packed.parquet")
+        store.write_table(many(runs, *count or [1_000_000]), runs / "packed.parquet")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Peak memory of extracting and training, for a corpus and for one ten times as long.
 
-An upstream of whisper-base's shape (6 × 512) without its arithmetic hears generated
+An upstream of whisper-base's shape (6 × 512) without its arithmetic encodes generated
 clips; the multi-layer head, which reads all frames, then trains for an epoch. Memory is
 the process' own (``RssAnon``, which the kernel cannot take back), sampled each 10 ms;
 the stored features are mapped, so their pages are the kernel's to drop. Linux only.
@@ -17,12 +17,20 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from harness.data.manifest import Recording
 
 CLIPS = 535
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--clips", type=int, default=CLIPS)
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
@@ -38,13 +46,15 @@ def main() -> None:
         )
 
 
-def load(checkpoint, *, device, feeding):
-    """Give states of whisper-base's shape that differ from frame to frame."""
+def load(
+    checkpoint: Path | None, *, device: str, feeding: str
+) -> Callable[[Sequence[Tensor]], list[Tensor]]:
+    """Return states of whisper-base's shape that differ from frame to frame."""
     import torch
 
     pattern = torch.randn(6, 1, 512)
 
-    def encode(waveforms):
+    def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         return [
             pattern * w[: len(w) // 320 * 320].view(1, -1, 320).std(2, keepdim=True)
             for w in waveforms
@@ -54,41 +64,41 @@ def load(checkpoint, *, device, feeding):
 
 
 def measure(folder: Path, clips: int) -> dict[str, float]:
-    """Extract and train on so many clips; give peaks in bytes."""
+    """Extract and train on so many clips; return peaks in bytes."""
     import torch
-    from heads import training
+    from heads import shortened, training, use_of
 
     from harness import Upstream
-    from harness.features.checkpoints import Checkpoint
-    from harness.features.extraction import Extraction, Source, chunks, extract
+    from harness.data import stored
+    from harness.features.extraction import CHUNK, Extraction, extract, store_of
     from harness.registry import Registry, plugin_manager
     from harness.training.task import train
 
     torch.set_num_threads(1)
     recordings = write_clips(folder, clips)
     upstream = Upstream(name="generated", load=load, layers=6, dim=512, hop=0.02)
-    checkpoint = Checkpoint(folder=None, revision="", sha256="")
-    source = Source(upstream=upstream, checkpoint=checkpoint, feeding="full")
+    use = use_of(upstream, folder)
+    corpus = stored.store(use.places, recordings, ())
     peaks = {"start": anonymous()}
     with watching(peaks, "extraction"):
-        for chunk in chunks(recordings):
+        for first in range(0, clips, CHUNK):
             task = Extraction(
-                source=source,
-                recordings=chunk,
+                use=use,
+                corpus=corpus,
+                first=first,
+                last=min(first + CHUNK, clips),
                 kinds=("pooled", "all"),
-                cache=folder,
-                device="cpu",
             )
             extract(task)
-    head = Registry.of(plugin_manager()).downstreams["multilayer"]
-    head = dataclasses.replace(head, recipe=dataclasses.replace(head.recipe, epochs=1))
+    registry = Registry.of(plugin_manager())
+    head = shortened(registry.downstreams["multilayer"], epochs=1)
     with watching(peaks, "training"):
-        train(training(source, folder, recordings, 0, head))
-    store = source.store(folder)
+        train(training(use, recordings, 0, head, registry))
+    store = store_of(use.condition, folder)
     return peaks | {"stored": store.bytes("all") + store.bytes("pooled")}
 
 
-def write_clips(folder: Path, clips: int):
+def write_clips(folder: Path, clips: int) -> list[Recording]:
     """Write clips of 2.8 s, each of its own."""
     import numpy as np
     import soundfile
@@ -105,7 +115,7 @@ def write_clips(folder: Path, clips: int):
 
 
 def anonymous() -> float:
-    """Give the process' own memory, in bytes."""
+    """Return the process' own memory, in bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon"):
             return float(line.split()[1]) * 1024

@@ -8,18 +8,21 @@ independent, 80/10/10, seed 0. It only reads the lists, so no audio is needed.
 
 from __future__ import annotations
 
+import argparse
 import csv
 from typing import TYPE_CHECKING
 
 from harness_plugins.corpora._known import FOLDER
 
-from harness import Utterance
+from harness import SplitOptions, Utterance
 from harness.files import replacing
 from harness.splits.balance import closeness, describe
-from harness.splits.strategies import make_split
+from harness.splits.strategies import harness_splits, make_split
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+STRATEGY = next(one for one in harness_splits() if one.name == "speaker-independent")
 
 HEAD = """\
 # Published files and splits
@@ -30,14 +33,16 @@ audio. Columns with an `@` are of a variant. `harness run --split published` use
 splits, `harness corpus check` compares a folder with the lists, and `python
 benchmarks/published.py` writes the splits and this page.
 
-All are speaker-independent: whole speakers are given to train, valid and test so that
+All are speaker-independent: each speaker is in train, valid or test alone, so that
 sizes come as close to 80/10/10, and labels to those of the whole corpus, as a search
-over the assignments finds (all of them up to 12 speakers; see `harness/search.py`).
+over the assignments finds (all of them up to 12 speakers; see
+`harness/splits/assignment.py`).
 """
 
 
 def main() -> None:
     """Go through the tables."""
+    argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args()
     lines = [HEAD]
     for path in sorted(FOLDER.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
@@ -62,7 +67,7 @@ def publish(corpus: str, column: str, rows: list[dict[str, str]]) -> list[str]:
         )
         for row in mine
     ]
-    split = make_split(utterances, "speaker-independent")
+    split = make_split(STRATEGY, utterances, SplitOptions())
     (fold,) = split.folds
     part_of = {id: part for part, ids in fold.parts() for id in ids}
     for row in mine:

@@ -10,7 +10,7 @@ gradient, the weighted sum, a projection, the mean over time, a linear layer, Ad
 
 No run of 30 epochs is made: what a step costs a clip is measured (CPU seconds, one
 thread, wav2vec2-base with random weights, clips of 1.5 to 4.5 s) and multiplied. An
-epoch hears the training and the validation part; the latter is counted as a step too.
+epoch reads the training and the validation part; the latter is counted as a step too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 import sysconfig
 import tempfile
 import time
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
 HEADS = ("linear", "nonlinear", "multilayer")
 EPOCHS = 30
-CLIPS, HEARD = 535, 482  # of EmoDB, and of its training and validation parts
+CLIPS, SEEN = 535, 482  # of EmoDB, and of its training and validation parts
 CLASSES = 7
 PACKAGES = ("s3prl==0.4.18", "transformers<5", "huggingface-hub<1", "numpy", "tqdm")
 
@@ -89,11 +88,11 @@ print(json.dumps({"step": cost(size), "gap": gap, "std": std, "cosine": min(cosi
 
 
 def environment(folder: Path) -> Path:
-    """Make an environment with s3prl in it, on this one's torch; give its Python."""
+    """Make an environment with s3prl in it, on this one's torch; return its Python."""
     python = folder / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
-        install = [python, "-m", "pip", "install", "--quiet"]
+        install = [str(python), "-m", "pip", "install", "--quiet"]
         subprocess.run([*install, "--no-deps", PACKAGES[0]], check=True)
         subprocess.run([*install, *PACKAGES[1:]], check=True)
         paths = {"base": str(folder), "platbase": str(folder)}
@@ -128,7 +127,8 @@ def head_step(name: str, states: Sequence[Tensor]) -> float:
     labels = torch.zeros(len(batch), dtype=torch.long)
 
     def step() -> None:
-        torch.nn.functional.cross_entropy(head(batch), labels).backward()
+        loss = torch.nn.functional.cross_entropy(head(batch), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         optimiser.zero_grad()
 
@@ -170,7 +170,7 @@ def main() -> None:
             for together, clip in zip(encode(four), four, strict=True)
         )
     steps = {name: head_step(name, states) for name in HEADS}
-    passes = EPOCHS * HEARD + CLIPS - HEARD  # at last, the test part
+    passes = EPOCHS * SEEN + CLIPS - SEEN  # at last, the test part
     again = len(HEADS) * passes * theirs["step"]
     once = CLIPS * extract + passes * sum(steps.values())
     print("| CPU seconds | s3prl | harness |")
@@ -178,7 +178,7 @@ def main() -> None:
     print(f"| features, a clip | – | {extract:.3f} |")
     for name, step in steps.items():
         print(f"| a step of {name}, a clip | {theirs['step']:.3f} | {step:.5f} |")
-    print(f"| 3 heads × {EPOCHS} epochs × {HEARD} clips | {again:.0f} | {once:.0f} |")
+    print(f"| 3 heads × {EPOCHS} epochs × {SEEN} clips | {again:.0f} | {once:.0f} |")
     print(f"| clip in a batch of 4: max change | {theirs['gap']:.2g} | {gap:.2g} |")
     print(f"\n{again / once:.0f} times cheaper. ", end="")
     print(
@@ -187,4 +187,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,7 +3,7 @@
     HARNESS_DATA=… HARNESS_CHECKPOINTS=… python benchmarks/startup.py -- \
         --upstream whisper-base --downstream linear --corpus emodb --split loso
 
-Give the options of a run that has finished. Prints medians over fresh processes, and
+Pass the options of a run that has finished. Prints medians over fresh processes, and
 beside them that of starting Python alone.
 """
 
@@ -18,7 +18,7 @@ import time
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("run", nargs="*", help="options of a finished run")
     options = parser.parse_args()

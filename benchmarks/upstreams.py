@@ -4,14 +4,14 @@
     python benchmarks/upstreams.py --models wav2vec2-base,whisper-small --threads 2
 
 Weights are random and of the true size, clips are noise of 1.5 to 4.5 s. In every
-round each upstream hears the same clips in each of the ways that are compared, one
+round each upstream gets the same clips in each of the ways that are compared, one
 after another, and a matrix product is timed beside; the table has the rounds' medians.
 With one thread the clock is the process' CPU time, which neighbours on the machine
 disturb least; with more it is the wall's.
 
 It prints a markdown table:
 
-* clips a second, clip by clip, as the harness hears them on a CPU;
+* clips a second, clip by clip, as the harness extracts on a CPU;
 * arithmetic per second, and that over the machine's rate of matrix products;
 * the time of a bare loop over the model in transformers, over ours;
 * the time of one padded batch in transformers with an attention mask, over ours;
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-    Hear = Callable[[list[Tensor]], object]
+    Encode = Callable[[list[Tensor]], object]
     Shape = tuple[int, ...]
 
 RATE = 16_000
@@ -86,7 +86,7 @@ COLUMNS = (
 
 
 def whisper_config(name: str) -> WhisperConfig:
-    """Give the configuration of one of Whisper's sizes."""
+    """Return the configuration of one of Whisper's sizes."""
     layers, dim, heads = SIZES[name]
     return WhisperConfig(
         d_model=dim,
@@ -113,8 +113,8 @@ def build(name: str, folder: Path) -> PreTrainedModel:
     return model.eval()
 
 
-def bare(model: PreTrainedModel, folder: Path) -> Hear:
-    """Hear clips as transformers' documentation does, in one padded batch."""
+def bare(model: PreTrainedModel, folder: Path) -> Encode:
+    """Encode clips as transformers' documentation does, in one padded batch."""
     kind = Wav2Vec2FeatureExtractor
     if isinstance(model, WhisperForConditionalGeneration):
         kind, inner = WhisperFeatureExtractor, model.model.encoder
@@ -124,7 +124,7 @@ def bare(model: PreTrainedModel, folder: Path) -> Hear:
     padding = {} if kind is WhisperFeatureExtractor else {"padding": True}
 
     @torch.inference_mode()
-    def hear(clips: list[Tensor]) -> object:
+    def encode(clips: list[Tensor]) -> object:
         waveforms = [clip.numpy() for clip in clips]
         inputs = extractor(
             waveforms, sampling_rate=RATE, return_tensors="pt", **padding
@@ -133,33 +133,33 @@ def bare(model: PreTrainedModel, folder: Path) -> Hear:
             inputs.pop("attention_mask", None)
         return inner(**inputs, output_hidden_states=True)
 
-    return hear
+    return encode
 
 
-def one_by_one(hear: Hear) -> Hear:
-    """Give each clip alone, as the harness does on a CPU."""
-    return lambda clips: [hear([clip]) for clip in clips]
+def one_by_one(encode: Encode) -> Encode:
+    """Encode each clip alone, as the harness does on a CPU."""
+    return lambda clips: [encode([clip]) for clip in clips]
 
 
-def batched(hear: Hear) -> Hear:
-    """Give clips in batches."""
+def batched(encode: Encode) -> Encode:
+    """Encode clips in batches."""
     return lambda clips: [
-        hear(clips[start : start + BATCH]) for start in range(0, len(clips), BATCH)
+        encode(clips[start : start + BATCH]) for start in range(0, len(clips), BATCH)
     ]
 
 
 def compare(
-    ways: dict[str, Hear], clips: list[Tensor], rounds: int, threads: int
+    ways: dict[str, Encode], clips: list[Tensor], rounds: int, threads: int
 ) -> dict[str, float]:
-    """Time each way of hearing the clips in turns; give the median seconds of each."""
+    """Time each way of encoding in turns; return the median seconds of each."""
     clock = time.process_time if threads == 1 else time.perf_counter
     took: dict[str, list[float]] = {way: [] for way in ways}
-    for hear in ways.values():
-        hear(clips[:1])
+    for encode in ways.values():
+        encode(clips[:1])
     for _ in range(rounds):
-        for way, hear in ways.items():
+        for way, encode in ways.items():
             start = clock()
-            hear(clips)
+            encode(clips)
             took[way].append(clock() - start)
     return {way: statistics.median(seconds) for way, seconds in took.items()}
 
@@ -173,7 +173,7 @@ def multiply(_: object) -> None:
 
 def attention(query: Shape, key: Shape, value: Shape, *_: object, **__: object) -> int:
     """Count an attention's operations."""
-    return int(sdpa_flop_count(query, key, value))
+    return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
 
 UNCOUNTED = {
@@ -256,7 +256,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--models", default=",".join(NAMES))
-    parser.add_argument("--clips", type=int, default=8, help="Whisper hears a quarter")
+    parser.add_argument("--clips", type=int, default=8, help="a quarter for Whisper")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

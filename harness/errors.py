@@ -27,19 +27,23 @@ class HarnessError(Exception):
 class UnknownNameError(HarnessError):
     """A name that no plugin offers."""
 
-    def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
+    def __init__(
+        self, noun: str, name: str, known: Iterable[str], because: str = ""
+    ) -> None:
         """Say which name was not found and which ones are near.
 
         Args:
             noun: What was looked for, such as ``upstream``.
             name: The name as the user wrote it.
             known: Every name that would have been found.
+            because: A sentence on why it may be missing.
         """
         names = sorted(known)
         near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         listing = ", ".join(names) or "none"
-        super().__init__(f"No {noun} is called '{name}'.{hint} Known: {listing}.")
+        text = f"No {noun} is called '{name}'.{hint} Known: {listing}. {because}"
+        super().__init__(text.rstrip())
 
 
 class PluginError(HarnessError):
@@ -60,3 +64,7 @@ class CheckpointError(HarnessError):
 
 class StoreError(HarnessError):
     """A folder that cannot be written, or a disk that is full."""
+
+
+class FeaturesGoneError(StoreError):
+    """Features that were removed or damaged since they were stored."""

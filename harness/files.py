@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and digests that are computed once."""
+"""Files that are written whole or not at all, and facts of files that are cached."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
+import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import StoreError
+from harness.types.canonical import sha256_json as sha256_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,8 +24,15 @@ if TYPE_CHECKING:
 Known = TypeVar("Known")
 
 SETTLED_SECONDS = 2.0
-"""A file that changed this recently may change again within the clock's grain, so what
-is learnt of it is not remembered (git's «racy» rule for its index)."""
+"""A file that changed this recently may change again within the clock's resolution, so
+nothing about it is cached (git's «racy» rule for its index)."""
+
+HALF_WRITTEN = re.compile(r"\..+\.(?P<pid>\d+)\.\d+")
+"""How ``replacing`` calls a file before it is whole: ``.NAME.PID.NANOSECONDS``."""
+
+ABANDONED_SECONDS = 3600.0
+"""A half-written file that nobody wrote to for so long is abandoned, if no process here
+has its number; on a shared disk the number may be of a process on another machine."""
 
 
 def sha256_bytes(*parts: bytes) -> str:
@@ -34,12 +44,6 @@ def sha256_bytes(*parts: bytes) -> str:
     return digest.hexdigest()
 
 
-def sha256_json(value: object) -> str:
-    """Hash a JSON value in its canonical form."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def sha256_file(path: Path) -> str:
     """Hash a file's bytes."""
     with path.open("rb") as file:
@@ -48,25 +52,128 @@ def sha256_file(path: Path) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; rename it into place at the end.
+    """Yield a path beside ``path`` to write to; rename it into place at the end.
 
-    Whoever reads ``path`` sees the old file or the whole new one, even after a crash.
+    Whoever reads ``path`` sees the old file or the whole new one, even after a crash or
+    a loss of power. Where ``path`` is a symbolic link or no regular file, such as
+    ``/dev/stdout``, it is yielded itself and written directly.
 
     Raises:
         StoreError: Where the folder cannot be written or the disk is full.
     """
-    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.{time.monotonic_ns()}")
     try:
+        if path.is_symlink() or _is_device(path):
+            yield path
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with _beside(path) as beside:
+            yield beside
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+            beside.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise _store_error(path, error) from error
+
+
+# ---------------------------------------------------------------- digests
+
+
+def crc32(data: bytes | memoryview) -> str:
+    """Return a digest that sees a flipped bit: eight hexadecimal digits."""
+    return f"{zlib.crc32(data):08x}"
+
+
+def write_sealed(path: Path, data: bytes) -> None:
+    """Write a file that begins with the digest of what follows.
+
+    Raises:
+        StoreError: Where the folder cannot be written or the disk is full.
+    """
+    with replacing(path) as beside:
+        beside.write_bytes(crc32(data).encode() + b"\n" + data)
+
+
+def read_sealed(path: Path) -> bytes:
+    """Read what ``write_sealed`` wrote.
+
+    Raises:
+        OSError: Where it cannot be read.
+        ValueError: Where its bytes are not those that were written.
+    """
+    digest, _, data = path.read_bytes().partition(b"\n")
+    if digest != crc32(data).encode():
+        raise ValueError(f"{path} is damaged")
+    return data
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON value, sealed."""
+    write_sealed(path, json.dumps(value, ensure_ascii=False).encode())
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written
+    """Read what ``write_json`` wrote; raises as ``read_sealed`` does."""
+    return json.loads(read_sealed(path))
+
+
+# ---------------------------------------------------------------- beside, then rename
+
+
+def _is_device(path: Path) -> bool:
+    """Return whether something is there that is neither a file nor a folder."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield a name of this process' own in the folder of ``path``; remove the file."""
+    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.{time.monotonic_ns()}")
+    try:
+        yield beside
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write a folder's names to disk, on file systems that can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sweep_half_written(folder: Path) -> int:
+    """Remove what killed processes left half written in a folder; return the bytes.
+
+    It lists the folder once, so a writer calls it at most once a run. What is younger
+    than ``ABANDONED_SECONDS``, or has the number of a process that runs, stays.
+    """
+    freed = 0
+    for path in folder.glob(".*"):
+        match = HALF_WRITTEN.fullmatch(path.name)
+        with suppress(OSError):
+            if match and _is_abandoned(path, int(match["pid"])):
+                size = path.stat().st_size
+                path.unlink()
+                freed += size
+    return freed
+
+
+def _is_abandoned(path: Path, pid: int) -> bool:
+    """Return whether a file is old, and no process on this machine has its number."""
+    if not path.is_file() or time.time() - path.stat().st_mtime < ABANDONED_SECONDS:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
 SCRATCH = ".scratch"
@@ -77,9 +184,9 @@ LOCK = "lock"
 
 @contextmanager
 def scratch_beside(path: Path) -> Iterator[Path]:
-    """Give a hidden folder beside ``path``, to fill and to rename from; it goes again.
+    """Yield a hidden folder beside ``path``, to fill and to rename from; remove it.
 
-    Those that killed processes left there go, too.
+    Those that killed processes left there are removed, too.
 
     Raises:
         OSError: Where the folder above cannot be written.
@@ -99,9 +206,9 @@ def scratch_beside(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path, start: str = ".") -> int:
-    """Remove scratch folders whose process is gone; give the bytes that this freed.
+    """Remove scratch folders whose process is gone; return the bytes that this freed.
 
-    A folder that is younger than its lock can be is left to the next time.
+    A folder so young that its process may not hold its lock yet is left to next time.
     """
     from filelock import FileLock, Timeout
 
@@ -123,17 +230,17 @@ def size_below(folder: Path) -> int:
 def _store_error(path: Path, error: OSError) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreError(
-            f"The disk is full: {path.parent} took no more. Everything finished so far "
+            f"The disk is full: cannot write to {path.parent}. All finished work "
             "is kept; make room (see 'harness cache') and run the same command again."
         )
     return StoreError(
         f"Cannot write {path}: {error.strerror or error}. "
-        "Choose another folder or mend its permissions."
+        "Choose another folder or fix its permissions."
     )
 
 
 class Memory:
-    """What was learnt of files, remembered as long as they do not change.
+    """A cache of facts about files, such as digests, in a JSON file.
 
     A file counts as unchanged while its device, inode, size, modification and change
     time are the same. The change time cannot be set back by a user, so a file whose
@@ -141,21 +248,18 @@ class Memory:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read what is remembered in ``path``, a JSON file that may not exist."""
+        """Read what is cached in ``path``, a JSON file that may not exist."""
         self._path = path
         self._dirty = False
-        try:
-            self._known: dict[str, list[object]] = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            self._known = {}
+        self._known = _read_cached(path)
 
     def recall(self, file: Path, learn: Callable[[Path], Known], about: str) -> Known:
-        """Give what ``learn(file)`` gave (a JSON value) when the file was the same.
+        """Return ``learn(file)``, a JSON value, from the cache if the file is the same.
 
         Args:
             file: The file.
-            learn: Reads it.
-            about: Names what is learnt and under which version of the code.
+            learn: Computes the value; called where it is not cached.
+            about: Which value that is, and the version of the code that computes it.
         """
         status = file.stat()
         signature = [
@@ -176,8 +280,17 @@ class Memory:
         return value
 
     def save(self) -> None:
-        """Write what is new; a memory that cannot be written is only slower."""
+        """Write what is new; a cache that cannot be written is only slower."""
         if self._dirty:
-            with suppress(StoreError), replacing(self._path) as beside:
-                beside.write_text(json.dumps(self._known), "utf-8")
+            with suppress(StoreError):
+                write_json(self._path, self._known)
             self._dirty = False
+
+
+def _read_cached(path: Path) -> dict[str, list[object]]:
+    """Read a cache's file; one that is missing or damaged is empty."""
+    try:
+        known = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -1,8 +1,9 @@
-"""The hooks: what a plugin may offer, be asked, be told, and add to the CLI.
+"""The hooks: what a plugin may offer, be asked, be notified of, and add to the CLI.
 
-Offers (``harness_<plural>``) take nothing, are cheap, and give frozen descriptions.
+Offers (``harness_<plural>``) take nothing, are cheap, and return frozen descriptions.
 Questions (``harness_<noun>``) go to each plugin until one answers. Events
-(``harness_<noun>_<past participle>``, and ``harness_result``) tell every plugin.
+(``harness_<noun>_<past participle>``, and ``harness_result``) go to every plugin, with
+one frozen argument that may grow fields.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
     import click
 
     from harness.types import (
-        Cell,
+        CellFailed,
+        CellFinished,
         Corpus,
         Downstream,
         Executor,
+        Metric,
         Renderer,
-        Report,
-        Result,
+        RunFinished,
+        RunStarted,
+        RunStarting,
+        SplitStrategy,
         Suite,
         Upstream,
     )
@@ -65,7 +70,19 @@ def harness_executors() -> Iterable[Executor]:
 
 @hookspec
 def harness_renderers() -> Iterable[Renderer]:
-    """Offer forms that a table can be printed in."""
+    """Offer formats that a table can be printed in."""
+    return ()
+
+
+@hookspec
+def harness_splits() -> Iterable[SplitStrategy]:
+    """Offer strategies that divide a corpus into train, valid and test."""
+    return ()
+
+
+@hookspec
+def harness_metrics() -> Iterable[Metric]:
+    """Offer metrics; each is computed of every result, or later of its predictions."""
     return ()
 
 
@@ -77,7 +94,7 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
 
     Args:
         name: As the user wrote it after ``--upstream``.
-        find: Gives another upstream by its name, for those made out of others.
+        find: Returns another upstream by its name, for those made out of others.
     """
 
 
@@ -85,7 +102,7 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
 def harness_control_upstreams(upstream: Upstream) -> Iterable[str]:  # type: ignore[empty-body]
     """Name upstreams that this one must beat, such as itself with random weights.
 
-    They are heard by the heads that read means, where ``--all-controls`` asks for them.
+    They run with the heads that read means, where ``--all-controls`` asks for them.
 
     Args:
         upstream: One that the user asked for.
@@ -105,7 +122,7 @@ def harness_corpus(name: str) -> Corpus | None:
 
 @hookspec(firstresult=True)
 def harness_corpus_root(corpus: Corpus, cache: Path) -> Path | None:
-    """Say where a corpus lies, or make it there.
+    """Return where a corpus lies, or will lie once it is synthesised; make nothing.
 
     Asked before the data root is looked at; most plugins answer nothing.
 
@@ -117,7 +134,7 @@ def harness_corpus_root(corpus: Corpus, cache: Path) -> Path | None:
 
 @hookspec(firstresult=True)
 def harness_finished_runs(runs: Path) -> frozenset[str] | None:
-    """Give the ``run_id`` of every result that is stored below a folder.
+    """Return the ``run_id`` of every result that is stored below a folder.
 
     Asked once a plan, so it must be quick; a cell that is named is not computed again.
 
@@ -127,34 +144,31 @@ def harness_finished_runs(runs: Path) -> frozenset[str] | None:
 
 
 @hookspec
-def harness_run_started(cells: tuple[Cell, ...], finished: int, runs: Path) -> None:
-    """Hear that a run starts. Raise ``HarnessError`` to stop it before any work.
+def harness_run_starting(event: RunStarting) -> None:
+    """Prepare for a run, before anything is fetched, made or computed.
 
-    Args:
-        cells: Every cell of the command.
-        finished: How many of them have a stored result already.
-        runs: The folder that results go to.
+    Raise ``HarnessError`` to refuse it, for example where results cannot be written.
     """
 
 
 @hookspec
-def harness_result(result: Result, runs: Path) -> None:
-    """Hear of a finished cell, in the process that was started by the user.
-
-    Args:
-        result: Everything that was measured.
-        runs: The folder that results go to.
-    """
+def harness_run_started(event: RunStarted) -> None:
+    """Take note of the cells of a run, before the first of them."""
 
 
 @hookspec
-def harness_cell_failed(cell: Cell, error: Exception) -> None:
-    """Hear of a cell that failed; the run goes on with the others if so asked."""
+def harness_result(event: CellFinished) -> None:
+    """Keep the result of a cell, in the process that the user started."""
 
 
 @hookspec
-def harness_run_finished(report: Report) -> None:
-    """Hear that a run is over, whether cells failed or not."""
+def harness_cell_failed(event: CellFailed) -> None:
+    """Take note of a cell without result; the run goes on with others if so asked."""
+
+
+@hookspec
+def harness_run_finished(event: RunFinished) -> None:
+    """Take note of the end of a run, in whichever way it ended."""
 
 
 @hookspec

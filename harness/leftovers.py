@@ -1,13 +1,12 @@
-"""What unfinished work keeps in the cache: to go on from, or for nothing any more."""
+"""What unfinished work keeps in the cache: to continue from, or of no use any more."""
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.files import SCRATCH, size_below, sweep
+from harness.files import HALF_WRITTEN, SCRATCH, size_below, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -19,11 +18,8 @@ TRAINING = "training"
 DOWNLOADS = "downloads"
 """The cache's folder of archives that were fetched in part."""
 
-HALF_WRITTEN = re.compile(r"\..+\.\d+\.\d+")
-"""How ``files.replacing`` calls a file before it is whole."""
-
 OLD = 7 * 24 * 3600.0
-"""Seconds after which nobody is expected to go on with something."""
+"""Seconds, a week, after which nobody is expected to continue unfinished work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +53,7 @@ def _paths(cache: Path) -> Iterator[Path]:
 
 
 def prune(cache: Path, *, finished: Collection[str] = (), older: float = OLD) -> int:
-    """Remove what nobody goes on with, and give the bytes that this freed.
+    """Remove what nobody continues; return the bytes that this freed.
 
     Args:
         cache: The cache's folder.

@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,9 @@ def start(profile: Path) -> Chrome:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for argument in (*ARGUMENTS, f"--user-data-dir={profile}"):
         options.add_argument(argument)
-    return Chrome(options=options, service=Service(driver))
+    # The driver takes a port that was free just before: one start at a time.
+    with FileLock(profile.parents[1] / "chromedriver.lock"):
+        return Chrome(options=options, service=Service(driver))
 
 
 class Reader:
@@ -60,7 +63,7 @@ class Reader:
     def run(self, script: str, *values: object) -> Any:
         return self.driver.execute_script(f"return {script}", *values)
 
-    def tell(self, command: str, **values: object) -> Any:
+    def ask(self, command: str, **values: object) -> Any:
         return self.driver.execute_cdp_cmd(command, values)
 
     def prefer(self, scheme: str) -> None:
@@ -69,7 +72,7 @@ class Reader:
             {"name": f"prefers-{name}", "value": value}
             for name, value in wishes.items()
         ]
-        self.tell("Emulation.setEmulatedMedia", features=features)
+        self.ask("Emulation.setEmulatedMedia", features=features)
 
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements("css selector", selector)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from toys import LABELS, ToyPlugin, write_tone
 
 from harness.registry import Registry, plugin_manager
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# An example takes longer beside other workers, and no test asserts a time.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ COMMANDS = {
 
 
 def make_environment(folder: Path) -> dict[str, str]:
-    """Make one, and give the variables under which commands run in it, offline.
+    """Make one; return the variables under which commands run in it, offline.
 
     What is installed there is not seen here; the reverse is not so.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.training.metrics import score
+from harness.training.metrics import harness_metrics, predictions_of, score
 from harness.types import Prediction
 
 if TYPE_CHECKING:
@@ -24,22 +24,22 @@ SYSTEMS = {
 }
 
 
-def study(make_result: Callable[..., Result], **names: str) -> list[Result]:
+def study(make_result: Callable[..., Result], **changes: Any) -> list[Result]:
     """Make the results.
 
     Args:
         make_result: The fixture of that name.
-        names: Fields that every result has, such as a hostile name.
+        changes: Fields that every result has, such as a hostile name.
     """
     return [
-        told(
+        predicted(
             make_result(
                 upstream=upstream,
                 downstream=downstream,
                 corpus=corpus,
                 language=language,
                 seed=seed,
-                **names,
+                **changes,
             ),
             skill,
         )
@@ -49,9 +49,9 @@ def study(make_result: Callable[..., Result], **names: str) -> list[Result]:
     ]
 
 
-def told(result: Result, skill: float) -> Result:
-    """Give a result predictions that are right as often as asked, and their scores."""
-    truth = np.random.default_rng(len(result.corpus))
+def predicted(result: Result, skill: float) -> Result:
+    """Put predictions into a result that are right as often as asked."""
+    truth = np.random.default_rng(len(result.condition.corpus.name))
     random = np.random.default_rng([result.seed, int(100 * skill)])
     true = truth.integers(0, len(LABELS), (SPEAKERS, EACH))
     wrong = (true + random.integers(1, len(LABELS), true.shape)) % len(LABELS)
@@ -60,18 +60,15 @@ def told(result: Result, skill: float) -> Result:
 
 
 def with_predictions(result: Result, true: Any, said: Any) -> Result:
-    """Give a result these predictions, (speakers, utterances), and what they score."""
-    classes = len(LABELS)
-    confusion = np.zeros((classes, classes), int)
-    np.add.at(confusion, (true.ravel(), said.ravel()), 1)
-    scores = score(true.ravel(), said.ravel(), classes=classes)
+    """Put predictions, (speakers, utterances), and their metrics into a result."""
+    probable = np.where(np.eye(len(LABELS), dtype=bool)[said], 0.8, 0.1)
+    known = predictions_of(true.ravel(), probable.reshape(-1, len(LABELS)))
     return replace(
         result,
         labels=LABELS,
         n_test=true.size,
-        confusion=tuple(map(tuple, confusion.tolist())),
-        macro_f1=scores.macro_f1,
-        uar=scores.uar,
+        confusion=tuple(tuple(map(int, row)) for row in known.confusion),
+        scores=score(known, harness_metrics()),
         predictions=tuple(
             Prediction(
                 utterance=f"{speaker}/{place}.wav",
@@ -79,11 +76,15 @@ def with_predictions(result: Result, true: Any, said: Any) -> Result:
                 gender=None,
                 label=LABELS[true[speaker, place]],
                 predicted=LABELS[said[speaker, place]],
-                scores=tuple(
-                    0.8 if label == said[speaker, place] else 0.1
-                    for label in range(classes)
-                ),
+                scores=tuple(probable[speaker, place].tolist()),
             )
             for speaker, place in np.ndindex(true.shape)
         ),
     )
+
+
+def put(of: Any, path: tuple[str, ...], value: object) -> Any:
+    """Return a copy of a frozen dataclass with another value at a path."""
+    name, *rest = path
+    new = put(getattr(of, name), tuple(rest), value) if rest else value
+    return replace(of, **{name: new})

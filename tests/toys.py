@@ -29,7 +29,7 @@ def read_tones(root: Path) -> Iterable[Utterance]:
 def load_toy(
     checkpoint: Path | None, *, device: str, feeding: str
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
-    """Hear the energy in eight bands below 1200 Hz, every 20 ms, in three layers."""
+    """Return the energy in eight bands below 1200 Hz, every 20 ms, in three layers."""
     import torch
 
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
@@ -41,7 +41,24 @@ def load_toy(
     return encode
 
 
+def load_vector(
+    checkpoint: Path | None, *, device: str, feeding: str
+) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
+    """Return the mean and the spread of these bands, one vector a clip."""
+    import torch
+
+    frames = load_toy(checkpoint, device=device, feeding=feeding)
+
+    def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
+        states = frames(waveforms)
+        parts = [(s.mean(1), s.std(1, correction=0)) for s in states]
+        return [torch.cat(part, dim=1)[:, None] for part in parts]
+
+    return encode
+
+
 TOY = Upstream(name="toy", load=load_toy, layers=3, dim=8, hop=0.02)
+VECTOR = Upstream(name="vector", load=load_vector, layers=3, dim=16, hop=None)
 TONES = Corpus(
     name="tones",
     title="Tones",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from harness_leaderboard.analysis.samples import Part, Sample
+from harness_leaderboard.analysis.samples import Sample, TestPart
 
 
-def part(counts, speakers, seed: int = 0, name: str = "") -> Part:
+def part(counts, speakers, seed: int = 0, name: str = "") -> TestPart:
     counts = np.asarray(counts, np.float32)
-    return Part(
+    return TestPart(
         seed=seed,
         utterances=(name,),
         speakers=np.asarray(speakers),

@@ -1,4 +1,4 @@
-"""What the person sees while and after something is done, but for results' tables."""
+"""What is printed while and after something is done, but for results' tables."""
 
 from __future__ import annotations
 
@@ -13,59 +13,61 @@ from harness.types import silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 
-    from harness.types import Cell, Result, Stages
+    from harness.types import CellFailed, CellFinished, RunStarted, Stages
 
 EVERY = 10.0
 """Seconds between two plain lines of a stage."""
+
+EPSILON = 1e-6
+"""Of a sum of seconds of audio."""
 
 BRIEF = 1.0
 """A stage that is over in fewer seconds is not worth a line."""
 
 
 def say(message: str) -> None:
-    """Print a message to the person, who may have piped stdout elsewhere."""
+    """Print a message to stderr, as stdout may be piped elsewhere."""
     print(message, file=sys.stderr, flush=True)  # noqa: T201 - the one place
 
 
 class Reporter:
-    """A plugin that tells the person what happens to each cell."""
+    """A plugin that reports what happens to each cell."""
 
     def __init__(self, *, quiet: bool) -> None:
-        """Tell of failures only, if ``quiet``."""
+        """Report failures only, if ``quiet``."""
         self._quiet = quiet
 
     @hookimpl
-    def harness_run_started(
-        self, cells: tuple[Cell, ...], finished: int, runs: Path
-    ) -> None:
+    def harness_run_started(self, event: RunStarted) -> None:
         """Say how much there is to do."""
         if not self._quiet:
+            cells, finished = counted(len(event.cells), "cell"), event.finished
             done = f", {finished} of them done before" if finished else ""
-            say(f"{counted(len(cells), 'cell')}{done}. Results go to {runs}.")
+            say(f"{cells}{done}. Results go to {event.runs}.")
 
     @hookimpl
-    def harness_result(self, result: Result) -> None:
+    def harness_result(self, event: CellFinished) -> None:
         """Say how a cell came out."""
         if not self._quiet:
+            scores = event.result.scores
             say(
-                f"{result.upstream} · {result.downstream} · {result.corpus} · "
-                f"{result.split} {result.fold} · seed {result.seed}: "
-                f"macro-F1 {100 * result.macro_f1:.1f} %, UAR {100 * result.uar:.1f} %"
+                f"{event.result.cell}: macro-F1 {100 * scores['macro_f1']:.1f} %, "
+                f"UAR {100 * scores['uar']:.1f} %"
             )
 
     @hookimpl
-    def harness_cell_failed(self, cell: Cell, error: Exception) -> None:
+    def harness_cell_failed(self, event: CellFailed) -> None:
         """Say which cell failed, and why."""
-        say(f"failed: {cell}: {type(error).__name__}: {error}")
+        error = event.error
+        say(f"failed: {event.cell}: {type(error).__name__}: {error}")
 
 
 def stages(*, quiet: bool) -> Stages:
-    """Choose how progress is told: not at all, by bars, or by lines."""
+    """Choose how progress is shown: not at all, by bars, or by lines."""
     if quiet:
         return silence
     return _bars if sys.stderr.isatty() else _lines
@@ -73,20 +75,20 @@ def stages(*, quiet: bool) -> Stages:
 
 @contextmanager
 def _lines(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    """Print a line at the end, and every few seconds until then."""
-    started = said = time.monotonic()
+    """Print a line every few seconds, and one when all is done."""
+    started = printed = time.monotonic()
     done = 0.0
 
     def advance(amount: float) -> None:
-        nonlocal done, said
+        nonlocal done, printed
         done += amount
-        if time.monotonic() - said >= EVERY:
-            said = time.monotonic()
-            say(_line(title, done, total, unit, said - started))
+        now = time.monotonic()
+        ended = done >= total - EPSILON and now - started >= BRIEF
+        if now - printed >= EVERY or ended:
+            printed = now
+            say(_line(title, done, total, unit, now - started))
 
     yield advance
-    if (elapsed := time.monotonic() - started) >= BRIEF:
-        say(_line(title, done, total, unit, elapsed))
 
 
 def _line(title: str, done: float, total: float, unit: str, elapsed: float) -> str:
@@ -98,7 +100,7 @@ def _line(title: str, done: float, total: float, unit: str, elapsed: float) -> s
 
 
 def _amount(done: float, total: float, unit: str, elapsed: float) -> str:
-    """Say how much is done; of audio also how much faster than listening that is."""
+    """Say how much is done; of audio also how much faster than real time that is."""
     if unit != "audio":
         return f"{done:.0f}/{total:.0f} {unit}"
     factor = f", {done / elapsed:.1f} × real time" if done and elapsed else ""

@@ -1,31 +1,34 @@
-"""The verb ``corpus``: look at a corpus, compare it with what is known, and get it."""
+"""The verb ``corpus``: describe a corpus, check it, and download it."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from harness.cli.console import print_table, say, stages
 from harness.cli.options import CACHE, DATA_ROOT
-from harness.errors import DataError, ExitCode, MissingCorpusError
+from harness.errors import DataError, ExitCode, HarnessError, MissingCorpusError
 from harness.text import size
 from harness.types import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from harness.data.download.remote import Remote
+    from harness.data.corpora import LocalCorpora
+    from harness.data.download.remote import RemoteArchive
     from harness.data.passport import Passport
     from harness.data.passport.problems import Problem
     from harness.registry import Registry
     from harness.types import Corpus
 
-MOST = 20
-"""How many problems of a kind are printed before they are only counted."""
+    Form = Literal["text", "json", "markdown"]
+
+SHOWN = 20
+"""Problems of a kind that are printed; the others are only counted."""
 
 FORMAT = click.option(
     "--format",
@@ -38,7 +41,18 @@ FORMAT = click.option(
 
 @click.group()
 def corpus() -> None:
-    """Look at corpora, and get them."""
+    """Describe, check and download corpora."""
+
+
+def _local(registry: Registry, data_root: Path, cache_folder: Path) -> LocalCorpora:
+    from harness.data.corpora import LocalCorpora
+
+    return LocalCorpora(
+        registry=registry,
+        data_root=data_root,
+        cache=cache_folder,
+        stages=stages(quiet=False),
+    )
 
 
 # ---------------------------------------------------------------- check
@@ -46,7 +60,7 @@ def corpus() -> None:
 
 @corpus.command("check")
 @click.argument("names", nargs=-1, metavar="NAME…")
-@click.option("--all", "everything", is_flag=True, help="Every corpus that is here.")
+@click.option("--all", "everything", is_flag=True, help="Every corpus that is found.")
 @DATA_ROOT
 @CACHE
 @FORMAT
@@ -57,75 +71,59 @@ def check_corpus(
     everything: bool,
     data_root: Path,
     cache_folder: Path,
-    form: str,
+    form: Form,
 ) -> ExitCode:
     """Decode every file of a corpus, and compare it with what was published.
 
-    Leaves with 2 where a file is missing, unexpected, altered or cannot be used.
+    Exits with 2 where a file is missing, unexpected, altered or cannot be used.
     """
     if bool(names) == everything:
-        raise click.UsageError("Name some corpora, or give --all.")
-    wanted = [registry.corpora[name] for name in names] or list(registry.corpora)
-    passports, absent, refused = [], [], []
-    for one in wanted:
+        raise click.UsageError("Name some corpora, or pass --all.")
+    corpora = _local(registry, data_root, cache_folder)
+    if everything:
+        return _check_all(corpora, form)
+    passports = [corpora.passport(corpora[name]) for name in names]
+    _print_passports(passports, form, several=len(names) > 1)
+    return _exit_code(all(passport.is_sound for passport in passports))
+
+
+def _check_all(corpora: LocalCorpora, form: Form) -> ExitCode:
+    """Check every corpus that is found; list the missing and the unreadable ones."""
+    passports, missing, errors = [], [], []
+    for one in corpora:
         try:
-            passports.append(_examine(registry, one, data_root, cache_folder))
-        except DataError as error:
-            if not everything:
-                raise
-            if isinstance(error, MissingCorpusError):
-                absent.append(one.name)
-            else:
-                refused.append(f"{one.name}: {error}")
-    if form == "json":
-        _print_json(passports, everything or len(names) > 1)
-    else:
-        for passport in passports:
-            _print_passport(passport, form)
-    if absent:
-        say(f"Not in {data_root}: {', '.join(absent)}.")
-    for line in refused:
+            passports.append(corpora.passport(one))
+        except MissingCorpusError:
+            missing.append(one.name)
+        except HarnessError as error:
+            is_named = f"'{one.name}'" in str(error)
+            errors.append(str(error) if is_named else f"{one.name}: {error}")
+    _print_passports(passports, form, several=True)
+    if missing:
+        say(f"Not in {corpora.data_root}: {', '.join(missing)}.")
+    for line in errors:
         say(line)
-    sound = all(passport.is_sound for passport in passports) and not refused
-    return ExitCode.OK if sound else ExitCode.USER
+    return _exit_code(all(one.is_sound for one in passports) and not errors)
 
 
-def _examine(
-    registry: Registry, corpus: Corpus, data_root: Path, cache_folder: Path
-) -> Passport:
-    from harness.data.passport import examine
-    from harness.data.roots import corpus_root
-    from harness.files import Memory
-
-    return examine(
-        corpus,
-        corpus_root(corpus, registry, data_root=data_root, cache=cache_folder),
-        Memory(cache_folder / "memory.json"),
-        siblings=_siblings(registry, corpus),
-        stages=stages(quiet=False),
-    )
+def _exit_code(is_sound: bool) -> ExitCode:
+    return ExitCode.OK if is_sound else ExitCode.USER
 
 
-def _variants(registry: Registry, corpus: Corpus) -> list[Corpus]:
-    """List the corpora that lie in the same folder below the data root."""
-    folder = corpus.name.partition("@")[0]
-    return [one for one in registry.corpora if one.name.partition("@")[0] == folder]
-
-
-def _siblings(registry: Registry, corpus: Corpus) -> list[Corpus]:
-    """List the other corpora in the same folder."""
-    return [one for one in _variants(registry, corpus) if one.name != corpus.name]
-
-
-def _print_json(passports: Sequence[Passport], several: bool) -> None:
+def _print_passports(
+    passports: Sequence[Passport], form: Form, *, several: bool
+) -> None:
     from harness.data.passport.forms import as_json
 
-    values = [as_json(passport) for passport in passports]
-    value = values if several else values[0]
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    if form == "json":
+        values = [as_json(passport) for passport in passports]
+        _print_json(values if several else values[0])
+        return
+    for passport in passports:
+        _print_passport(passport, form)
 
 
-def _print_passport(passport: Passport, form: str) -> None:
+def _print_passport(passport: Passport, form: Form) -> None:
     from harness.data.passport.forms import counts, facts
 
     manifest = passport.manifest
@@ -145,23 +143,30 @@ def _print_passport(passport: Passport, form: str) -> None:
 
 
 def _shortened(problems: Sequence[Problem]) -> Iterator[tuple[str, str, str]]:
-    """Yield the problems, but no more than some of a kind."""
+    """Yield rows of problems, at most ``SHOWN`` of a kind."""
     totals = Counter(problem.kind for problem in problems)
-    told: Counter[str] = Counter()
+    printed: Counter[str] = Counter()
     for problem in problems:
-        told[problem.kind] += 1
-        if told[problem.kind] <= MOST:
+        printed[problem.kind] += 1
+        if printed[problem.kind] <= SHOWN:
             yield problem.kind, problem.path, problem.detail
-        elif told[problem.kind] == totals[problem.kind]:
-            more = f"and {totals[problem.kind] - MOST} more; see --format json"
+        elif printed[problem.kind] == totals[problem.kind]:
+            more = f"and {totals[problem.kind] - SHOWN} more; see --format json"
             yield problem.kind, "…", more
 
 
-def _heading(text: str, form: str) -> None:
+# ---------------------------------------------------------------- print
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _heading(text: str, form: Form) -> None:
     click.echo(f"## {text}\n" if form == "markdown" else text)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> None:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: Form) -> None:
     """Print a table, and an empty line after it."""
     if form == "text":
         print_table(columns, rows)
@@ -177,72 +182,32 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> 
 
 @corpus.command("info")
 @click.argument("name")
+@DATA_ROOT
+@CACHE
 @FORMAT
 @click.pass_obj
-def corpus_info(registry: Registry, name: str, form: str) -> None:
-    """Tell what a corpus is, under which licence, and how to get it."""
-    from harness.data.passport.verdict import judged
+def corpus_info(
+    registry: Registry, name: str, data_root: Path, cache_folder: Path, form: Form
+) -> None:
+    """Describe a corpus: its contents, its licence, and how to get it."""
+    from harness.data.passport import description
+    from harness.data.passport.verdict import compare_claim
 
-    one = registry.corpora[name]
-    variants = _variants(registry, one) or [one]
+    corpora = _local(registry, data_root, cache_folder)
+    one = corpora[name]
+    on_disk = description.OnDisk.of(one, corpora.root(one))
     if form == "json":
-        click.echo(json.dumps(_info(one), indent=2, ensure_ascii=False))
+        _print_json(description.describe(one, on_disk))
         return
     _heading(f"{one.title} ({one.name})", form)
     if one.about:
         fence = "```\n" if form == "markdown" else ""
         click.echo(f"{fence}{one.about.strip()}\n{fence}")
-    rows = [(key, value) for key, value in _info(one).items() if isinstance(value, str)]
-    _table(("what", "is"), rows, form)
-    _table(*_side_by_side(variants), form)
+    _table(("what", "is"), list(description.description_rows(one, on_disk)), form)
+    _table(*description.side_by_side(one, corpora.siblings(one)), form)
     size = one.versions.get(one.version, sum(one.counts.values()))
     for claim in one.claims:
-        click.echo(judged(claim, size, len(one.labels), here=f"in {one.name}"))
-
-
-def _info(one: Corpus) -> dict[str, object]:
-    """Describe a corpus that need not be here as a JSON value."""
-    others = {v: n for v, n in one.versions.items() if v != one.version}
-    size = one.versions.get(one.version)
-    direct = f"harness corpus download {one.name}" if one.archives else ""
-    return {
-        "corpus": one.name,
-        "title": one.title,
-        "version": f"{one.version}, {size} utterances" if size else one.version,
-        "other versions": "; ".join(f"{v}: {n} utterances" for v, n in others.items())
-        or "none known",
-        "languages": ", ".join(one.languages),
-        "licence": one.licence,
-        "homepage": one.homepage,
-        "citation": one.citation,
-        "how to get it": f"{one.obtain} Or: {direct}" if direct else one.obtain,
-        "defects": "; ".join(f"{id} {what}" for id, what in one.defects.items())
-        or "none known beyond what is said above",
-        "labels": {label: one.counts.get(label) for label in one.labels},
-    }
-
-
-def _side_by_side(
-    variants: Sequence[Corpus],
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Give the columns and rows of a table with the counts of variants."""
-    labels = sorted({label for variant in variants for label in variant.labels})
-    files = [list(one.files().values()) if one.files else [] for one in variants]
-    parts = [Counter(file.part for file in known) for known in files]
-    rows = [
-        ("version", *(one.version for one in variants)),
-        *(
-            (label, *(str(one.counts.get(label, "–")) for one in variants))
-            for label in labels
-        ),
-        ("all", *(str(one.versions.get(one.version, "–")) for one in variants)),
-        ("speakers", *(str(len({f.speaker for f in one}) or "–") for one in files)),
-        *(
-            (f"published {part}", *(str(count[part] or "–") for count in parts))
-            for part in ("train", "valid", "test")
-        ),
-    ]
-    return ("corpus", *(one.name for one in variants)), rows
+        click.echo(compare_claim(claim, size, len(one.labels), here=f"in {one.name}"))
 
 
 # ---------------------------------------------------------------- download
@@ -256,8 +221,8 @@ def _side_by_side(
     "sources",
     multiple=True,
     metavar="ZIP|URL",
-    help="An archive that you have already, or a mirror's address, instead of the "
-    "published one; several where it comes in several.",
+    help="An archive on this machine, or a mirror's address, instead of the published "
+    "one. Repeat it for a corpus of several archives.",
 )
 @DATA_ROOT
 @CACHE
@@ -270,85 +235,66 @@ def download_corpus(
     data_root: Path,
     cache_folder: Path,
 ) -> None:
-    """Get a corpus that needs no form, and check it; for others, say how.
+    """Download a corpus that needs no form, and check it.
 
-    What breaks off goes on when the same command is given again. The corpus' folder
-    appears when it is complete.
+    For other corpora, instructions are printed. A download that breaks off is resumed
+    by the same command. The corpus' folder appears when it is complete.
     """
-    from harness.data.download import get, install
-    from harness.data.download.remote import remotes
-    from harness.data.roots import corpus_root
+    from harness.data.download import download, install
+    from harness.data.download.archive import existing_zip
 
-    one = registry.corpora[name]
-    root = corpus_root(one, registry, data_root=data_root, cache=cache_folder)
-    if _is_there(registry, one, data_root, cache_folder):
+    corpora = _local(registry, data_root, cache_folder)
+    one = corpora[name]
+    root = corpora.root(one)
+    if corpora.is_complete(one):
         click.echo(f"{one.title} is complete at {root} already.")
         return
-    tell, siblings = stages(quiet=False), _siblings(registry, one)
+    siblings, progress = corpora.siblings(one), corpora.stages
     if sources and not any("://" in source for source in sources):
-        packed = [_archive(source) for source in sources]
-        passport = install(one, packed, root, siblings=siblings, stages=tell)
+        packed = [existing_zip(source) for source in sources]
+        passport = install(one, packed, root, siblings=siblings, stages=progress)
     else:
-        files = remotes(_archives(one, sources, root))
-        _print_terms(one, files, root)
-        if not (accept_licence or _agreed()):
-            raise DataError(
-                "Nothing was fetched. Answer yes, or give --accept-licence."
-            )
-        passport = get(one, files, root, cache_folder, siblings=siblings, stages=tell)
+        files = _accepted_files(one, sources, root, accept_licence)
+        passport = download(
+            one, files, root, cache_folder, siblings=siblings, stages=progress
+        )
     click.echo(f"{one.title} is at {root}. {passport.verdict}")
 
 
-def _archives(one: Corpus, sources: Sequence[str], root: Path) -> tuple[Archive, ...]:
-    """Give what a corpus is downloaded as, or say how to get it by hand."""
-    archives = tuple(Archive(url=source) for source in sources) or one.archives
-    if not archives:
-        raise DataError(
-            f"{one.title} cannot be fetched by a program: it is behind a form, or its "
-            f"address gives no plain file. {one.obtain} It belongs to {root}; a zip is "
-            f"put there by 'harness corpus download {one.name} --from ZIP', and what "
-            f"was unpacked by hand is checked by 'harness corpus check {one.name}'."
-        )
-    return archives
+def _accepted_files(
+    one: Corpus, sources: Sequence[str], root: Path, accept_licence: bool
+) -> list[RemoteArchive]:
+    """List the files to download, once the user has accepted the licence.
+
+    Raises:
+        DataError: Where there are none, or the licence is not accepted.
+    """
+    from harness.data.download.remote import published_archives, remote_archives
+
+    mirrors = tuple(Archive(url=source) for source in sources)
+    files = remote_archives(mirrors or published_archives(one, root))
+    _print_terms(one, files, root)
+    if not (accept_licence or _confirmed()):
+        raise DataError("Nothing was downloaded. Answer yes, or pass --accept-licence.")
+    return files
 
 
-def _archive(source: str) -> Path:
-    """Find an archive that the user has."""
-    import zipfile
-
-    path = Path(source).expanduser()
-    if not zipfile.is_zipfile(path):
-        what = "is no zip archive" if path.exists() else "is not there"
-        raise DataError(
-            f"{path} {what}. Give a zip by --from; what is packed in another way, "
-            "unpack by hand, and see 'harness corpus check'."
-        )
-    return path
-
-
-def _agreed() -> bool:
+def _confirmed() -> bool:
+    """Ask the user; the answer is no where nobody can answer."""
     try:
-        return click.confirm("Do you accept the licence, and shall it begin?", err=True)
-    except click.Abort:  # there is nobody to answer
+        return click.confirm("Do you accept the licence and start?", err=True)
+    except click.Abort:
         return False
 
 
-def _is_there(
-    registry: Registry, corpus: Corpus, data_root: Path, cache_folder: Path
-) -> bool:
-    try:
-        return _examine(registry, corpus, data_root, cache_folder).is_sound
-    except DataError:
-        return False
-
-
-def _print_terms(one: Corpus, files: Sequence[Remote], root: Path) -> None:
+def _print_terms(one: Corpus, files: Sequence[RemoteArchive], root: Path) -> None:
+    """Print what is downloaded, under which licence, and how large it is."""
     total = sum(file.size for file in files)
-    much = size(total) if all(file.size for file in files) else "unknown"
+    amount = size(total) if all(file.size for file in files) else "unknown"
     click.echo(f"{one.title}, version {one.version}")
     click.echo(f"licence   {one.licence}")
     click.echo(f"cite      {one.citation}")
     for file in files:
         click.echo(f"from      {file.url}")
-    click.echo(f"size      {much}, and about as much again while it is unpacked")
+    click.echo(f"size      {amount}, and about as much again while it is unpacked")
     click.echo(f"into      {root}")

@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 import platformdirs
 
-from harness.errors import HarnessError
+from harness.registry import split_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.registry import Registry
-    from harness.types.request import Grid, Request
-
 
 def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Split ``a,b,c``, each name once."""
+    """Split ``a,b:option=1,c``, each name once."""
     if value is None:
         return ()
-    found = tuple(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
+    found = tuple(dict.fromkeys(split_names(value)))
     if not found:
         raise click.BadParameter("it names nothing.")
     return found
@@ -112,16 +109,15 @@ SPLIT = (
         "strategy",
         default="speaker-independent",
         show_default=True,
-        help="speaker-independent (80/10/10), loso, kfold, stratified (speakers in "
-        "several parts), published (that of the corpus' published files), column (of "
-        "a table), or a file written by 'harness split'.",
+        help="How a corpus is divided: speaker-independent (80/10/10), loso, kfold …, "
+        "see 'harness list splits'; or a file written by 'harness split'.",
     ),
     click.option(
         "--folds",
         type=click.IntRange(3),
-        default=5,
-        show_default=True,
-        help="Of kfold.",
+        default=None,
+        show_default="5",
+        help="How many, for a split that takes that, such as kfold.",
     ),
     click.option(
         "--split-seed", type=int, default=0, show_default=True, help="Of the split."
@@ -133,21 +129,23 @@ GRID = (
         "upstreams",
         callback=names,
         metavar="U[,U…]",
-        help="Speech models; see 'harness list upstreams'.",
+        help="Frozen speech models; see 'harness list upstreams'. Options of a plugin "
+        "follow its name: fbank:bins=40.",
     ),
     click.option(
         "--downstream",
         "downstreams",
         callback=names,
         metavar="D[,D…]",
-        help="Heads; see 'harness list downstreams'.",
+        help="Classifiers that are trained on their features; see 'harness list "
+        "downstreams'.",
     ),
     click.option(
         "--corpus",
         "corpora",
         callback=names,
         metavar="C[,C…]",
-        help="Corpora; see 'harness list corpora'.",
+        help="Emotional-speech corpora; see 'harness list corpora'.",
     ),
     click.option(
         "--baseline",
@@ -182,12 +180,12 @@ GRID = (
         default=True,
         show_default=True,
         help="Add cheap rows that a score must beat: majority, chance, log-mels, "
-        "shuffled labels.",
+        "permuted labels.",
     ),
     click.option(
         "--all-controls",
         is_flag=True,
-        help="Add dear ones, too: each upstream with random weights, which takes as "
+        help="Add costly ones, too: each upstream with random weights, which takes as "
         "long as the upstream itself.",
     ),
     click.option(
@@ -202,10 +200,10 @@ GRID = (
     click.option(
         "--select",
         "selection",
-        type=click.Choice(["macro_f1", "uar"]),
         default="macro_f1",
         show_default=True,
-        help="The validation metric whose best epoch is tested.",
+        help="The validation metric whose best epoch is tested; see 'harness list "
+        "metrics'.",
     ),
     click.option(
         "--feeding",
@@ -253,83 +251,3 @@ def together(
         )
 
     return decorate
-
-
-def request_of(options: dict[str, Any], registry: Registry) -> Request:
-    """Make a request out of the values of ``GRID``.
-
-    What a suite's file says holds, unless the command line says otherwise.
-
-    Raises:
-        HarnessError: Where neither a suite nor all three lists of names were given.
-    """
-    from harness.execution.suites import narrow, read_suite, suite_file
-    from harness.types.request import Grid, Request
-
-    options["cache"] = options.pop("cache_folder").expanduser()
-    suite, only = options.pop("suite"), options.pop("only")
-    baselines = options.pop("baselines")
-    lists = {
-        axis: options.pop(axis) for axis in ("upstreams", "downstreams", "corpora")
-    }
-    if suite is not None:
-        if any(lists.values()):
-            raise click.UsageError(
-                "A suite has its own lists of upstreams, downstreams and corpora; pick "
-                "of them by --only, such as --only corpus=emodb,emovo."
-            )
-        file = suite_file(suite, registry)
-        grids, said = read_suite(file)
-        options |= _unless_given(said, file) | {"skip_missing": True, "suite": file}
-        grids = narrow(grids, only)
-    else:
-        if only:
-            raise click.UsageError("'--only' picks of a suite; name one by '--suite'.")
-        for axis, listed in lists.items():
-            if not listed and (axis == "corpora" or not baselines):
-                option = "corpus" if axis == "corpora" else axis[:-1]
-                raise click.UsageError(
-                    f"Missing option '--{option}' (see 'harness list {axis}'); "
-                    "or name a study by '--suite'."
-                )
-        grids = (Grid(**lists),)
-    for name in baselines:
-        grids += (_baseline(name, grids, registry),)
-    return Request(grids=grids, split=options.pop("strategy"), **options)
-
-
-def _baseline(name: str, grids: tuple[Grid, ...], registry: Registry) -> Grid:
-    """Put a classifier that is made for one upstream on every corpus of the grids."""
-    from harness.types.request import Grid
-
-    upstream = registry.downstreams[name].upstream
-    if not upstream:
-        raise HarnessError(
-            f"'{name}' goes on any upstream, so it is no baseline. "
-            f"Add it by --downstream {name}."
-        )
-    corpora = dict.fromkeys(corpus for grid in grids for corpus in grid.corpora)
-    return Grid((upstream,), (name,), tuple(corpora))
-
-
-def _unless_given(said: dict[str, object], file: Path) -> dict[str, Any]:
-    """Keep what a suite says of options that the command line does not give.
-
-    It is read as if it stood on the command line.
-    """
-    context = click.get_current_context()
-    default = click.core.ParameterSource.DEFAULT
-    parameters = {parameter.name: parameter for parameter in context.command.params}
-    kept = {}
-    for option, value in said.items():
-        name = "strategy" if option == "split" else option
-        if context.get_parameter_source(name) is not default:
-            continue
-        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        try:
-            kept[name] = parameters[name].process_value(context, text)
-        except click.BadParameter as error:
-            raise HarnessError(
-                f"'{option}' in the suite {file} cannot be used: {error.message}"
-            ) from error
-    return kept

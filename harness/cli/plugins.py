@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,20 +11,26 @@ import click
 from harness.cli.console import print_table, say
 from harness.cli.options import CACHE, CHECKPOINT, DATA_ROOT
 from harness.errors import DataError, ExitCode, HarnessError, UnknownNameError
+from harness.registry.isolation import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.conformance import Check, Hearing, Subject
-    from harness.registry import Registry
-    from harness.types import Corpus
+    from harness.conformance import (
+        CorpusCheck,
+        DownstreamCheck,
+        Subject,
+        UpstreamCheck,
+    )
+    from harness.registry import Plugin, Registry
+    from harness.types import Corpus, Downstream, Upstream
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
 @CHECKPOINT
 @click.option("--feeding", metavar="NAME", help="How upstreams are fed.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, …")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, auto, …")
 @DATA_ROOT
 @CACHE
 @click.pass_obj
@@ -39,92 +46,127 @@ def check(
     """See whether upstreams, downstreams and corpora keep the rules.
 
     Prints a line for each rule and, for an upstream, its padding certificate: how far
-    features move by what surrounds a clip. Leaves with 2 where a rule is broken.
+    features move by what surrounds a clip. What is found is kept, and stands with the
+    results of what was checked. Leaves with 2 where a rule is broken.
     """
-    from harness.conformance import Hearing, Learning, Reading, checks
+    from harness.conformance import UpstreamCheck
+    from harness.features.device import prepare
 
-    def subjects(name: str) -> Iterator[Subject]:
-        for upstream in registry.upstreams.named(name):
-            yield Hearing(
-                offer=upstream,
-                checkpoint=checkpoints.get(name),
-                feeding=feeding,
-                device=device,
-            )
-        for downstream in registry.downstreams.named(name):
-            yield Learning(offer=downstream)
-        for corpus in registry.corpora.named(name):
-            root = _root(corpus, registry, data_root, cache_folder.expanduser())
-            yield Reading(offer=corpus, root=root)
-
+    setting = _Setting(
+        registry=registry,
+        checkpoints=checkpoints,
+        feeding=feeding,
+        device=prepare(device),
+        data_root=data_root,
+        cache=cache_folder.expanduser(),
+    )
     broken = 0
     for name in names:
-        found = list(subjects(name))
-        if not found:
-            kinds = (registry.upstreams, registry.downstreams, registry.corpora)
-            known = [offer.name for kind in kinds for offer in kind]
-            raise UnknownNameError("upstream, downstream or corpus", name, known)
-        for subject in found:
+        for subject, plugin in setting.subjects(name):
             click.echo(f"{name} ({type(subject.offer).__name__.lower()})")
-            if isinstance(subject, Hearing):
-                _load(subject)
-            broken += sum(not _holds(one) for one in checks(subject))
-            if isinstance(subject, Hearing):
+            broken += _examine(subject, plugin, setting.cache)
+            if isinstance(subject, UpstreamCheck):
                 _certify(subject)
     return ExitCode.USER if broken else ExitCode.OK
 
 
-def _root(corpus: Corpus, registry: Registry, data_root: Path, cache: Path) -> Path:
-    """Find a corpus' folder."""
-    from harness.data.roots import corpus_root
+@dataclass(frozen=True, kw_only=True)
+class _Setting:
+    """Where and with what offers are checked; see the options of ``check``."""
 
-    root = corpus_root(corpus, registry, data_root=data_root, cache=cache)
-    if not root.is_dir():
-        raise DataError(
-            f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain} Then set "
-            "HARNESS_DATA (or --data-root) to the folder above it."
+    registry: Registry
+    checkpoints: Mapping[str, Path]
+    feeding: str | None
+    device: str
+    data_root: Path
+    cache: Path
+
+    def subjects(self, name: str) -> Iterator[tuple[Subject, Plugin]]:
+        """Yield what is called so, with what is needed to check it."""
+        registry = self.registry
+        upstreams = registry.upstreams.named(name)
+        downstreams = registry.downstreams.named(name)
+        corpora = registry.corpora.named(name)
+        if not (upstreams or downstreams or corpora):
+            kinds = (registry.upstreams, registry.downstreams, registry.corpora)
+            known = [offer.name for kind in kinds for offer in kind]
+            noun = "upstream, downstream or corpus"
+            raise UnknownNameError(noun, name, known, registry.upstreams.why(name))
+        for upstream in upstreams:
+            yield self._upstream(upstream), registry.upstreams.plugin(name)
+        for head in downstreams:
+            yield self._downstream(head), registry.downstreams.plugin(name)
+        for corpus in corpora:
+            yield self._corpus(corpus), registry.corpora.plugin(name)
+
+    def _upstream(self, upstream: Upstream) -> UpstreamCheck:
+        from harness.conformance import UpstreamCheck
+
+        if self.feeding is not None and self.feeding not in upstream.feedings:
+            raise HarnessError(
+                f"{upstream.name} cannot be fed '{self.feeding}'. Known for it: "
+                f"{', '.join(upstream.feedings)}."
+            )
+        check = UpstreamCheck(
+            offer=upstream,
+            checkpoints=self.checkpoints,
+            feeding=self.feeding,
+            device=self.device,
         )
-    return root
+        check.found  # noqa: B018 - a checkpoint that cannot be had is said at once
+        return check
 
+    def _downstream(self, head: Downstream) -> DownstreamCheck:
+        from harness.conformance import DownstreamCheck
 
-def _load(hearing: Hearing) -> None:
-    """Load an upstream, so that a checkpoint's troubles are told once."""
-    upstream = hearing.offer
-    if hearing.feeding is not None and hearing.feeding not in upstream.feedings:
-        raise HarnessError(
-            f"{upstream.name} cannot be fed '{hearing.feeding}'. Known for it: "
-            f"{', '.join(upstream.feedings)}."
+        return DownstreamCheck(offer=head, device=self.device)
+
+    def _corpus(self, corpus: Corpus) -> CorpusCheck:
+        from harness.conformance import CorpusCheck
+        from harness.data.corpora import LocalCorpora
+
+        local = LocalCorpora(
+            registry=self.registry, data_root=self.data_root, cache=self.cache
         )
-    hearing.encode  # noqa: B018 - it is loaded when it is first asked for
+        root = local.root(corpus)
+        if not root.is_dir():
+            raise DataError(
+                f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain} Then set "
+                "HARNESS_DATA (or --data-root) to the folder above it."
+            )
+        return CorpusCheck(offer=corpus, root=root)
 
 
-def _holds(check: Check) -> bool:
-    """Put an offer to a rule, and print the verdict."""
-    from harness.conformance import Broken
+def _examine(subject: Subject, plugin: Plugin, cache: Path) -> int:
+    """Put an offer to its rules, print and keep what is found; count broken ones."""
+    from harness.conformance import checks
+    from harness.verdicts import record
 
-    try:
-        exempt = check()
-    except Broken as error:
-        problem = str(error)
-    except Exception as error:  # isolates the plugin that is checked by name
-        problem = f"It raised {type(error).__name__}: {error}"
-    else:
-        click.echo(f"  exempt  {check}: {exempt}" if exempt else f"  ok      {check}")
-        return True
-    click.echo(f"  BROKEN  {check}: {problem}")
-    return False
+    broken = []
+    for one in checks(subject):
+        found = one.finding()
+        why = f": {found.text}" if found.text else ""
+        click.echo(f"  {found.verdict:<8}{one}{why}")
+        if found.verdict == "BROKEN":
+            broken.append(str(one))
+    offer = subject.offer
+    record(cache, offer.name, offer.version, plugin.identity, broken)
+    return len(broken)
 
 
-def _certify(hearing: Hearing) -> None:
+def _certify(check: UpstreamCheck) -> None:
     """Print an upstream's padding certificate, layer by layer, and the verdicts."""
     from harness.features.padding import TRIALS, measure, verdicts
 
+    length = max(1.0, check.model.min_seconds)
     try:
-        moved = measure(hearing.encode, hearing.offer.rate)
+        moved = measure(check.encode, check.model.rate, length)
     except Exception as error:  # isolates the plugin that is checked by name
-        click.echo(f"  no certificate: it raised {type(error).__name__}: {error}")
+        click.echo(f"  no certificate: {reason(error)}")
         return
-    click.echo("\nHow far features of a clip of 1 s move, max |Δ|/std and 1 − cos:\n")
+    click.echo(
+        f"\nHow far features of a clip of {length:g} s move, max |Δ|/std and 1 − cos:\n"
+    )
     columns = [moved[trial] for trial in TRIALS]
     print_table(
         ("layer", *(name for title in TRIALS.values() for name in (title, "pooled"))),

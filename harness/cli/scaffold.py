@@ -1,4 +1,4 @@
-"""Write a plugin package that works untouched: what ``harness new-plugin`` gives.
+"""Write a plugin package that works untouched, for ``harness new-plugin``.
 
 The files in ``template`` are such a package for an upstream called ``acme``.
 """

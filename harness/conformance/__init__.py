@@ -12,12 +12,14 @@ was seen and what to change. A rule that cannot be put to an offer returns why.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from harness.conformance.corpora import CORPUS_RULES, Reading
-from harness.conformance.downstreams import DOWNSTREAM_RULES, Learning
-from harness.conformance.rules import Broken
-from harness.conformance.upstreams import UPSTREAM_RULES, Hearing
+from harness.conformance.corpora import CORPUS_RULES, CorpusCheck
+from harness.conformance.downstreams import DOWNSTREAM_RULES, DownstreamCheck
+from harness.conformance.rules import Broken, NotRun
+from harness.conformance.upstreams import UPSTREAM_RULES, UpstreamCheck
+from harness.errors import HarnessError
+from harness.registry.isolation import ended, reason
 from harness.types import Corpus, Downstream, Upstream
 
 if TYPE_CHECKING:
@@ -32,14 +34,28 @@ __all__ = [
     "UPSTREAM_RULES",
     "Broken",
     "Check",
-    "Hearing",
-    "Learning",
-    "Reading",
+    "CorpusCheck",
+    "DownstreamCheck",
+    "Finding",
+    "UpstreamCheck",
     "checks",
     "parametrize_with_checks",
 ]
 
-Subject = Hearing | Learning | Reading
+Subject = UpstreamCheck | DownstreamCheck | CorpusCheck
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What putting an offer to a rule found.
+
+    Attributes:
+        verdict: Whether the rule holds, or could be put to the offer at all.
+        text: Why, unless it holds.
+    """
+
+    verdict: Literal["ok", "exempt", "not run", "BROKEN"]
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +75,30 @@ class Check:
 
     def __call__(self) -> str | None:
         """Put the offer to the rule."""
-        return self.rule(self.subject)
+        found = self.finding()
+        if found.verdict == "BROKEN":
+            raise Broken(found.text)
+        return found.text or None
+
+    def finding(self) -> Finding:
+        """Put the offer to the rule, and say what was found in a sentence."""
+        try:
+            exempt = self.rule(self.subject)
+        except NotRun as error:
+            return Finding(verdict="not run", text=str(error))
+        except HarnessError as error:
+            return Finding(verdict="BROKEN", text=str(error))
+        except (Exception, SystemExit) as error:  # isolates what subject.offer names
+            return Finding(verdict="BROKEN", text=f"It raised {ended(reason(error))}")
+        return Finding(verdict="exempt" if exempt else "ok", text=exempt or "")
 
 
 def checks(subject: Subject) -> tuple[Check, ...]:
-    """Give the rules that an offer must keep."""
+    """List the rules that an offer must keep."""
     rules: dict[type, tuple[Callable[..., str | None], ...]] = {
-        Hearing: UPSTREAM_RULES,
-        Learning: DOWNSTREAM_RULES,
-        Reading: CORPUS_RULES,
+        UpstreamCheck: UPSTREAM_RULES,
+        DownstreamCheck: DOWNSTREAM_RULES,
+        CorpusCheck: CORPUS_RULES,
     }
     return tuple(Check(rule=rule, subject=subject) for rule in rules[type(subject)])
 
@@ -85,21 +116,22 @@ def parametrize_with_checks(
         offers: Upstreams, downstreams and corpora.
         checkpoint: A local folder with the upstreams' weights.
         feeding: How the upstreams are fed, by default as they prefer.
-        device: A torch device.
+        device: A torch device, or ``auto`` for a GPU where there is one.
         root: The corpora's folder.
     """
     import pytest
 
     def subject(offer: Upstream | Downstream | Corpus) -> Subject:
         if isinstance(offer, Upstream):
-            return Hearing(
-                offer=offer, checkpoint=checkpoint, feeding=feeding, device=device
+            given = {} if checkpoint is None else {offer.name: checkpoint}
+            return UpstreamCheck(
+                offer=offer, checkpoints=given, feeding=feeding, device=device
             )
         if isinstance(offer, Downstream):
-            return Learning(offer=offer)
+            return DownstreamCheck(offer=offer, device=device)
         if root is None:
             raise ValueError(f"Corpus '{offer.name}' is checked in a folder: root=….")
-        return Reading(offer=offer, root=root)
+        return CorpusCheck(offer=offer, root=root)
 
     return pytest.mark.parametrize(
         "check",

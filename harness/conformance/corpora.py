@@ -8,11 +8,21 @@ import tempfile
 import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from harness.conformance.rules import Broken, import_is_light, name_is_kebab_case
+from harness.conformance.rules import (
+    Broken,
+    NotRun,
+    import_is_light,
+    name_is_kebab_case,
+)
+from harness.data.isolation import guarded
+from harness.errors import HarnessError
+from harness.registry import Plugin
+from harness.registry.options import with_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +34,7 @@ IN_PLACE = "it says itself where it lies, so it is not moved"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class CorpusCheck:
     """A corpus as it is checked.
 
     Attributes:
@@ -35,35 +45,62 @@ class Reading:
     offer: Corpus
     root: Path
 
-    def utterances(self, root: Path | None = None) -> list[Utterance]:
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The corpus with its options, whose mistakes are sentences with a file."""
+        offer = with_defaults(self.offer)
+        return guarded(offer, Plugin(name=offer.name, distribution="", version=""))
+
+    def read(self, root: Path | None = None) -> list[Utterance]:
         """Read the folder, or another one, sorted by id as the harness does it."""
-        return sorted(self.offer.read(root or self.root), key=lambda one: one.id)
+        return sorted(self.corpus.read(root or self.root), key=lambda one: one.id)
+
+    @cached_property
+    def found(self) -> list[Utterance] | HarnessError:
+        """Its utterances, or why there are none; read once."""
+        try:
+            return self.read()
+        except HarnessError as error:
+            return error
+
+    @property
+    def utterances(self) -> list[Utterance]:
+        """What it reads; where that fails, no rule on it is run."""
+        if isinstance(self.found, HarnessError):
+            raise NotRun("it cannot be read")
+        return self.found
 
 
-def the_description_is_complete(reading: Reading) -> None:
+def it_can_be_read(check: CorpusCheck) -> None:
+    """Its folder can be read, whatever else lies there."""
+    if isinstance(check.found, HarnessError):
+        raise check.found
+    if not check.utterances:
+        raise Broken(f"It read no utterance in {check.root}: look at 'read'.")
+
+
+def the_description_is_complete(check: CorpusCheck) -> None:
     """It says what it is, under which licence, whom to cite and how to get it."""
     needed = ("title", "version", "languages", "licence", "citation", "obtain")
-    if empty := [name for name in needed if not getattr(reading.offer, name)]:
+    if empty := [name for name in needed if not getattr(check.offer, name)]:
         raise Broken(f"Its {', '.join(empty)} is empty: fill it in.")
 
 
-def ids_are_unique_and_stable(reading: Reading) -> str | None:
+def ids_are_unique_and_stable(check: CorpusCheck) -> str | None:
     """Ids are paths below the root with '/' and in NFC, unique, wherever it lies."""
-    ids = [one.id for one in reading.utterances()]
-    if not ids:
-        raise Broken(f"It read no utterance in {reading.root}: look at 'read'.")
+    ids = [one.id for one in check.utterances]
     if len(set(ids)) < len(ids):
         twice = next(one for one in ids if ids.count(one) > 1)
         raise Broken(f"Two utterances are called '{twice}': make ids unique.")
     for one in ids:
         if unicodedata.normalize("NFC", one) != one or PurePosixPath(one).is_absolute():
             raise Broken(
-                f"The id {one!r} is not the same everywhere: give the path below the "
+                f"The id {one!r} is not the same everywhere: use the path below the "
                 "root, with '/' between folders and in Unicode NFC."
             )
-    if reading.offer.root is not None:
+    if check.offer.root is not None:
         return IN_PLACE
-    if [one.id for one in _read_without_audio(reading)] != ids:
+    if [one.id for one in _read_without_audio(check)] != ids:
         raise Broken(
             "Ids change when the corpus lies in another folder: make them of the path "
             "below the root alone, and draw nothing at random."
@@ -71,10 +108,10 @@ def ids_are_unique_and_stable(reading: Reading) -> str | None:
     return None
 
 
-def labels_are_declared(reading: Reading) -> None:
+def labels_are_declared(check: CorpusCheck) -> None:
     """Every label that is read is one of the description's."""
-    labels = reading.offer.labels
-    for one in reading.utterances():
+    labels = check.offer.labels
+    for one in check.utterances:
         if one.label not in labels:
             raise Broken(
                 f"{one.id} is labelled '{one.label}', which is not declared: add it to "
@@ -82,24 +119,24 @@ def labels_are_declared(reading: Reading) -> None:
             )
 
 
-def speakers_are_known(reading: Reading) -> None:
+def speakers_are_known(check: CorpusCheck) -> None:
     """Every utterance names its speaker, and a speaker has one gender."""
     genders: dict[str, str | None] = {}
-    for one in reading.utterances():
+    for one in check.utterances:
         if not one.speaker:
             raise Broken(f"{one.id} names no speaker: splits by speaker need one.")
         if genders.setdefault(one.speaker, one.gender) != one.gender:
             raise Broken(
                 f"Speaker '{one.speaker}' has two genders, {genders[one.speaker]} and "
-                f"{one.gender} in {one.id}: give two speakers two codes."
+                f"{one.gender} in {one.id}: use another code for each speaker."
             )
 
 
-def the_file_system_decides_nothing(reading: Reading) -> None:
+def the_order_of_files_does_not_matter(check: CorpusCheck) -> None:
     """The order in which a file system lists files changes nothing."""
-    before = reading.utterances()
+    before = check.utterances
     with mock.patch("os.listdir", _listdir), mock.patch("os.scandir", _Backwards):
-        after = reading.utterances()
+        after = check.read()
     if before != after:
         raise Broken(
             "Utterances change with the order in which files are listed: sort before "
@@ -107,11 +144,11 @@ def the_file_system_decides_nothing(reading: Reading) -> None:
         )
 
 
-def audio_is_not_opened(reading: Reading) -> str | None:
-    """Reading opens no audio file: it works on names, and on tables beside them."""
-    if reading.offer.root is not None:
+def audio_is_not_opened(check: CorpusCheck) -> str | None:
+    """CorpusCheck opens no audio file: it works on names, and on tables beside them."""
+    if check.offer.root is not None:
         return IN_PLACE
-    if _read_without_audio(reading) != reading.utterances():
+    if _read_without_audio(check) != check.utterances:
         raise Broken(
             "Utterances change when audio files are emptied: take what is known of "
             "them from names and tables, as the harness itself looks at the audio."
@@ -119,22 +156,22 @@ def audio_is_not_opened(reading: Reading) -> str | None:
     return None
 
 
-def _read_without_audio(reading: Reading) -> list[Utterance]:
+def _read_without_audio(check: CorpusCheck) -> list[Utterance]:
     """Read a copy elsewhere, its audio files emptied."""
-    with _without_audio(reading) as emptied:
+    with _without_audio(check) as emptied:
         try:
-            return reading.utterances(emptied)
-        except Exception as error:  # the plugin opened the emptied audio
+            return check.read(emptied)
+        except HarnessError as error:
             raise Broken(
-                f"With emptied audio files it raised {type(error).__name__} ({error}): "
-                "open no audio in 'read'."
+                f"With emptied audio files it cannot be read ({error}): open no audio "
+                "in 'read'."
             ) from error
 
 
 @contextmanager
-def _without_audio(reading: Reading) -> Iterator[Path]:
+def _without_audio(check: CorpusCheck) -> Iterator[Path]:
     """Copy a corpus with every file that is an utterance's left empty."""
-    audio = {os.path.normpath(reading.root / one.path) for one in reading.utterances()}
+    audio = {os.path.normpath(check.root / one.path) for one in check.utterances}
     with tempfile.TemporaryDirectory() as folder:
 
         def copy(source: str, target: str) -> None:
@@ -143,8 +180,8 @@ def _without_audio(reading: Reading) -> Iterator[Path]:
             else:
                 shutil.copy(source, target)
 
-        elsewhere = Path(folder, reading.root.resolve().name)
-        shutil.copytree(reading.root, elsewhere, copy_function=copy)
+        elsewhere = Path(folder, check.root.resolve().name)
+        shutil.copytree(check.root, elsewhere, copy_function=copy)
         yield elsewhere
 
 
@@ -156,7 +193,7 @@ def _listdir(path: str = ".") -> list[str]:
 
 
 class _Backwards:
-    """What ``os.scandir`` gives, backwards."""
+    """The entries of ``os.scandir``, backwards."""
 
     def __init__(self, path: str = ".") -> None:
         with _really_scandir(path) as entries:
@@ -183,9 +220,10 @@ CORPUS_RULES = (
     name_is_kebab_case,
     import_is_light,
     the_description_is_complete,
+    it_can_be_read,
     ids_are_unique_and_stable,
     labels_are_declared,
     speakers_are_known,
-    the_file_system_decides_nothing,
+    the_order_of_files_does_not_matter,
     audio_is_not_opened,
 )

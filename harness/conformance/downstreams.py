@@ -8,45 +8,134 @@ from typing import TYPE_CHECKING
 
 from harness.conformance.rules import (
     Broken,
+    NotRun,
     description_is_picklable,
     import_is_light,
     name_is_kebab_case,
+    place,
+    takes,
 )
-from harness.conformance.toy import EPOCHS, Toy, scorer, train_on_toy
+from harness.registry.options import with_defaults
+from harness.types import Reads
 
 if TYPE_CHECKING:
-    from harness.types import Downstream, Result
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from harness.conformance.toy import Trial
+    from harness.training.dataset import Dataset
+    from harness.types import Batch, Downstream
+
+BUILD = "build(*, layers, dim, classes)"
+FIT = "fit(train, labels, *, classes, seed)"
+"""How a downstream's functions are declared."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learning:
-    """A downstream as it is checked, on utterances of three classes that are made up.
+class DownstreamCheck:
+    """A downstream as it is checked, on made-up utterances of a few classes.
 
     Attributes:
         offer: The downstream.
+        device: A torch device.
     """
 
     offer: Downstream
+    device: str = "cpu"
 
     @cached_property
-    def result(self) -> Result:
-        """Train and score it, once."""
-        return train_on_toy(self.offer)
+    def head(self) -> Downstream:
+        """The downstream with its options."""
+        return with_defaults(self.offer)
+
+    @property
+    def costly(self) -> bool:
+        """Whether its training is cut short here."""
+        return self.offer.cost is not None
+
+    @cached_property
+    def trial(self) -> Trial:
+        """Fit and score it, once."""
+        return self.fit()
+
+    def fit(
+        self, *, classes: int = 3, permuted: bool = False, brief: bool = False
+    ) -> Trial:
+        """Fit it to a toy and score it.
+
+        Raises:
+            NotRun: Where it has no one of ``build`` and ``fit``, or no recipe.
+        """
+        from harness.conformance.toy import BRIEF, Toy, fit_toy
+
+        if (self.head.build is None) == (self.head.fit is None):
+            raise NotRun("it has not exactly one of 'build' and 'fit'")
+        if self.head.build is not None and self.head.recipe is None:
+            raise NotRun("it has no recipe")
+        return fit_toy(
+            self.head,
+            Toy.of(1, classes=classes, permuted=permuted),
+            device=place(self.device),
+            epochs=BRIEF if brief or self.costly else None,
+        )
+
+    def scorer(self) -> Callable[[Batch], Tensor]:
+        """Return a function from a batch to scores (B, C)."""
+        from harness.conformance.toy import scorer
+
+        return scorer(self.head, place(self.device))
+
+    def batch(self, rows: list[int]) -> Batch:
+        """Return some of the utterances, as they are scored."""
+        return self._part.batch(rows, place(self.device) if self.head.build else "cpu")
+
+    @cached_property
+    def _part(self) -> Dataset:
+        from harness.conformance.toy import Toy
+
+        reads = self.head.reads
+        if reads.layers == "each":  # its head reads one layer
+            reads = Reads(layers="last", frames=reads.frames)
+        return Toy.of(2).parts(reads)[0]
 
 
-def one_of_build_and_fit(learning: Learning) -> None:
-    """It has a 'build' or a 'fit', and not both."""
-    if (learning.offer.build is None) == (learning.offer.fit is None):
-        raise Broken("Give it exactly one of 'build' and 'fit'.")
+def one_of_build_and_fit(check: DownstreamCheck) -> None:
+    """It has a 'build' with a 'recipe', or a 'fit', and can be called as declared."""
+    head = check.head
+    if (head.build is None) == (head.fit is None):
+        raise Broken("Write exactly one of 'build' and 'fit'.")
+    if head.build is not None:
+        takes(head.build, BUILD, layers=1, dim=1, classes=2)
+        if head.recipe is None:
+            raise Broken("It has a 'build' and no recipe: say how it is trained.")
+    if head.fit is not None:
+        takes(head.fit, FIT, None, None, classes=2, seed=0)
 
 
-def a_separable_toy_is_learned(learning: Learning) -> str | None:
-    """Classes that lie far apart are told apart in new utterances."""
-    if learning.offer.control:
+def any_number_of_classes_is_fitted(check: DownstreamCheck) -> None:
+    """Two, three and seven classes are fitted; scores are finite and (B, C)."""
+    import torch
+
+    for classes in (2, 3, 7):
+        scores = check.fit(classes=classes, brief=True).scores
+        if scores.shape[1] != classes or not torch.isfinite(scores).all():
+            raise Broken(
+                f"Of {classes} classes it returned scores of shape "
+                f"{tuple(scores.shape)}, or not finite ones: return one finite number "
+                "a class, (B, C)."
+            )
+
+
+def a_separable_toy_is_learned(check: DownstreamCheck) -> str | None:
+    """Classes that lie far apart are recognised in new utterances."""
+    from harness.conformance.toy import BRIEF
+
+    if check.offer.control:
         return "a control need not learn"
-    if learning.offer.recipe.resumable:
-        return f"its training is long, and cut to {EPOCHS} epochs here"
-    if (score := learning.result.macro_f1) < 0.9:
+    if check.costly:
+        return f"its training is costly, and cut to {BRIEF} epochs here"
+    if (score := check.trial.macro_f1) < 0.9:
         raise Broken(
             f"Its macro-F1 is {score:.2f} on three classes that lie far apart: look at "
             "its initial weights, and at the recipe's learning rate and epochs."
@@ -54,32 +143,32 @@ def a_separable_toy_is_learned(learning: Learning) -> str | None:
     return None
 
 
-def shuffled_labels_are_not_learned(learning: Learning) -> None:
+def permuted_labels_are_not_learned(check: DownstreamCheck) -> None:
     """Where labels say nothing about features, it stays at chance."""
-    if (score := train_on_toy(learning.offer, shuffled=True).accuracy) > 0.6:
+    if (score := check.fit(permuted=True).accuracy) > 0.6:
         raise Broken(
             f"Its accuracy is {score:.2f} where a third is chance: it must know labels "
             "by other ways than features, such as the order of utterances."
         )
 
 
-def the_same_seed_gives_the_same_scores(learning: Learning) -> None:
-    """Training twice with one seed gives one result."""
-    if train_on_toy(learning.offer).predictions != learning.result.predictions:
+def the_same_seed_has_the_same_scores(check: DownstreamCheck) -> None:
+    """Training twice with one seed has one result."""
+    if not check.fit().scores.equal(check.trial.scores):
         raise Broken(
             "Two trainings with one seed differ: draw all random numbers from torch's "
             "own state in 'build', and from 'seed' in 'fit'."
         )
 
 
-def company_changes_no_score(learning: Learning) -> str | None:
+def scores_are_batch_invariant(check: DownstreamCheck) -> str | None:
     """An utterance's scores depend on no other one in its batch, and on no padding."""
-    if learning.offer.control == "deaf":
-        return "a control that is deaf to features may draw lots in turn"
-    score, features = scorer(learning.offer), Toy(seed=2)
-    together = score(features.batch(learning.offer, range(8)))
+    if check.offer.control == "label-only":
+        return "a label-only baseline may draw labels in turn"
+    score = check.scorer()
+    together = score(check.batch(list(range(8))))
     for row in range(8):
-        alone = score(features.batch(learning.offer, [row]))
+        alone = score(check.batch([row]))
         if not alone[0].allclose(together[row], rtol=1e-3, atol=1e-4):
             raise Broken(
                 "An utterance's scores change with its batch: average over its own "
@@ -88,12 +177,12 @@ def company_changes_no_score(learning: Learning) -> str | None:
     return None
 
 
-def the_test_part_is_never_learned_from(learning: Learning) -> None:
+def scoring_changes_no_later_score(check: DownstreamCheck) -> None:
     """What it scored before changes no later score."""
-    score, features = scorer(learning.offer), Toy(seed=2)
-    first = score(features.batch(learning.offer, range(8)))
-    score(features.batch(learning.offer, range(8, 40)))
-    if not score(features.batch(learning.offer, range(8))).allclose(first):
+    score, first = check.scorer(), list(range(8))
+    before = score(check.batch(first))
+    score(check.batch(list(range(8, 40))))
+    if not score(check.batch(first)).allclose(before):
         raise Broken(
             "Scoring other utterances changed the scores of the first: in eval mode "
             "keep no statistics, apply no dropout, and learn nothing."
@@ -105,9 +194,10 @@ DOWNSTREAM_RULES = (
     description_is_picklable,
     import_is_light,
     one_of_build_and_fit,
+    any_number_of_classes_is_fitted,
     a_separable_toy_is_learned,
-    shuffled_labels_are_not_learned,
-    the_same_seed_gives_the_same_scores,
-    company_changes_no_score,
-    the_test_part_is_never_learned_from,
+    permuted_labels_are_not_learned,
+    the_same_seed_has_the_same_scores,
+    scores_are_batch_invariant,
+    scoring_changes_no_later_score,
 )

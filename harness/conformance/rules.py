@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import pickle
 import re
@@ -14,9 +15,11 @@ from harness.errors import HarnessError
 from harness.types import Downstream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.types import Corpus, Upstream
 
-NAME = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*(@[a-z0-9.-]+)?|[a-z]+:.+")
+NAME = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*(@[a-z0-9.-]+)?(:.+)?")
 HEAVY = {
     *("torch", "torchaudio", "transformers", "tensorflow", "jax", "numpy", "scipy"),
     *("sklearn", "pandas", "pyarrow", "matplotlib", "soundfile", "librosa"),
@@ -26,6 +29,10 @@ HEAVY = {
 
 class Broken(HarnessError):
     """A rule that an offer breaks: what was seen, and what to change."""
+
+
+class NotRun(HarnessError):
+    """A rule that cannot be put to an offer before another one holds."""
 
 
 class Subject(Protocol):
@@ -62,13 +69,41 @@ def import_is_light(subject: Subject) -> None:
     function = getattr(work, "load", None) or getattr(work, "read", None)
     if isinstance(work, Downstream):
         function = work.build or work.fit
-    function = getattr(function, "func", function)  # of a functools.partial
+    while isinstance(function, functools.partial):
+        function = function.func
     module = getattr(function, "__module__", None) or type(function).__module__
     if heavy := _heavy_imports(module):
         raise Broken(
             f"Listing it imports {', '.join(heavy)}: move such imports from the top of "
             f"{module} into the function that needs them."
         )
+
+
+def takes(
+    function: Callable[..., object], usage: str, *values: object, **named: object
+) -> None:
+    """See that a plugin's function can be called as the harness calls it.
+
+    Args:
+        function: Of the plugin.
+        usage: How it should be declared.
+        values: Positional arguments of the call.
+        named: Its keyword arguments.
+
+    Raises:
+        Broken: Where an argument is missing in its signature, or one too many.
+    """
+    try:
+        inspect.signature(function).bind(*values, **named)
+    except TypeError as error:
+        raise Broken(f"It cannot be called ({error}): declare 'def {usage}'.") from None
+
+
+def place(device: str) -> str:
+    """Return the device that a name means here, ``auto`` a GPU where there is one."""
+    from harness.features.device import prepare
+
+    return device if device == "cpu" else prepare(device)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""From a file to samples: decode, downmix, resample; and find what is wrong with it."""
+"""Audio files: decode, mix down and resample them, and check that they are usable."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import functools
 import hashlib
 import os
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from harness.errors import DataError
+from harness.files import sha256_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,29 +23,31 @@ VERSION = 1
 """Raised when this module's samples change."""
 
 MAX_SECONDS = 300.0
-"""An utterance is one person's turn; a longer file is most likely a whole recording."""
+"""A longer utterance is most likely a whole recording session in one file."""
 
 ROUNDING = 0.1
-"""Seconds that a span may reach beyond its file: where it ends is often rounded."""
+"""Seconds by which a span may exceed its file: ends are often rounded in tables."""
 
 SILENT_PEAK = 1e-4
-"""-80 dB of full scale: no microphone is that quiet."""
+"""-80 dB of full scale, below the noise floor of any microphone."""
 
 UNSCALED_PEAK = 4.0
-"""A float file that goes this far beyond ±1 holds integers (lossy decoders and float
-recordings overshoot ±1 a little, which is cut off)."""
+"""A float file with a larger peak holds integers. Lossy decoders and float recordings
+exceed ±1 by less, and are clipped to ±1."""
 
 BLOCK = 1 << 16
+"""Frames decoded at once: 4 s at 16 kHz."""
+
 SIZE_UNKNOWN = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)
-"""What programs that write to a pipe put where a chunk's size belongs."""
+"""Chunk sizes that programs write when they stream to a pipe."""
 
 
 class Probe(TypedDict):
-    """What a file's audio is, as a JSON value.
+    """The audio of an utterance, as a JSON value.
 
-    ``content`` is the hash of the decoded, downmixed samples at the file's own rate
-    (the same audio in another container has the same), ``peak`` the largest magnitude,
-    and ``problem`` says why the audio cannot be used, or is empty.
+    ``content`` is the hash of the decoded samples, mixed down, at the file's own rate
+    (equal for the same audio in another container), ``peak`` the largest magnitude,
+    and ``problem`` the reason why the audio cannot be used, or empty.
     """
 
     sha256: str
@@ -56,73 +60,123 @@ class Probe(TypedDict):
 
 
 def probe(path: Path, *, start: float = 0.0, end: float | None = None) -> Probe:
-    """Decode a file once, block by block, and describe it. Never raises for bad audio.
+    """Decode an utterance once, block by block, and describe it.
+
+    Bad audio raises nothing: ``problem`` names what is wrong with it.
 
     Args:
         path: The file.
         start: Where the utterance begins, in seconds.
         end: Where it ends, in seconds; ``None`` is the end of the file.
     """
-    import numpy as np
     import soundfile
 
-    found: Probe = {
+    try:
+        if path.stat().st_size == 0:
+            return _undecoded("empty (zero bytes)")
+        sha256 = sha256_file(path)
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            decoded = _decode(file, start, end)
+            length = file.frames / file.samplerate
+    except FileNotFoundError:
+        return _undecoded("missing")
+    except (OSError, soundfile.LibsndfileError) as error:
+        reason = getattr(error, "error_string", None) or str(error)
+        return _undecoded(f"unreadable ({reason.rstrip('.')})")
+    last = start if end is None else end
+    if last > length + ROUNDING:
+        problem = f"reaches to {last:g} s where the file ends at {length:.2f} s"
+    else:
+        problem = _problem(decoded, is_cut_off=_is_cut_off(path))
+    return {
+        "sha256": sha256,
+        "content": decoded.content,
+        "rate": decoded.rate,
+        "channels": decoded.channels,
+        "seconds": decoded.frames / decoded.rate,
+        "peak": decoded.peak if decoded.is_finite else 0.0,  # JSON has no NaN
+        "problem": problem,
+    }
+
+
+def _undecoded(problem: str) -> Probe:
+    """Describe a file that could not be decoded."""
+    return {
         "sha256": "",
         "content": "",
         "rate": 0,
         "channels": 0,
         "seconds": 0.0,
         "peak": 0.0,
-        "problem": "",
+        "problem": problem,
     }
-    try:
-        if path.stat().st_size == 0:
-            return found | {"problem": "empty (zero bytes)"}
-        with path.open("rb") as raw:
-            found["sha256"] = hashlib.file_digest(raw, "sha256").hexdigest()
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            found["rate"], found["channels"] = file.samplerate, file.channels
-            length = file.frames / file.samplerate
-            first, wanted = _span(file, start, end)
-            file.seek(first)
-            digest, read, finite = (
-                hashlib.sha256(str(file.samplerate).encode()),
-                0,
-                True,
-            )
-            while read < wanted:
-                block = file.read(
-                    min(BLOCK, wanted - read), dtype="float32", always_2d=True
-                )
-                if not len(block):
-                    break
-                mono = block.mean(axis=1)
-                digest.update(mono.astype("<f4").tobytes())
-                finite = finite and bool(np.isfinite(mono).all())
-                found["peak"] = max(found["peak"], float(np.abs(mono).max()))
-                read += len(block)
-    except FileNotFoundError:
-        return found | {"problem": "missing"}
-    except (OSError, soundfile.LibsndfileError) as error:
-        reason = getattr(error, "error_string", None) or str(error)
-        return found | {"problem": f"unreadable ({reason.rstrip('.')})"}
-    found["content"], found["seconds"] = digest.hexdigest(), read / found["rate"]
-    if (last := start if end is None else end) > length + ROUNDING:
-        found["problem"] = (
-            f"reaches to {last:g} s where the file ends at {length:.2f} s"
-        )
-    elif read == 0:
-        found["problem"] = "empty (no samples)"
-    elif read < wanted or _cut_off(path):
-        found["problem"] = "truncated (the header promises more audio)"
-    elif not finite:
-        found["peak"] = 0.0
-        found["problem"] = "holds NaN or infinite samples"
-    elif found["peak"] < SILENT_PEAK:
-        found["problem"] = "silent"
-    elif found["peak"] > UNSCALED_PEAK:
-        found["problem"] = f"not scaled to ±1 (peak {found['peak']:.0f})"
-    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decoded:
+    """What decoding an utterance yields.
+
+    Attributes:
+        rate: Sampling rate, in hertz.
+        channels: Number of channels.
+        frames: Frames that were decoded.
+        promised: Frames that the file's header promises.
+        content: Hash of the rate and the samples, mixed down.
+        peak: Largest magnitude of a sample.
+        is_finite: Whether no sample is NaN or infinite.
+    """
+
+    rate: int
+    channels: int
+    frames: int
+    promised: int
+    content: str
+    peak: float
+    is_finite: bool
+
+
+def _decode(file: soundfile.SoundFile, start: float, end: float | None) -> _Decoded:
+    """Decode a span of a file, block by block."""
+    import numpy as np
+
+    first, promised = _span(file, start, end)
+    file.seek(first)
+    digest = hashlib.sha256(str(file.samplerate).encode())
+    frames, peak, is_finite = 0, 0.0, True
+    while frames < promised:
+        count = min(BLOCK, promised - frames)
+        block = file.read(count, dtype="float32", always_2d=True)
+        if not len(block):
+            break
+        mono = block.mean(axis=1)
+        digest.update(mono.astype("<f4").tobytes())
+        is_finite = is_finite and bool(np.isfinite(mono).all())
+        peak = max(peak, float(np.abs(mono).max()))
+        frames += len(block)
+    return _Decoded(
+        rate=file.samplerate,
+        channels=file.channels,
+        frames=frames,
+        promised=promised,
+        content=digest.hexdigest(),
+        peak=peak,
+        is_finite=is_finite,
+    )
+
+
+def _problem(decoded: _Decoded, *, is_cut_off: bool) -> str:
+    """Return the reason why decoded audio cannot be used, or nothing."""
+    if decoded.frames == 0:
+        return "empty (no samples)"
+    if decoded.frames < decoded.promised or is_cut_off:
+        return "truncated (the header promises more audio)"
+    if not decoded.is_finite:
+        return "holds NaN or infinite samples"
+    if decoded.peak < SILENT_PEAK:
+        return "silent"
+    if decoded.peak > UNSCALED_PEAK:
+        return f"not scaled to ±1 (peak {decoded.peak:.0f})"
+    return ""
 
 
 def load(
@@ -137,16 +191,16 @@ def load(
 
     Args:
         path: Whatever libsndfile decodes: wav, flac, ogg, mp3, aiff.
-        rate: Wanted sampling rate, in hertz.
+        rate: Sampling rate to resample to, in hertz.
         start: Where the utterance begins, in seconds.
         end: Where it ends, in seconds; ``None`` is the end of the file.
-        max_seconds: Keep no more than this from the utterance's beginning.
+        max_seconds: Keep at most this many seconds from the utterance's beginning.
 
     Returns:
         Shape (S,), float32 in [-1, 1]: the mean of the channels, resampled.
 
     Raises:
-        DataError: Where the file cannot be decoded any more.
+        DataError: Where the file can no longer be decoded.
     """
     import soundfile
     import torch
@@ -155,9 +209,9 @@ def load(
         with soundfile.SoundFile(os.fsencode(path)) as file:
             if max_seconds is not None:
                 end = min(end or float("inf"), start + max_seconds)
-            first, wanted = _span(file, start, end)
+            first, count = _span(file, start, end)
             file.seek(first)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
+            samples = file.read(count, dtype="float32", always_2d=True)
             file_rate = file.samplerate
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(
@@ -172,7 +226,7 @@ def load(
 def _span(
     file: soundfile.SoundFile, start: float, end: float | None
 ) -> tuple[int, int]:
-    """Give an utterance's first frame in its file and how many frames it has."""
+    """Return an utterance's first frame in its file and its number of frames."""
     first = min(round(start * file.samplerate), file.frames)
     last = file.frames
     if end is not None and end != float("inf"):
@@ -182,11 +236,11 @@ def _span(
 
 @functools.lru_cache(maxsize=16)
 def _resampler(source: int, target: int) -> Callable[[Tensor], Tensor]:
-    """Build torchaudio's windowed sinc at high quality.
+    """Build torchaudio's windowed sinc resampler at high quality.
 
-    The default filter is 3.7 dB down at 7.5 kHz and lets aliases through at -8 dB; this
-    one, with the parameters of resampy's ``kaiser_best``, is flat to 7 kHz and stops
-    aliases at -144 dB. Source: torchaudio's resampling tutorial.
+    The default filter is 3.7 dB down at 7.5 kHz and passes aliases at -8 dB. This one,
+    with the parameters of resampy's ``kaiser_best`` (torchaudio's resampling tutorial),
+    is flat to 7 kHz and attenuates aliases by 144 dB.
     """
     from torchaudio.transforms import Resample
 
@@ -201,10 +255,10 @@ def _resampler(source: int, target: int) -> Callable[[Tensor], Tensor]:
     return resample
 
 
-def _cut_off(path: Path) -> bool:
-    """Tell whether a RIFF or AIFF file ends before its sound chunk does.
+def _is_cut_off(path: Path) -> bool:
+    """Return whether a RIFF or AIFF file ends before its sound chunk does.
 
-    libsndfile reads such files without a word.
+    libsndfile reads such files without an error.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

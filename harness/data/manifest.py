@@ -56,19 +56,37 @@ class Manifest:
         root: The corpus' folder.
         recordings: The good ones.
         bad: The others, each as ``id: reason``.
-        joined: Of which corpora it was made, if of several.
+        joined: The corpora that it was made of, if of several.
     """
 
     corpus: Corpus
     root: Path
     recordings: tuple[Recording, ...]
     bad: tuple[str, ...] = ()
-    joined: tuple[str, ...] = ()
+    joined: tuple[Corpus, ...] = ()
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """The names of the corpora that it was joined from, or its own."""
-        return self.joined or (self.corpus.name,)
+    def corpora(self) -> tuple[Corpus, ...]:
+        """The corpora that it was joined from, or its own."""
+        return self.joined or (self.corpus,)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of these corpora."""
+        return tuple(corpus.name for corpus in self.corpora)
+
+    def lasting(self, seconds: float) -> Manifest:
+        """Keep the recordings of at least this length; name the others as bad."""
+        short = [one for one in self.recordings if one.seconds < seconds]
+        if not short:
+            return self
+        bad = tuple(
+            f"{one.utterance.id}: too short ({1000 * one.seconds:.0f} ms; the model "
+            f"needs {1000 * seconds:.0f} ms)"
+            for one in short
+        )
+        kept = tuple(one for one in self.recordings if one.seconds >= seconds)
+        return replace(self, recordings=kept, bad=tuple(sorted((*self.bad, *bad))))
 
     def only(self, labels: Collection[str], ids: Collection[str]) -> Manifest:
         """Keep the recordings of some utterances that have one of some labels."""
@@ -123,7 +141,6 @@ def read_manifest(
     root: Path,
     memory: Memory,
     *,
-    min_seconds: float = 0.0,
     max_seconds: float | None = None,
     stages: Stages = silence,
 ) -> Manifest:
@@ -133,22 +150,21 @@ def read_manifest(
         corpus: Its description.
         root: Its folder.
         memory: Remembers what files hold, so that they are decoded once.
-        min_seconds: Shorter clips are bad: the model's receptive field.
         max_seconds: Clips are cut to this length; without it, one that is longer than
             ``audio.MAX_SECONDS`` is bad.
-        stages: Told of the progress.
+        stages: Where progress is reported.
 
     Raises:
         DataError: Where the folder is missing, is not this corpus, or is empty.
     """
     utterances = _utterances(corpus, root)
 
-    def look(utterance: Utterance) -> audio.Probe:
+    def examine(utterance: Utterance) -> audio.Probe:
         span = (utterance.start, utterance.end)
         path = root / utterance.path
-        learn = functools.partial(audio.probe, start=span[0], end=span[1])
+        probe = functools.partial(audio.probe, start=span[0], end=span[1])
         try:
-            found = memory.recall(path, learn, f"audio-{audio.VERSION} {span}")
+            found = memory.recall(path, probe, f"audio-{audio.VERSION} {span}")
         except OSError:
             found = audio.probe(path)
         advance(1)
@@ -158,13 +174,11 @@ def read_manifest(
         stages(f"checking {corpus.name}", len(utterances), "files") as advance,
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
-        probes = list(threads.map(look, utterances))
+        probes = list(threads.map(examine, utterances))
     memory.save()
     good, bad = [], []
     for utterance, found in zip(utterances, probes, strict=True):
-        problem = found["problem"] or _length(
-            found["seconds"], min_seconds, max_seconds
-        )
+        problem = found["problem"] or _too_long(found["seconds"], max_seconds)
         if problem:
             bad.append(f"{utterance.id}: {problem}")
         else:
@@ -178,7 +192,7 @@ _FACTS = ("sha256", "content", "rate", "channels", "seconds", "peak")
 
 
 def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
-    """Read a corpus' folder, and see that the plugin keeps its word."""
+    """Read a corpus' folder, and check what its plugin returns."""
     if not root.is_dir():
         raise MissingCorpusError(
             f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain} Then set "
@@ -201,12 +215,7 @@ def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
     return utterances
 
 
-def _length(seconds: float, shortest: float, cut: float | None) -> str:
-    if seconds < shortest:
-        return (
-            f"too short ({1000 * seconds:.0f} ms; the model needs "
-            f"{1000 * shortest:.0f} ms)"
-        )
+def _too_long(seconds: float, cut: float | None) -> str:
     if cut is None and seconds > audio.MAX_SECONDS:
         return (
             f"too long ({seconds / 60:.0f} min; --max-seconds S keeps each clip's "
@@ -236,18 +245,17 @@ def difference(manifest: Manifest) -> str:
     )
 
 
-def join(manifests: Sequence[Manifest], name: str) -> Manifest:
+def join(manifests: Sequence[Manifest]) -> Manifest:
     """Make one corpus of several, whose ids and speakers then begin with its name.
 
     Args:
         manifests: Of corpora with different names.
-        name: Of the whole.
     """
-    corpora = [manifest.corpus for manifest in manifests]
+    corpora = [corpus for manifest in manifests for corpus in manifest.corpora]
     languages = [language for corpus in corpora for language in corpus.languages]
     corpus = replace(
         corpora[0],
-        name=name,
+        name=" + ".join(corpus.name for corpus in corpora),
         title=" and ".join(corpus.title for corpus in corpora),
         version=" + ".join(corpus.version for corpus in corpora),
         languages=tuple(dict.fromkeys(languages)),
@@ -259,13 +267,19 @@ def join(manifests: Sequence[Manifest], name: str) -> Manifest:
         corpus,
         manifests[0].root,
         tuple(_of(manifest, r) for manifest in manifests for r in manifest.recordings),
-        tuple(f"{m.corpus.name}/{line}" for m in manifests for line in m.bad),
-        tuple(part for manifest in manifests for part in manifest.parts),
+        tuple(
+            line if m.joined else f"{m.corpus.name}/{line}"
+            for m in manifests
+            for line in m.bad
+        ),
+        tuple(corpora),
     )
 
 
 def _of(manifest: Manifest, recording: Recording) -> Recording:
-    """Put a corpus' name before the id and the speaker of a recording."""
+    """Put a corpus' name before the id and the speaker of a recording, once."""
+    if manifest.joined:
+        return recording
     utterance, corpus = recording.utterance, manifest.corpus.name
     renamed = replace(
         utterance,
@@ -291,6 +305,6 @@ def refuse_bad(manifests: Sequence[Manifest]) -> None:
     files = "1 audio file" if len(lines) == 1 else f"{len(lines)} audio files"
     listing = "\n".join(lines[:SHOWN] + more)
     raise DataError(
-        f"{files} cannot be used; mend or remove them, or go on without them by "
+        f"{files} cannot be used; fix or remove them, or go on without them by "
         f"--skip-bad:\n{listing}"
     )

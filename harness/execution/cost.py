@@ -1,16 +1,17 @@
-"""What a plan would take of disk, time and memory: predictions, and rough ones."""
+"""What tasks would take of disk, time and memory: forecasts, and rough ones."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.features.extraction import CHUNK
+from harness.types import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from harness.data.manifest import Recording
-    from harness.execution.plan import Pair, Plan
+    from harness.execution.plan import Pair
+    from harness.types import Downstream, Task
 
 FLOPS = 50e9
 """What one core of a common server does in float32, in operations a second."""
@@ -21,89 +22,118 @@ PROCESS = 300e6
 LOADED = 8
 """Bytes a weight: the model in float32, and the file that it is read from."""
 
-HEAD = 8 * 4 * 256
+HEAD_MEMORY = 8 * 4 * 256
 """Bytes a frame of a batch, for heads as small as the paper's."""
+
+HEAD_WIDTH = 256
+"""Of such heads."""
+
+TRAIN = 0.8
+"""The share of a corpus that is trained on."""
+
+CERTIFICATE_SECONDS = 8.0
+"""Audio that a padding certificate takes."""
+
+RESERVE = 0.9
+"""The share of the free memory that tasks may take."""
+
+
+# ---------------------------------------------------------------- tasks
+
+
+def certifying(pair: Pair) -> Resources:
+    """Forecast the padding certificate of a pair's upstream."""
+    operations = _encoding(pair, [CERTIFICATE_SECONDS])
+    memory = PROCESS + LOADED * pair.upstream.parameters
+    return Resources(memory=int(memory), seconds=operations / FLOPS, gpu=True)
+
+
+def extracting(pair: Pair, chunk: Sequence[Recording]) -> Resources:
+    """Forecast the extraction of some recordings."""
+    clips = _seconds(pair, chunk)
+    upstream = pair.upstream
+    states = 4 * upstream.dim * _frames(pair, clips) * (upstream.layers + _kept(pair))
+    memory = PROCESS + LOADED * upstream.parameters + states
+    seconds = _encoding(pair, clips) / FLOPS
+    return Resources(memory=int(memory), seconds=seconds, gpu=True)
+
+
+def fitting(pair: Pair, downstream: Downstream) -> Resources:
+    """Forecast the training of a head; stored frames are mapped and take no memory."""
+    recipe, frames_read = downstream.recipe, downstream.reads.frames
+    if recipe is None or not frames_read:
+        return Resources(memory=int(PROCESS), seconds=0.0)
+    frames = _frames(pair, _seconds(pair, pair.manifest.recordings))
+    cost = downstream.cost
+    weights = cost.weights if cost else HEAD_WIDTH * (pair.upstream.dim + HEAD_WIDTH)
+    operations = 6 * weights * TRAIN * frames * recipe.epochs
+    mean = frames / max(1, len(pair.manifest.recordings))
+    memory = recipe.batch * mean * (cost.memory if cost else HEAD_MEMORY)
+    return Resources(
+        memory=int(PROCESS + memory), seconds=operations / FLOPS, gpu=cost is not None
+    )
+
+
+# ---------------------------------------------------------------- plans
 
 
 def disk(pair: Pair) -> int:
-    """Predict what a pair's missing features take on disk, in bytes."""
-    upstream = pair.source.upstream
-    width = 2 if pair.source.frame_type == "float16" else 4
-    frames = _kept(pair) * sum(_heard(pair, pair.missing)) / upstream.hop
+    """Forecast what a pair's missing features take on disk, in bytes."""
+    upstream = pair.upstream
+    width = 2 if pair.condition.frame_type == "float16" else 4
+    frames = _kept(pair) * _frames(pair, _seconds(pair, pair.missing))
     pooled = len(pair.missing) * upstream.layers * 4
     return int((frames * width + pooled) * upstream.dim)
 
 
-def seconds(plan: Plan, cores: int) -> float:
-    """Predict the time on so many cores."""
-    return sum(map(operations, plan.pairs)) / (FLOPS * cores)
+def seconds(tasks: Iterable[Task], cores: int) -> float:
+    """Forecast the time on so many cores."""
+    return sum(task.resources.seconds for task in tasks) / cores
 
 
-def operations(pair: Pair) -> float:
-    """Predict the floating-point operations of what is to be done.
-
-    Two a weight and a frame for the upstream, six for a head with frames.
-    """
-    upstream = pair.source.upstream
-    window = upstream.window if pair.source.feeding == upstream.feedings[0] else None
-    total = 0.0
-    for duration in _heard(pair, pair.missing):
-        encoded = -(-duration // window) * window if window else duration
-        total += 2 * upstream.parameters * encoded / upstream.hop
-    frames = sum(_heard(pair, pair.manifest.recordings)) / upstream.hop
-    for job in pair.jobs:
-        if job.downstream.reads.frames:
-            weights = job.downstream.weights_a_frame or 256 * (upstream.dim + 256)
-            total += 6 * weights * 0.8 * frames * job.downstream.recipe.epochs
-    return total
+def memory(tasks: Sequence[Task], workers: int) -> int:
+    """Forecast the most memory that tasks hold, so many at once, in bytes."""
+    largest = sorted((task.resources.memory for task in tasks), reverse=True)
+    return sum(largest[:workers])
 
 
-def memory(plan: Plan, workers: int) -> int:
-    """Predict the most memory that a plan's tasks hold, so many at once, in bytes.
-
-    Stored frames are mapped, not held, and so do not count.
-    """
-    most = 0.0
-    for pair in plan.pairs:
-        chunks = -(-len(pair.missing) // CHUNK)
-        extracting = min(workers, chunks) * (PROCESS + _extracting(pair))
-        training = min(workers, len(pair.jobs)) * (PROCESS + _training(pair))
-        most = max(most, extracting, training)
-    return int(most)
+def workers_within(tasks: Sequence[Task], workers: int, free: int) -> int:
+    """Return how many tasks fit into the memory that is free; one always may."""
+    largest = max((task.resources.memory for task in tasks), default=1)
+    return max(1, min(workers, int(free // largest)))
 
 
-def _extracting(pair: Pair) -> float:
-    """Predict the bytes of a model and of a chunk's states, computed and stored."""
-    upstream = pair.source.upstream
-    longest = sorted(_heard(pair, pair.missing))[-CHUNK:]
-    frames = sum(longest) / upstream.hop
-    states = 4 * upstream.dim * frames * (upstream.layers + _kept(pair))
-    return LOADED * upstream.parameters + states
+def free_memory() -> int:
+    """Return the bytes of this machine's memory that tasks may take."""
+    import psutil
+
+    return int(RESERVE * psutil.virtual_memory().available)
 
 
-def _training(pair: Pair) -> float:
-    """Predict the bytes of the largest batch of mean length of any head."""
-    clips = list(_heard(pair, pair.manifest.recordings))
-    frames = sum(clips) / len(clips) / pair.source.upstream.hop
-    return max(
-        (
-            job.downstream.recipe.batch
-            * frames
-            * (job.downstream.bytes_a_frame or HEAD)
-            for job in pair.jobs
-            if job.downstream.reads.frames
-        ),
-        default=0.0,
-    )
+# ---------------------------------------------------------------- audio
+
+
+def _encoding(pair: Pair, clips: Iterable[float]) -> float:
+    """Forecast operations of the upstream: two a weight and a frame."""
+    upstream = pair.upstream
+    whole = pair.condition.feeding == upstream.feedings[0]
+    window = upstream.window if whole else None
+    encoded = [-(-clip // window) * window if window else clip for clip in clips]
+    return 2 * upstream.parameters * _frames(pair, encoded)
+
+
+def _frames(pair: Pair, clips: Iterable[float]) -> float:
+    hop = pair.upstream.hop
+    return sum(1.0 if hop is None else clip / hop for clip in clips)
 
 
 def _kept(pair: Pair) -> int:
     """Count the layers whose frames are stored."""
-    layers = {"pooled": 0, "last": 1, "all": pair.source.upstream.layers}
+    layers = {"pooled": 0, "last": 1, "all": pair.upstream.layers}
     return sum(layers[kind] for kind in pair.kinds)
 
 
-def _heard(pair: Pair, recordings: Iterable[Recording]) -> list[float]:
-    """Give how much of each recording is heard, in seconds."""
-    longest = pair.source.max_seconds or float("inf")
+def _seconds(pair: Pair, recordings: Iterable[Recording]) -> list[float]:
+    """Return how much of each recording is read, in seconds."""
+    longest = pair.condition.max_seconds or float("inf")
     return [min(recording.seconds, longest) for recording in recordings]

@@ -1,6 +1,7 @@
 """Where tasks run: in worker processes of this machine, or in this one process.
 
-An executor of another kind (a cluster's engine) is a plugin that offers ``Executor``.
+An executor of another kind (a cluster's engine) is a plugin that offers ``Executor``:
+its ``start`` returns anything with the interface of ``concurrent.futures.Executor``.
 """
 
 from __future__ import annotations
@@ -9,71 +10,84 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from concurrent import futures
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import HarnessError
 from harness.hookspecs import hookimpl
-from harness.types import Executor, Outcome, Task
+from harness.types import Executor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
 
-    from harness.types import Map
-
-
-@contextmanager
-def serial(workers: int) -> Iterator[Map]:
-    """Run one task after another in this process."""
-
-    def run(
-        function: Callable[[Task], Outcome], tasks: Sequence[Task]
-    ) -> Iterator[tuple[Task, Outcome | Exception]]:
-        for task in tasks:
-            try:
-                outcome: Outcome | Exception = function(task)
-            except Exception as error:  # given to the caller, who names the task
-                outcome = error
-            yield task, outcome
-
-    yield run
+Value = TypeVar("Value")
 
 
-@contextmanager
-def local(workers: int) -> Iterator[Map]:
-    """Run tasks in fresh processes of this machine, which end with this one."""
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-    )
+class Serial(futures.Executor):
+    """Runs each task when it is submitted, in this process."""
 
-    def run(
-        function: Callable[[Task], Outcome], tasks: Sequence[Task]
-    ) -> Iterator[tuple[Task, Outcome | Exception]]:
-        futures = {pool.submit(function, task): task for task in tasks}
-        for future in as_completed(futures):
-            error = future.exception()
-            if isinstance(error, BrokenProcessPool):
-                raise HarnessError(
-                    "A worker process died, most likely for want of memory. What was "
-                    "finished is kept; run the same command again with fewer --workers."
-                ) from error
-            if error is not None and not isinstance(error, Exception):
-                raise error
-            yield futures[future], error or future.result()
+    def submit(
+        self,
+        fn: Callable[..., Value],
+        /,
+        *args: Any,  # noqa: ANN401 - the interface's
+        **kwargs: Any,  # noqa: ANN401
+    ) -> futures.Future[Value]:
+        """Call the function, and return a future that is done."""
+        future: futures.Future[Value] = futures.Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # the future holds it for the scheduler
+            future.set_exception(error)
+        return future
 
-    try:
-        yield run
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in multiprocessing.active_children():
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown()
+
+class Processes(futures.Executor):
+    """Fresh processes of this machine; lost ones are replaced, and none outlives it."""
+
+    def __init__(self, workers: int) -> None:
+        """Start no process yet; each is started by a task that finds none free."""
+        self._workers = workers
+        self._pool = self._start()
+
+    def _start(self) -> futures.ProcessPoolExecutor:
+        return futures.ProcessPoolExecutor(
+            self._workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+        )
+
+    def submit(
+        self,
+        fn: Callable[..., Value],
+        /,
+        *args: Any,  # noqa: ANN401 - the interface's
+        **kwargs: Any,  # noqa: ANN401
+    ) -> futures.Future[Value]:
+        """Hand a call to a process, of a new pool if the last one was broken."""
+        try:
+            return self._pool.submit(fn, *args, **kwargs)
+        except futures.BrokenExecutor:
+            self._pool.shutdown(wait=False)
+            self._pool = self._start()
+            return self._pool.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes."""
+        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the processes, at once where something was raised."""
+        if kind is not None:
+            self.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+        self.shutdown()
 
 
 def _start_worker() -> None:
@@ -89,6 +103,16 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def serial(workers: int) -> futures.Executor:
+    """Start the executor of this process."""
+    return Serial()
+
+
+def local(workers: int) -> futures.Executor:
+    """Start the executor of worker processes."""
+    return Processes(workers)
+
+
 @hookimpl
 def harness_executors() -> Iterator[Executor]:
     """Offer the two ways to run on one machine."""
@@ -96,5 +120,8 @@ def harness_executors() -> Iterator[Executor]:
         name="local", summary="worker processes of this machine", start=local
     )
     yield Executor(
-        name="serial", summary="one task after another, in this process", start=serial
+        name="serial",
+        summary="one task after another, in this process",
+        start=serial,
+        window=1,
     )

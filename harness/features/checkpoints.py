@@ -1,16 +1,17 @@
-"""Where a checkpoint lies: a local folder first, else the Hugging Face hub."""
+"""Where checkpoints lie: in local folders first, else on the Hugging Face hub."""
 
 from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import CheckpointError
 from harness.files import sha256_file, sha256_json
+from harness.types import HubCheckpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,20 +22,27 @@ if TYPE_CHECKING:
 SUPERSEDED = "pytorch_model*"
 """The same weights in the older format, never read where there are safetensors."""
 
+LOCAL = "local"
+"""The revision of a folder that the user gave."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class Checkpoint:
+class Checkpoints:
     """The files of a model on this machine.
 
     Attributes:
         folder: In Hugging Face's layout; ``None`` for a model without weights.
-        revision: The hub's commit, or ``local`` for a folder that the user gave.
-        sha256: Hash of the files that are read, empty for a model without weights.
+        more: The folders of its further checkpoints, by the names that its description
+            has for them.
+        revision: The hub's commit, or ``local`` for a folder that the user gave; of
+            several, each with its name.
+        sha256: Hash of all files that are read, empty for a model without weights.
     """
 
-    folder: Path | None
-    revision: str
-    sha256: str
+    folder: Path | None = None
+    more: Mapping[str, Path] = field(default_factory=dict)
+    revision: str = ""
+    sha256: str = ""
 
 
 def find_checkpoint(
@@ -43,70 +51,125 @@ def find_checkpoint(
     memory: Memory,
     *,
     download: bool,
-) -> Checkpoint | None:
-    """Find an upstream's checkpoint.
+) -> Checkpoints | None:
+    """Find an upstream's checkpoint, or all of them where it has several.
 
-    A folder that was given comes first, then one in ``$HARNESS_CHECKPOINTS``, then what
-    the description names: a folder of this machine, or an id on the hub.
+    For each a folder that was given comes first, then one in ``$HARNESS_CHECKPOINTS``,
+    then what the description names: a folder of this machine, or an id on the hub.
 
     Args:
         upstream: Whose checkpoint.
-        given: Folders by upstream name, from ``--checkpoint``.
+        given: Folders by upstream name, from ``--checkpoint NAME=FOLDER``; those of
+            further checkpoints by ``NAME/KEY``.
         memory: Remembers hashes.
         download: Whether to fetch what is not here (with a progress bar); otherwise
-            ``None`` is returned for it.
+            ``None`` is returned for it, and nothing is asked of the network.
 
     Raises:
         CheckpointError: Where a given folder is not a checkpoint, or the hub does not
-            give one.
+            have one.
     """
-    if upstream.checkpoint is None:
-        return Checkpoint(folder=None, revision=upstream.revision, sha256="")
-    folder, revision = _local(upstream, given), "local"
-    if folder is None:
-        folder, revision = _from_hub(upstream, download=download), upstream.revision
-        if folder is None:
+    found = {}
+    for wanted in _wanted(upstream):
+        one = _find(wanted, given, download=download)
+        if one is None:
             return None
-        revision = folder.name
-    return Checkpoint(
-        folder=folder, revision=revision, sha256=_digest(upstream, folder, memory)
+        found[wanted.key] = (*one, _digest(wanted, one[0], memory))
+    return _together(upstream, found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """One checkpoint of an upstream.
+
+    Attributes:
+        names: What the user may call it, its own name first.
+        key: The description's name for a further one, empty for the first.
+        source: Where it is published.
+    """
+
+    names: tuple[str, ...]
+    key: str = ""
+    source: HubCheckpoint
+
+
+def _wanted(upstream: Upstream) -> list[_Wanted]:
+    """List the checkpoints of an upstream, the first one first."""
+    names = tuple(filter(None, (upstream.name, upstream.checkpoint_of)))
+    first = []
+    if upstream.checkpoint is not None:
+        hub = HubCheckpoint(
+            id=upstream.checkpoint, revision=upstream.revision, files=upstream.files
+        )
+        first = [_Wanted(names=names, source=hub)]
+    return first + [
+        _Wanted(names=tuple(f"{n}/{key}" for n in names), key=key, source=hub)
+        for key, hub in upstream.more_checkpoints.items()
+    ]
+
+
+def _together(
+    upstream: Upstream, found: Mapping[str, tuple[Path, str, str]]
+) -> Checkpoints:
+    """Join folders, revisions and hashes; of one alone they stay as they are."""
+    if not upstream.more_checkpoints:
+        folder, revision, sha256 = found.get("", (None, upstream.revision, ""))
+        return Checkpoints(folder=folder, revision=revision, sha256=sha256)
+    return Checkpoints(
+        folder=found[""][0] if "" in found else None,
+        more={key: folder for key, (folder, _, _) in found.items() if key},
+        revision=", ".join(
+            f"{key}: {revision}" if key else revision
+            for key, (_, revision, _) in found.items()
+        ),
+        sha256=sha256_json({key: sha256 for key, (_, _, sha256) in found.items()}),
     )
 
 
-def _local(upstream: Upstream, given: Mapping[str, Path]) -> Path | None:
-    names = [name for name in (upstream.name, upstream.checkpoint_of) if name]
-    for name in names:
+def _find(
+    wanted: _Wanted, given: Mapping[str, Path], *, download: bool
+) -> tuple[Path, str] | None:
+    """Return a folder and its revision."""
+    folder = _local(wanted, given)
+    if folder is not None:
+        return folder, LOCAL
+    folder = _from_hub(wanted, download=download)
+    return None if folder is None else (folder, folder.name)
+
+
+def _local(wanted: _Wanted, given: Mapping[str, Path]) -> Path | None:
+    for name in wanted.names:
         if name in given:
             if not given[name].is_dir():
                 raise CheckpointError(
                     f"The checkpoint folder {given[name]}, given for {name}, does not "
-                    f"exist. Mend --checkpoint {name}=FOLDER."
+                    f"exist. Correct --checkpoint {name}=FOLDER."
                 )
             return given[name]
     if root := os.environ.get("HARNESS_CHECKPOINTS"):
-        for name in names:
+        for name in wanted.names:
             if (folder := Path(root) / name).is_dir():
                 return folder
-    described = Path(upstream.checkpoint or "")
+    described = Path(wanted.source.id)
     if not described.is_absolute():
         return None
     if not described.is_dir():
         raise CheckpointError(
-            f"The checkpoint folder {described} of {upstream.name} does not exist. "
-            f"Give another one by --checkpoint {upstream.name}=FOLDER."
+            f"The checkpoint folder {described} of {wanted.names[0]} does not exist. "
+            f"Name another one by --checkpoint {wanted.names[0]}=FOLDER."
         )
     return described
 
 
-def _from_hub(upstream: Upstream, *, download: bool) -> Path | None:
+def _from_hub(wanted: _Wanted, *, download: bool) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     fetch = functools.partial(
         snapshot_download,
-        upstream.checkpoint or upstream.name,
-        revision=upstream.revision,
-        allow_patterns=list(upstream.files),
+        wanted.source.id,
+        revision=wanted.source.revision,
+        allow_patterns=list(wanted.source.files),
         local_files_only=not download,
     )
     try:
@@ -116,31 +179,29 @@ def _from_hub(upstream: Upstream, *, download: bool) -> Path | None:
     except LocalEntryNotFoundError as error:
         if not download:
             return None
-        raise CheckpointError(
-            _ways_out(upstream, "the hub cannot be reached")
-        ) from error
+        raise CheckpointError(_ways_out(wanted, "the hub cannot be reached")) from error
     except (HfHubHTTPError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise CheckpointError(_ways_out(upstream, f"the hub said: {reason}")) from error
+        raise CheckpointError(_ways_out(wanted, f"the hub said: {reason}")) from error
     described_only = all(path.suffix == ".json" for path in folder.iterdir())
     return None if described_only and not download else folder
 
 
-def _ways_out(upstream: Upstream, reason: str) -> str:
-    name = upstream.checkpoint_of or upstream.name
+def _ways_out(wanted: _Wanted, reason: str) -> str:
+    name = wanted.names[-1]
     return (
-        f"{upstream.name} is not on this machine and {reason}. Give a local copy by "
-        f"--checkpoint {name}=FOLDER or as $HARNESS_CHECKPOINTS/"
-        f"{name}, or run once where {upstream.checkpoint} can be downloaded."
+        f"{wanted.names[0]} is not on this machine and {reason}. Name a local copy by "
+        f"--checkpoint {name}=FOLDER or as $HARNESS_CHECKPOINTS/{name}, or run once "
+        f"where {wanted.source.id} can be downloaded."
     )
 
 
-def _digest(upstream: Upstream, folder: Path, memory: Memory) -> str:
+def _digest(wanted: _Wanted, folder: Path, memory: Memory) -> str:
     """Hash the files that the upstream reads, by name."""
     names = sorted(
         path.name
         for path in folder.iterdir()
-        if any(fnmatch(path.name, pattern) for pattern in upstream.files)
+        if any(fnmatch(path.name, pattern) for pattern in wanted.source.files)
     )
     if any(fnmatch(name, "*.safetensors") for name in names):
         names = [name for name in names if not fnmatch(name, SUPERSEDED)]
@@ -149,7 +210,7 @@ def _digest(upstream: Upstream, folder: Path, memory: Memory) -> str:
     }
     if not files:
         raise CheckpointError(
-            f"{folder} holds no checkpoint of {upstream.name}: none of "
-            f"{', '.join(upstream.files)} is there."
+            f"{folder} holds no checkpoint of {wanted.names[0]}: none of "
+            f"{', '.join(wanted.source.files)} is there."
         )
     return sha256_json(files)

@@ -7,29 +7,36 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.data import audio
-from harness.errors import DataError, PluginError
-from harness.features import padding as certificate
-from harness.features.store import NORMS, FeatureStore
+from harness.data import audio, stored
+from harness.errors import CheckpointError, DataError, PluginError
+from harness.features import device as devices
+from harness.features import padding
+from harness.features.checkpoints import find_checkpoint
+from harness.features.shards import NORMS
+from harness.features.store import FeatureStore
+from harness.files import Memory, sha256_file
+from harness.registry import isolated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from torch import Tensor
 
     from harness.data.manifest import Recording
-    from harness.features.checkpoints import Checkpoint
-    from harness.features.store import Kind
-    from harness.types import FrameType, Precision, Reads, Upstream
+    from harness.data.places import Places
+    from harness.features.shards import Kind
+    from harness.types import Precision, Reads, Upstream, UpstreamCondition
 
 VERSION = 2
-"""Raised when this module's features change, or how they lie in memory."""
+"""Raised when this module's features change, or how they lie in memory: part of every
+condition."""
 
 CHUNK = 16
 """Utterances of a task and of a shard: what a crash can cost."""
@@ -40,49 +47,26 @@ AHEAD = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """An upstream as a run uses it: all that its features depend on, but the audio.
+    """An upstream as a run uses it.
 
     Attributes:
         upstream: The model.
-        checkpoint: Its files.
-        feeding: How it is fed.
-        max_seconds: Each clip is cut to this length, if it is set.
-        frame_type: Of stored frames; means over time are float32 always.
-        precision: Of the arithmetic; less than float32 only on a GPU, if asked for.
+        condition: All that its features depend on, but the audio.
+        plugin: Which plugin it comes from, to name it in an error.
+        folder: Of its checkpoint on this machine, ``None`` for a model without.
+        more: Folders of its further checkpoints, by name.
     """
 
-    upstream: Upstream
-    checkpoint: Checkpoint
-    feeding: str
-    max_seconds: float | None = None
-    frame_type: FrameType = "float32"
-    precision: Precision = "float32"
+    upstream: Upstream = field(compare=False)
+    condition: UpstreamCondition
+    plugin: str = field(compare=False, default="")
+    folder: Path | None = None
+    more: Mapping[str, Path] = field(compare=False, default_factory=dict)
 
-    @property
-    def fed(self) -> str:
-        """Name how the model is fed, and in which arithmetic, if it is not float32."""
-        exact = self.precision == "float32"
-        return self.feeding if exact else f"{self.feeding}, {self.precision}"
 
-    @property
-    def identity(self) -> dict[str, object]:
-        """Give what makes two features the same, as JSON values."""
-        return {
-            "upstream": self.upstream.name,
-            "upstream_version": self.upstream.version,
-            "checkpoint": self.checkpoint.sha256,
-            "feeding": self.feeding,
-            "rate": self.upstream.rate,
-            "max_seconds": self.max_seconds,
-            "frame_type": self.frame_type,
-            "precision": self.precision,
-            "audio": audio.VERSION,
-            "features": VERSION,
-        }
-
-    def store(self, cache: Path) -> FeatureStore:
-        """Give the store of this source's features."""
-        return FeatureStore(cache / "features", self.identity)
+def store_of(condition: UpstreamCondition, cache: Path) -> FeatureStore:
+    """Return the store of the features that are made under a condition."""
+    return FeatureStore(cache / "features", asdict(condition))
 
 
 def kinds_for(reads: Iterable[Reads]) -> tuple[Kind, ...]:
@@ -93,79 +77,102 @@ def kinds_for(reads: Iterable[Reads]) -> tuple[Kind, ...]:
     return ("pooled", "last") if frames else ("pooled",)
 
 
+# ---------------------------------------------------------------- tasks
+
+
 @dataclass(frozen=True, kw_only=True)
-class Extraction:
-    """A task: some recordings of a corpus through one source. Picklable.
+class Use:
+    """How a task uses an upstream: by reference, so that any machine may do it.
 
     Attributes:
-        source: The upstream as it is used.
-        recordings: At most ``CHUNK`` of them.
-        kinds: What to store.
-        cache: The folder above the stores.
-        device: A torch device.
-        threads: Of torch, or 0 for its default.
-        certify: Whether to make the padding certificate of the source, too.
+        upstream: The model.
+        condition: All that its features depend on, but the audio.
+        plugin: Which plugin it comes from.
+        places: Where checkpoints, audio and features lie.
+        device: A torch device, or ``auto``.
     """
 
-    source: Source
-    recordings: tuple[Recording, ...]
-    kinds: tuple[Kind, ...]
-    cache: Path
+    upstream: Upstream
+    condition: UpstreamCondition
+    plugin: str
+    places: Places
     device: str
-    threads: int = 0
-    certify: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """Duration of the audio, in seconds."""
-        return sum(recording.seconds for recording in self.recordings)
 
 
-def chunks(recordings: Sequence[Recording]) -> Iterator[tuple[Recording, ...]]:
-    """Divide a corpus into tasks, the same ones for every process that asks."""
-    for start in range(0, len(recordings), CHUNK):
-        yield tuple(recordings[start : start + CHUNK])
+@dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """A task: some recordings of a corpus through an upstream.
+
+    Attributes:
+        use: The upstream.
+        corpus: Which stored list of utterances.
+        first: Place of the first of them there.
+        last: Place after the last.
+        kinds: What to store.
+        seconds: Duration of the audio.
+    """
+
+    use: Use
+    corpus: str
+    first: int
+    last: int
+    kinds: tuple[Kind, ...]
+    seconds: float = 0.0
 
 
-def extract(task: Extraction) -> float:
+def extract(task: Extraction) -> None:
     """Store what is missing of a task's features.
 
-    Returns:
-        The audio's duration in seconds, whether it was there before or not.
-
     Raises:
-        PluginError: Where the upstream does not give (L, T, D) finite float32.
+        PluginError: Where the upstream does not return (L, T, D) finite float32.
+        CheckpointError: Where the weights are not those of the plan.
         StoreError: Where the store cannot be written.
         DataError: Where a file changed since it was checked.
     """
-    import torch
+    places = task.use.places.here()
+    device = devices.prepare(task.use.device)
+    listed = stored.load(places, task.corpus).recordings[task.first : task.last]
+    store = store_of(task.use.condition, places.cache)
+    with store.claim([recording.key for recording in listed]):
+        missing = {kind: _missing(store, kind, listed) for kind in task.kinds}
+        if any(missing.values()):
+            source = find_source(task.use, places)
+            _store_missing(store, source, missing, device)
 
-    if task.threads:
-        torch.set_num_threads(task.threads)
-    store = task.source.store(task.cache)
-    with store.claim([recording.key for recording in task.recordings]):
-        missing = {kind: _missing(store, kind, task.recordings) for kind in task.kinds}
-        wanted = {r.key: r for found in missing.values() for r in found.values()}
-        shards: dict[Kind, dict[str, Tensor]] = {kind: {} for kind in task.kinds}
-        took: dict[str, float] = {}
-        if wanted:
-            for recording, hidden, seconds in _encode(task, list(wanted.values())):
-                took[recording.key] = seconds
-                for kind in task.kinds:
-                    if recording.key in missing[kind]:
-                        shards[kind] |= _stored(
-                            kind, recording.key, hidden, task.source
-                        )
-        for kind in reversed(task.kinds):
-            if shards[kind]:
-                store.write(
-                    kind, shards[kind], {key: took[key] for key in missing[kind]}
-                )
-    if task.certify:
-        encode = encoder(task.source, task.device)
-        moved = certificate.measure(encode, task.source.upstream.rate)
-        store.certify(certificate.figures(moved))
-    return task.seconds
+
+def certify(use: Use) -> None:
+    """Measure the padding certificate of an upstream, unless its store has one."""
+    places = use.places.here()
+    store = store_of(use.condition, places.cache)
+    if not store.certificate:
+        source = find_source(use, places)
+        encode = encoder(source, devices.prepare(use.device))
+        with isolated(use.plugin, f"extracting with '{use.upstream.name}'"):
+            moved = padding.measure(encode, use.upstream.rate)
+        store.certify(padding.figures(moved))
+
+
+def find_source(use: Use, places: Places) -> Source:
+    """Find an upstream's checkpoint on this machine, the one of the plan.
+
+    Raises:
+        CheckpointError: Where it is not here, or has other bytes by now.
+    """
+    memory = Memory(places.cache / "memory.json")
+    found = find_checkpoint(use.upstream, places.checkpoints, memory, download=False)
+    if found is None or found.sha256 != use.condition.checkpoint:
+        state = "not on this machine" if found is None else "another one by now"
+        raise CheckpointError(
+            f"The checkpoint of {use.upstream.name} is {state}. Run the same command "
+            "again; on a cluster, let every node see the same checkpoints."
+        )
+    return Source(
+        upstream=use.upstream,
+        condition=use.condition,
+        plugin=use.plugin,
+        folder=found.folder,
+        more=found.more,
+    )
 
 
 def _missing(
@@ -175,43 +182,93 @@ def _missing(
     return {r.key: r for r in recordings if r.key not in have}
 
 
+def _store_missing(
+    store: FeatureStore,
+    source: Source,
+    missing: Mapping[Kind, Mapping[str, Recording]],
+    device: str,
+) -> None:
+    """Extract the recordings of which something is missing, and store that."""
+    wanted = {r.key: r for found in missing.values() for r in found.values()}
+    shards: dict[Kind, dict[str, Tensor]] = {kind: {} for kind in missing}
+    took: dict[str, float] = {}
+    for recording, hidden, seconds in _encode(source, list(wanted.values()), device):
+        took[recording.key] = seconds
+        for kind, lacking in missing.items():
+            if recording.key in lacking:
+                shards[kind] |= _stored(kind, recording.key, hidden, source)
+    made = {
+        "device": devices.describe(device),
+        "versions": devices.versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    for kind in reversed(list(missing)):
+        if shards[kind]:
+            seconds_of = {key: took[key] for key in missing[kind]}
+            store.write(kind, shards[kind], seconds_of, made)
+
+
+# ---------------------------------------------------------------- encoding
+
+
 def _encode(
-    task: Extraction, recordings: Sequence[Recording]
+    source: Source, recordings: Sequence[Recording], device: str
 ) -> Iterator[tuple[Recording, Tensor, float]]:
-    """Give each recording's hidden states, (L, T, D), and the seconds they took.
+    """Yield each recording's hidden states, (L, T, D), and the seconds they took.
 
     On the CPU clips go through one by one, which is exact and fastest there; a GPU
     gets the whole chunk, longest first, within a budget of audio.
     """
-    import torch
-
-    encode = encoder(task.source, task.device)
-    source = task.source
-
-    def decode(recording: Recording) -> Tensor:
-        utterance = recording.utterance
-        return audio.load(
-            recording.path,
-            source.upstream.rate,
-            start=utterance.start,
-            end=utterance.end,
-            max_seconds=source.max_seconds,
-        )
-
-    batches = list(_batches(recordings, task.device))
+    encode, condition = encoder(source, device), source.condition
+    batches = list(_batches(recordings, device))
     ordered = [recording for batch in batches for recording in batch]
+    decode = functools.partial(_decode, condition=condition)
     waveforms = _ahead(decode, ordered)
     for batch in batches:
-        heard = [next(waveforms) for _ in batch]
+        inputs = [next(waveforms) for _ in batch]
         started = time.perf_counter()
-        with torch.inference_mode(), _arithmetic(source.precision, task.device):
-            states = encode(heard)
-        if source.precision != "float32":
-            states = [state.float() for state in states]
+        states = _states(encode, inputs, source, device)
         hidden = [_checked(source.upstream, state).cpu() for state in states]
         seconds = (time.perf_counter() - started) / len(batch)
         for recording, state in zip(batch, hidden, strict=True):
             yield recording, state, seconds
+
+
+def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
+    utterance = recording.utterance
+    if sha256_file(recording.path) != recording.sha256:
+        raise DataError(
+            f"{recording.path} changed since it was checked. Run the same command "
+            "again."
+        )
+    return audio.load(
+        recording.path,
+        condition.rate,
+        start=utterance.start,
+        end=utterance.end,
+        max_seconds=condition.max_seconds,
+    )
+
+
+def _states(
+    encode: Callable[[Sequence[Tensor]], Sequence[Tensor]],
+    inputs: Sequence[Tensor],
+    source: Source,
+    device: str,
+) -> list[Tensor]:
+    """Run an encoder; whatever it raises names the plugin."""
+    import torch
+
+    precision, name = source.condition.precision, source.upstream.name
+    with (
+        isolated(source.plugin, f"extracting with '{name}'"),
+        torch.inference_mode(),
+        _arithmetic(precision, device),
+    ):
+        states = list(encode(inputs))
+    if precision != "float32":
+        states = [state.float() for state in states]
+    return states
 
 
 def _arithmetic(precision: Precision, device: str) -> AbstractContextManager[object]:
@@ -259,35 +316,44 @@ def _ahead(
 def encoder(
     source: Source, device: str
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
-    """Load an upstream once a process; the one before it is let go."""
-    return source.upstream.load(
-        source.checkpoint.folder, device=device, feeding=source.feeding
-    )
+    """Load an upstream once a process; the one before it is released."""
+    upstream = source.upstream
+    more: dict[str, Any] = {"more": source.more} if source.more else {}
+    with isolated(source.plugin, f"loading '{upstream.name}'"):
+        return upstream.load(
+            source.folder, device=device, feeding=source.condition.feeding, **more
+        )
 
 
 def _checked(upstream: Upstream, state: Tensor) -> Tensor:
-    """Refuse hidden states that are not (L, T, D) finite float32."""
+    """Refuse hidden states that are not (L, T, D) finite float32 as described."""
     import torch
 
-    if state.ndim != 3 or 0 in state.shape or state.dtype != torch.float32:
+    name, shape = upstream.name, tuple(state.shape)
+    if state.ndim != 3 or 0 in shape or state.dtype != torch.float32:
         raise PluginError(
-            f"Upstream '{upstream.name}' gave {tuple(state.shape)} {state.dtype} where "
-            "hidden states of shape (L, T, D) in float32 are due."
+            f"Upstream '{name}' returned {shape} {state.dtype} where hidden states of "
+            "shape (L, T, D) in float32 are due."
+        )
+    if upstream.hop is None and shape[1] != 1:
+        raise PluginError(
+            f"Upstream '{name}' returned {shape[1]} frames where one vector a clip, "
+            "(L, 1, D), is due: its description has no hop."
         )
     if not torch.isfinite(state).all():
-        raise PluginError(f"Upstream '{upstream.name}' gave NaN or infinite states.")
+        raise PluginError(f"Upstream '{name}' returned NaN or infinite states.")
     return state
 
 
 def _stored(kind: Kind, key: str, hidden: Tensor, source: Source) -> dict[str, Tensor]:
-    """Give the tensors that are stored of an utterance's hidden states (L, T, D)."""
+    """Return the tensors that are stored of an utterance's states (L, T, D)."""
     import torch
 
     if kind == "pooled":
         norms = torch.linalg.vector_norm(hidden, dim=2).mean(1)
         return {key: hidden.mean(1), key + NORMS: norms}
     frames = hidden[-1] if kind == "last" else hidden
-    stored = frames.to(getattr(torch, source.frame_type)).contiguous()
+    stored = frames.to(getattr(torch, source.condition.frame_type)).contiguous()
     if not torch.isfinite(stored).all():
         raise DataError(
             f"The frames of {source.upstream.name} are too large for float16. "

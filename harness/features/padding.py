@@ -1,9 +1,10 @@
 """The padding certificate: how far an upstream's features move when they should not.
 
-One clip is heard alone, and again in three ways: in a batch with longer clips, with
-silence after it, and followed by itself. Only the frames of the clip are compared. The
-first must not move them at all, or results depend on what shared a batch; the others
-measure how much of its surroundings a model mixes into a frame.
+One clip is encoded alone, and again in three ways: in a batch with longer clips, with
+silence after it, and followed by itself. Only the frames of the clip are compared; of
+an upstream with one vector a clip, the vectors. The first must not move them at all, or
+results depend on what shared a batch; the others measure how much of its surroundings a
+model mixes into a frame.
 """
 
 from __future__ import annotations
@@ -44,26 +45,26 @@ class Movement:
 
 
 def measure(encode: Encode, rate: int, seconds: float = 1.0) -> dict[str, Movement]:
-    """Make the certificate, by hearing eight times the clip's length.
+    """Measure the certificate, by encoding eight times the clip's length.
 
     Args:
-        encode: What ``Upstream.load`` gave.
+        encode: What ``Upstream.load`` returned.
         rate: Its sampling rate, in hertz.
-        seconds: Length of the clip.
+        seconds: Length of the clip; at least the upstream's ``min_seconds``.
     """
     import torch
 
     clip, longer = voice(seconds, rate), voice(2 * seconds, rate, seed=1)
 
-    def hear(*clips: Tensor) -> Tensor:
+    def states(*clips: Tensor) -> Tensor:
         with torch.inference_mode():
             return encode(clips)[0].cpu()
 
-    alone = hear(clip)
+    alone = states(clip)
     return {
-        "batched": movement(alone, hear(clip, longer)),
-        "silence": movement(alone, hear(torch.cat([clip, torch.zeros_like(clip)]))),
-        "repeated": movement(alone, hear(clip.repeat(2))),
+        "batched": movement(alone, states(clip, longer)),
+        "silence": movement(alone, states(torch.cat([clip, torch.zeros_like(clip)]))),
+        "repeated": movement(alone, states(clip.repeat(2))),
     }
 
 
@@ -82,7 +83,7 @@ def movement(before: Tensor, after: Tensor) -> Movement:
 
 
 def figures(moved: Mapping[str, Movement]) -> dict[str, float]:
-    """Give what is stored with the features: each trial's worst layer."""
+    """Return what is stored with the features: each trial's worst layer."""
     return {
         f"{trial}_{what}": max(getattr(moved[trial], what))
         for trial in moved
@@ -95,10 +96,10 @@ def verdicts(moved: Mapping[str, Movement]) -> list[str]:
     worst = figures(moved)
     leak = worst["batched_delta"]
     sentences = [
-        f"Company in the batch leaks into a clip's features (max |Δ|/std {leak:.2g}): "
-        "no result of this upstream can be trusted before that is mended."
+        f"Features depend on what shares the batch (max |Δ|/std {leak:.2g}): no result "
+        "of this upstream can be trusted before that is fixed."
         if not leak <= ROUNDING
-        else f"Company in the batch changes nothing (max |Δ|/std {leak:.1g})."
+        else f"Features are batch-invariant (max |Δ|/std {leak:.1g})."
     ]
     for trial, what in (("silence", "Silence after"), ("repeated", "Repeating")):
         distance = worst[f"{trial}_distance"]

@@ -12,17 +12,26 @@ the last layer, (T, D), ``all/`` those of all layers, (L, T, D).
 
 from __future__ import annotations
 
-import functools
 import json
 import re
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections import defaultdict
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from harness.errors import StoreError
-from harness.files import replacing, sha256_json
+from harness.errors import FeaturesGoneError, StoreError
+from harness.features.shards import (
+    KINDS,
+    SUFFIX,
+    Reader,
+    is_whole,
+    shards_in,
+    write_shard,
+)
+from harness.files import read_json, replacing, sha256_json, write_json
+from harness.text import counted
+from harness.types import ExtractionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -30,22 +39,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-Kind = Literal["pooled", "last", "all"]
-KINDS: tuple[Kind, ...] = ("pooled", "last", "all")
-NORMS = ".norms"
-SECONDS = "seconds"
-PADDING = "padding"
-ALIGNMENT = 64
-"""Bytes: a cache line, and the widest vector of any CPU that torch knows."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One file: which utterances it has and how long each took to extract."""
-
-    path: Path
-    keys: frozenset[str]
-    seconds: Mapping[str, float]
+    from harness.features.shards import Kind, Shard
 
 
 class FeatureStore:
@@ -56,29 +50,44 @@ class FeatureStore:
 
         Args:
             root: The folder that all stores are in.
-            identity: JSON values; ``identity["upstream"]`` also names the folder.
+            identity: JSON values; ``identity["name"]`` also names the folder.
         """
         self.identity = identity
-        name = re.sub(r"[^\w.@-]+", "-", str(identity["upstream"]))
+        name = re.sub(r"[^\w.@-]+", "-", str(identity["name"]))
         name = name[-60:].lstrip("-.")
         self.folder = root / f"{name}-{sha256_json(identity)[:16]}"
 
     def shards(self, kind: Kind) -> list[Shard]:
         """List the shards of a kind, from their headers, passing over damaged ones."""
-        files = sorted((self.folder / kind).glob("*.safetensors"))
-        return [shard for file in files if (shard := _read_header(file)) is not None]
+        return list(shards_in(self.folder / kind))
 
     def keys(self, kind: Kind) -> frozenset[str]:
-        """Tell which utterances are there; all layers hold the last one, too."""
+        """Return which utterances are there; all layers hold the last one, too."""
         held = frozenset().union(*(shard.keys for shard in self.shards(kind)))
         return held | self.keys("all") if kind == "last" else held
 
-    def seconds(self, keys: Collection[str]) -> float:
-        """Tell how long the extraction of these utterances took, in all."""
-        took: dict[str, float] = {}
-        for shard in self.shards("pooled"):
-            took.update(shard.seconds)
-        return sum(took.get(key, 0.0) for key in set(keys))
+    def record(self, keys: Collection[str]) -> ExtractionRecord:
+        """Return where the features of these utterances come from."""
+        wanted = set(keys)
+        shards = [one for one in self.shards("pooled") if one.keys & wanted]
+        took = {key: s for one in shards for key, s in one.seconds.items()}
+        made = [one.made for one in shards]
+        dates = sorted(str(one["created"]) for one in made if "created" in one)
+        libraries: dict[str, set[str]] = defaultdict(set)
+        for name, version in (
+            v for one in made for v in one.get("versions", {}).items()
+        ):
+            libraries[name].add(version)
+        return ExtractionRecord(
+            devices=tuple(
+                sorted({str(one["device"]) for one in made if "device" in one})
+            ),
+            versions={name: ", ".join(sorted(of)) for name, of in libraries.items()},
+            first=dates[0] if dates else "",
+            last=dates[-1] if dates else "",
+            seconds=sum(took.get(key, 0.0) for key in wanted),
+            certificate=self.certificate,
+        )
 
     @contextmanager
     def claim(self, keys: Sequence[str]) -> Iterator[None]:
@@ -106,6 +115,7 @@ class FeatureStore:
         kind: Kind,
         tensors: Mapping[str, Tensor],
         seconds: Mapping[str, float],
+        made: Mapping[str, Any] | None = None,
     ) -> None:
         """Add a shard, whole or not at all.
 
@@ -113,38 +123,30 @@ class FeatureStore:
             kind: What the tensors are.
             tensors: By utterance key (and by key and ``.norms``), on the CPU.
             seconds: What each utterance took to extract.
+            made: JSON values: the ``device`` and the ``versions`` that computed it,
+                and when it was ``created``.
 
         Raises:
             StoreError: Where the folder cannot be written or the disk is full.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
-
         about = self.folder / "about.json"
         if not about.exists():
             with replacing(about) as beside:
                 beside.write_text(json.dumps(self.identity, indent=2), "utf-8")
-        name = sha256_json([kind, sorted(tensors)])[:32]
-        with replacing(self.folder / kind / f"{name}.safetensors") as beside:
-            try:
-                metadata = {SECONDS: json.dumps(dict(seconds))}
-                save_file(dict(tensors), beside, metadata=_aligned(metadata, tensors))
-            except SafetensorError as error:
-                raise _as_os_error(error) from error
+        write_shard(self.folder / kind, tensors, seconds, made or {})
 
     @property
     def certificate(self) -> dict[str, float]:
-        """Give the padding certificate's figures, or nothing if there is none yet."""
+        """The padding certificate's figures, or nothing if there is none yet."""
         try:
-            figures: dict[str, float] = json.loads(self._certificate.read_text("utf-8"))
+            figures: dict[str, float] = read_json(self._certificate)
         except (OSError, ValueError):
             return {}
         return figures
 
     def certify(self, figures: Mapping[str, float]) -> None:
         """Keep the padding certificate's figures beside the features."""
-        with replacing(self._certificate) as beside:
-            beside.write_text(json.dumps(figures, indent=2), "utf-8")
+        write_json(self._certificate, dict(figures))
 
     @property
     def _certificate(self) -> Path:
@@ -154,31 +156,40 @@ class FeatureStore:
         """Open the features of these utterances, memory-mapped.
 
         Raises:
-            StoreError: Where one of them is not there.
+            FeaturesGoneError: Where some are not there, or not as they were written.
         """
-        where = {key: s.path for s in self.shards(kind) for key in s.keys}
-        if kind == "last":
-            every = {key: s.path for s in self.shards("all") for key in s.keys}
-            where = every | where
-        if missing := [key for key in keys if key not in where]:
-            raise StoreError(
-                f"The feature store {self.folder} lacks {len(missing)} utterances, "
-                "most likely removed meanwhile. Run the same command again."
+        kinds: tuple[Kind, ...] = ("all", "last") if kind == "last" else (kind,)
+        where = {k: s.path for one in kinds for s in self.shards(one) for k in s.keys}
+        needed = {where[key] for key in keys if key in where}
+        damaged = {path for path in needed if not is_whole(path)}
+        for path in damaged:
+            path.unlink(missing_ok=True)
+        gone = [key for key in keys if where.get(key) in {None, *damaged}]
+        if gone:
+            raise FeaturesGoneError(
+                f"The feature store {self.folder} lacks {counted(len(gone), 'clip')}, "
+                "removed meanwhile or damaged. Run the same command again."
             )
         return Reader(kind, {key: where[key] for key in keys})
 
     def drop(self, kind: Kind, keys: Collection[str]) -> int:
-        """Remove the shards of a kind that hold only these utterances; give bytes."""
-        freed = 0
-        for shard in self.shards(kind):
-            if shard.keys <= frozenset(keys):
-                freed += shard.path.stat().st_size
-                shard.path.unlink(missing_ok=True)
-        return freed
+        """Remove shards that hold only these utterances; return the bytes freed."""
+        shards = (one for one in self.shards(kind) if one.keys <= frozenset(keys))
+        return sum(_remove(shard.path) for shard in shards)
+
+    def damaged(self) -> list[Path]:
+        """List the files that are not as they were written; reads them all."""
+        files = (self.folder / kind for kind in KINDS)
+        paths = (path for folder in files for path in sorted(folder.glob("*")))
+        return [path for path in paths if path.suffix == SUFFIX and not is_whole(path)]
 
     def bytes(self, kind: Kind) -> int:
-        """Tell how much disk a kind takes."""
-        return sum(shard.path.stat().st_size for shard in self.shards(kind))
+        """Return how much disk a kind takes."""
+        total = 0
+        for shard in self.shards(kind):
+            with suppress(FileNotFoundError):
+                total += shard.path.stat().st_size
+        return total
 
 
 def stored(root: Path) -> list[FeatureStore]:
@@ -192,81 +203,11 @@ def stored(root: Path) -> list[FeatureStore]:
     return stores
 
 
-class Reader:
-    """Features by utterance key; a shard is mapped into memory when first asked."""
-
-    def __init__(self, kind: Kind, where: Mapping[str, Path]) -> None:
-        """Take the path of each utterance's shard."""
-        self._kind, self._where = kind, where
-        self._open: dict[Path, object] = {}
-
-    def __getitem__(self, name: str) -> Tensor:
-        """Give a tensor, by key or by key and ``.norms``; do not write to it."""
-        from safetensors import safe_open
-
-        path = self._where[name.removesuffix(NORMS)]
-        if path not in self._open:
-            self._open[path] = safe_open(path, framework="pt")
-        tensor: Tensor = self._open[path].get_tensor(name)  # type: ignore[attr-defined]
-        return (
-            tensor[-1] if self._kind == "last" and path.parent.name == "all" else tensor
-        )
-
-
-def _aligned(
-    metadata: Mapping[str, str], tensors: Mapping[str, Tensor]
-) -> dict[str, str]:
-    """Lengthen a header so that its tensors begin at a multiple of ``ALIGNMENT``.
-
-    Where a tensor begins in memory decides how its sums are grouped, and so their last
-    bits: an utterance's frames must not depend on what else is in its shard.
-    """
-    header: dict[str, object] = {"__metadata__": {**metadata, PADDING: ""}}
-    begin = 0
-    for name in sorted(tensors):  # the order of tensors of one type in the file
-        end = begin + tensors[name].nbytes
-        header[name] = {
-            "dtype": {4: "F32", 2: "F16"}[tensors[name].itemsize],
-            "shape": list(tensors[name].shape),
-            "data_offsets": [begin, end],
-        }
-        begin = end
-    length = 8 + len(json.dumps(header, separators=(",", ":")))
-    return {**metadata, PADDING: " " * (-length % ALIGNMENT)}
-
-
-def _read_header(path: Path) -> Shard | None:
+def _remove(path: Path) -> int:
+    """Remove a file, and return its bytes; another process may have been faster."""
     try:
-        status = path.stat()
-    except OSError:
-        return None
-    return _parse_header(path, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def _parse_header(path: Path, size: int, _mtime_ns: int) -> Shard | None:
-    """Read a safetensors header (8 bytes of length, then JSON), and check the size."""
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > size:
-                return None
-            header = json.loads(file.read(length))
-        metadata = header.pop("__metadata__", {})
-        end = max(entry["data_offsets"][1] for entry in header.values())
-        if size != 8 + length + end:
-            return None
-        keys = frozenset(name for name in header if not name.endswith(NORMS))
-        seconds = json.loads(metadata.get(SECONDS, "{}"))
-        return Shard(path, keys, {key: float(took) for key, took in seconds.items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _as_os_error(error: Exception) -> OSError:
-    """Turn safetensors' error for a failed write into the OS error that it wraps."""
-    import errno
-
-    code = re.search(r"os error (\d+)|code: (\d+)", str(error))
-    number = int(next(filter(None, code.groups()))) if code else errno.EIO
-    return OSError(number, str(error))
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    return size

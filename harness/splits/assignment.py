@@ -1,4 +1,4 @@
-"""Speakers to parts, so that sizes and labels come as near as can be to what is wanted.
+"""Speakers to parts, so that sizes and labels come as close as can be to the wanted.
 
 How far a split is from what is wanted is one number, the mean over its folds of
 
@@ -10,10 +10,11 @@ the share of the corpus that would have to change its part, the second the share
 part that would have to change its label, the third counts the labels that valid and
 test lack, so that one absent label outweighs all but absurd sizes. Two conditions are
 never given up: no part is empty, and train has every label. Speakers are assigned to
-parts so that this number is least: of all assignments where they can all be looked at,
-else of those that a local search ends with. Of several that are equal in nine decimals,
-the one is taken that comes first when the part numbers of the speakers, sorted, are
-written in a row (0 train, 1 valid, 2 test; in ``kfold`` the number of the fold).
+parts so that this number is least: of all assignments where they are few enough to try
+each, else of those that a local search ends with. Of several that are equal in nine
+decimals, the one is taken that comes first when the part numbers of the speakers,
+sorted, are written in a row (0 train, 1 valid, 2 test; in ``kfold`` the number of the
+fold).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.files import sha256_json
+from harness.types.canonical import sha256_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ Shares = tuple[float, float, float]
 TENTHS = (8, 1, 1)
 """Wanted sizes of train, valid and test where there is one fold, in tenths."""
 EXHAUSTIVE = 3**12
-"""Up to so many assignments of speakers to parts, every one is looked at."""
+"""Up to so many assignments of speakers to parts, every one is tried."""
 TRIED = 256
 """About so many steps are tried before the best of them is taken."""
 STARTS = 100
@@ -62,13 +63,13 @@ def assign(
     seed: int = 0,
     exhaustive: int = EXHAUSTIVE,
 ) -> list[int]:
-    """Give each speaker a part so that the objective is least.
+    """Assign each speaker to a part so that the objective is least.
 
-    Every assignment is looked at where they are few. Else, from many balanced starts,
+    Every assignment is tried where they are few. Else, from many balanced starts,
     speakers are moved and swapped as long as the best such step makes it less.
 
     Args:
-        speakers: What each of them says.
+        speakers: The utterances of each.
         roles: The folds that the parts make up.
         seed: Decides the starts.
         exhaustive: How many assignments are few.
@@ -79,9 +80,9 @@ def assign(
     """
     search = _Search(speakers, roles)
     if search.parts ** len(speakers) <= exhaustive:
-        return search.everywhere()
+        return search.exhaust()
     starts = range(-(-STARTS // len(roles)))
-    return min(search.descend(search.start(seed, number)) for number in starts)[1]
+    return min(search.improve(search.start(seed, number)) for number in starts)[1]
 
 
 class _Search:
@@ -115,7 +116,7 @@ class _Search:
         self.goals = np.array(wanted_sizes(len(roles)))
 
     def objectives(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the objectives (A,) of assignments, from their counts (A, P, C).
+        """Return the objectives (A,) of assignments, from their counts (A, P, C).
 
         They are rounded, so that the order of summation decides no tie.
         """
@@ -133,8 +134,8 @@ class _Search:
         objectives: NDArray[np.float64] = each.mean(-1).round(9)
         return objectives
 
-    def everywhere(self) -> list[int]:
-        """Look at every assignment, in the order that breaks ties."""
+    def exhaust(self) -> list[int]:
+        """Try every assignment, in the order that breaks ties."""
         import numpy as np
 
         speakers = len(self.counts)
@@ -150,27 +151,28 @@ class _Search:
         return best[1]
 
     def start(self, seed: int, number: int) -> list[int]:
-        """Give speakers, in an order by seed and number, to where most is wanted."""
+        """Put speakers, in an order by seed and number, where most is wanted."""
         fold = self.roles[0]
         wanted = self.total * (self.goals / fold.sum(-1)) @ fold  # (P,)
         parts = [0] * len(self.counts)
-        order = sorted(range(len(parts)), key=lambda who: shuffled(seed, number, who))
+        order = sorted(range(len(parts)), key=lambda who: order_key(seed, number, who))
         for speaker in order:
             parts[speaker] = int(wanted.argmax())
             wanted[parts[speaker]] -= self.counts[speaker].sum()
         return parts
 
-    def descend(self, start: Sequence[int]) -> tuple[float, list[int]]:
-        """Take the best step for as long as one helps; give where that ends.
+    def improve(self, start: Sequence[int]) -> tuple[float, list[int]]:
+        """Take the best step for as long as one helps; return where that ends.
 
-        A step swaps the parts of two speakers. Each part has a speaker who says
-        nothing and is there again after each step: to swap with that one is to move.
+        A step swaps the parts of two speakers. Each part has a speaker without
+        utterances, who is there again after each step: to swap with that one is to
+        move.
         """
         import numpy as np
 
         speakers = len(self.counts)
-        silent = np.zeros((self.parts, len(self.shares)))
-        counts = np.concatenate([self.counts, silent])
+        nobody = np.zeros((self.parts, len(self.shares)))
+        counts = np.concatenate([self.counts, nobody])
         one, other = np.triu_indices(speakers, 1, speakers + self.parts)
         if speakers > SWAPPED:
             one, other = one[other >= speakers], other[other >= speakers]
@@ -206,12 +208,12 @@ class _Search:
 
 
 def wanted_sizes(folds: int) -> Shares:
-    """Give the sizes that are wanted of train, valid and test."""
+    """Return the sizes that are wanted of train, valid and test."""
     if folds < 3:
         return (TENTHS[0] / 10, TENTHS[1] / 10, TENTHS[2] / 10)
     return ((folds - 2) / folds, 1 / folds, 1 / folds)
 
 
-def shuffled(*key: int | str) -> str:
-    """Order by a hash: random, and the same on every machine and library version."""
+def order_key(*key: int | str) -> str:
+    """Return a hash to sort by: random, and the same on every machine."""
     return sha256_json(key)

@@ -1,4 +1,4 @@
-"""How close a split came to what is wanted (see ``assignment``), and in words."""
+"""How close a split comes to the sizes and labels that ``assignment`` aims at."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.splits.assignment import wanted_sizes
-from harness.splits.strategies import PARTS
+from harness.types import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.splits.assignment import Shares
-    from harness.splits.strategies import Fold, Split
-    from harness.types import Utterance
+    from harness.types import Fold, Split, Utterance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class Closeness:
         absent_test: Labels that test lacks.
         sentences: How many different sentences test has; 0 where none are coded.
         repeated: How many of them train has too.
-        objective: The number that the search makes least; see the module's docstring.
+        objective: The number that the search of ``assignment`` minimises.
     """
 
     fold: str
@@ -50,7 +49,7 @@ def closeness(split: Split, utterances: Iterable[Utterance]) -> tuple[Closeness,
     """Measure how close each fold of a checked split comes to what is wanted."""
     by_id = {utterance.id: utterance for utterance in utterances}
     whole = Counter(utterance.label for utterance in by_id.values())
-    goals = wanted_sizes(len(split.folds) if split.strategy in ("loso", "kfold") else 1)
+    goals = wanted_sizes(len(split.folds))
     return tuple(_closeness(fold, goals, by_id, whole) for fold in split.folds)
 
 
@@ -102,7 +101,7 @@ def _sentences(utterances: Iterable[Utterance]) -> set[tuple[str | None, str]]:
 
 
 def describe(folds: Sequence[Closeness]) -> list[str]:
-    """Say in a few lines how close a split comes, worst things by name."""
+    """Describe in a few lines how close a split comes, naming the worst."""
     sizes = ", ".join(
         f"{part} {_range([fold.sizes[index] for fold in folds])} %"
         f" (wanted {100 * folds[0].goals[index]:.1f})"
@@ -127,7 +126,7 @@ def describe(folds: Sequence[Closeness]) -> list[str]:
 
 
 def _range(shares: Sequence[float]) -> str:
-    """Give shares as percent, from the least to the most."""
+    """Write shares as percent, from the least to the most."""
     least, most = f"{100 * min(shares):.1f}", f"{100 * max(shares):.1f}"
     return least if least == most else f"{least}–{most}"
 

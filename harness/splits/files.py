@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.errors import DataError
 from harness.files import replacing
-from harness.splits.strategies import COLUMN, PARTS, STRATEGIES, Fold, Split
+from harness.types import PARTS, Fold
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from harness.data.manifest import Manifest
+    from harness.types import Split
 
 Kind = TypeVar("Kind")
 
@@ -21,17 +24,24 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class SplitFile:
-    """A split as read from a file, with what it says it was made for."""
+    """A split as a file states it, which ``transfer.divisions`` compares.
+
+    Attributes:
+        corpus: The name of the corpus that it was made for.
+        version: Of that corpus.
+        manifest_sha256: Of that corpus' utterances.
+        strategy: The name of the strategy that it was made by.
+        folds: At least one.
+    """
 
     corpus: str
     version: str
     manifest_sha256: str
-    split: Split
+    strategy: str
+    folds: tuple[Fold, ...]
 
 
-def write_split(
-    split: Split, path: Path, *, corpus: str, version: str, manifest_sha256: str
-) -> None:
+def write_split(split: Split, path: Path, manifest: Manifest) -> None:
     """Write a split as JSON that a person can read and another lab can use.
 
     Raises:
@@ -39,11 +49,11 @@ def write_split(
     """
     value = {
         "format": FORMAT,
-        "corpus": corpus,
-        "version": version,
-        "manifest_sha256": manifest_sha256,
+        "corpus": manifest.corpus.name,
+        "version": manifest.corpus.version,
+        "manifest_sha256": manifest.sha256,
         "strategy": split.strategy,
-        "folds": [vars(fold) for fold in split.folds],
+        "folds": [asdict(fold) for fold in split.folds],
     }
     with replacing(path) as beside:
         beside.write_text(
@@ -53,8 +63,6 @@ def write_split(
 
 def read_split(path: Path) -> SplitFile:
     """Read what ``write_split`` wrote, or what somebody wrote in its form.
-
-    Whether it fits the corpus is for ``check_split`` to say.
 
     Raises:
         DataError: Where the file is not of that form.
@@ -66,16 +74,13 @@ def read_split(path: Path) -> SplitFile:
     except (ValueError, RecursionError) as error:
         reason = str(error)
     raise DataError(
-        f"Cannot use the split file {path}: {reason}. Mend it, or make the split anew."
+        f"Cannot use the split file {path}: {reason}. Fix it, or make the split anew."
     )
 
 
 def _split_file(value: object) -> SplitFile:
     if (version := _entry(value, "format", int)) != FORMAT:
         raise ValueError(f"its format is {version}, not {FORMAT}")
-    strategy = _entry(value, "strategy", str)
-    if strategy not in (known := (*STRATEGIES, COLUMN)):
-        raise ValueError(f"its strategy '{strategy}' is none of {', '.join(known)}")
     folds = tuple(_fold_entry(fold) for fold in _entry(value, "folds", list))
     if not folds or len({fold.name for fold in folds}) < len(folds):
         raise ValueError("it has no folds, or two of the same name")
@@ -83,7 +88,8 @@ def _split_file(value: object) -> SplitFile:
         corpus=_entry(value, "corpus", str),
         version=_entry(value, "version", str),
         manifest_sha256=_entry(value, "manifest_sha256", str),
-        split=Split(strategy=strategy, folds=folds),
+        strategy=_entry(value, "strategy", str),
+        folds=folds,
     )
 
 
@@ -97,7 +103,7 @@ def _fold_entry(value: object) -> Fold:
 
 
 def _entry(value: object, key: str, kind: type[Kind]) -> Kind:
-    """Take an entry out of what should be a JSON object that has it."""
+    """Return an entry of what should be a JSON object that has it."""
     entry = value.get(key) if isinstance(value, dict) else None
     if not isinstance(entry, kind):
         raise ValueError(f"'{key}' is missing or is not of type {kind.__name__}")

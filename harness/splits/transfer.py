@@ -2,142 +2,230 @@
 
 from __future__ import annotations
 
-from math import inf
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.data.manifest import join
-from harness.errors import DataError
-from harness.splits import strategies as splits
+from harness.errors import DataError, HarnessError, UnknownNameError
+from harness.splits.checks import check
 from harness.splits.files import read_split
+from harness.splits.strategies import make_split, split_of
+from harness.types import Fold, Split, SplitOptions, SplitStrategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from harness.data.manifest import Manifest
-    from harness.splits.strategies import Split
-    from harness.types.request import Request
+    from harness.registry import Names
+    from harness.splits.files import SplitFile
 
-JOIN = "+"
-"""Stands between corpora that are trained on together."""
-
-TRANSFER = "→"
-"""Stands between the corpus that is trained on and the one that is tested on."""
+ANEW = "Make the split anew with 'harness split'."
 
 
-def parts_of(name: str) -> list[str]:
-    """Name the corpora that are trained on together; a name with a path is one."""
-    return [name] if ":" in name else name.split(JOIN)
+@dataclass(frozen=True, kw_only=True)
+class SplitChoice:
+    """How the user wants a corpus to be divided.
+
+    Attributes:
+        strategy: By this strategy, or as this file states.
+        options: For the strategy; the corpus' published files are added to them.
+        known: Every strategy, since a file names the one that it was made by.
+    """
+
+    strategy: SplitStrategy | Path
+    options: SplitOptions
+    known: Names[SplitStrategy]
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        known: Names[SplitStrategy],
+        *,
+        folds: int | None = None,
+        seed: int = 0,
+    ) -> SplitChoice:
+        """Find a strategy by its name; what ends in ``.json`` is a split file.
+
+        Args:
+            name: As the user wrote it after ``--split``.
+            known: Every strategy.
+            folds: How many, if the user said so.
+            seed: Of whatever the strategy draws.
+
+        Raises:
+            HarnessError: Where there is no such strategy, or it takes no folds.
+        """
+        strategy = Path(name) if name.endswith(".json") else known[name]
+        takes_folds = isinstance(strategy, SplitStrategy) and strategy.takes_folds
+        if folds is not None and not takes_folds:
+            raise HarnessError(
+                f"The split '{name}' takes no number of folds. Leave out --folds, or "
+                "ask for --split kfold."
+            )
+        options = SplitOptions(seed=seed)
+        if folds is not None:
+            options = replace(options, folds=folds)
+        return cls(strategy=strategy, options=options, known=known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Division:
+    """A corpus, divided, and of which corpora it consists.
+
+    Attributes:
+        manifest: All utterances that train, valid and test have.
+        split: Checked against the manifest.
+        trained: The corpora that are trained on.
+        tested: The corpora that are tested on, where they are others.
+    """
+
+    manifest: Manifest
+    split: Split
+    trained: tuple[str, ...]
+    tested: tuple[str, ...] = ()
 
 
 def divisions(
-    name: str, manifests: Mapping[str, Manifest], request: Request
-) -> Iterator[tuple[Manifest, Split]]:
-    """Give a corpus with its split, or each corpus to test on joined with it."""
-    parts = [manifests[part] for part in parts_of(name)]
-    manifest = parts[0] if len(parts) == 1 else join(parts, name)
-    split = _split(manifest, request)
-    if not request.test_corpora:
-        yield manifest, split
-    for tested in request.test_corpora:
-        if tested in manifest.parts:
-            yield manifest, split
-        elif tested in manifests:
-            yield transfer(manifest, split, manifests[tested])
+    trained: Sequence[Manifest], tested: Sequence[Manifest], choice: SplitChoice
+) -> Iterator[Division]:
+    """Divide a corpus, and join it with each other corpus that is to be tested on.
+
+    Args:
+        trained: The corpus, or several that are joined.
+        tested: The corpora to test on; one that is among the trained ones stands for
+            the test part of its own split. Empty for this alone.
+        choice: How the corpus is divided.
+
+    Raises:
+        DataError: Where it cannot be divided so, or a split leaks.
+    """
+    names = tuple(manifest.corpus.name for manifest in trained)
+    source = trained[0] if len(trained) == 1 else join(trained)
+    split = _split(source, choice)
+    others = [one for one in tested if one.corpus.name not in names]
+    if len(others) < len(tested) or not tested:
+        yield Division(manifest=source, split=split, trained=names)
+    for other in others:
+        yield _transfer(trained, source, split, other)
 
 
-def transfer(train: Manifest, split: Split, test: Manifest) -> tuple[Manifest, Split]:
+def _transfer(
+    trained: Sequence[Manifest], source: Manifest, split: Split, tested: Manifest
+) -> Division:
     """Train on a corpus' own train and valid parts, and test on all of another.
 
     Both keep the utterances of the labels that they share; the first one's own test
-    part is left out, so that its score stands beside one by the same head at home.
+    part is left out, so that the score can be compared with that on this part.
 
     Raises:
         DataError: Where fewer than two labels are shared, or there are several folds.
     """
-    home, abroad = train.corpus.name, test.corpus.name
-    labels = set(train.labels) & set(test.labels)
+    names = tuple(manifest.corpus.name for manifest in trained)
+    name = tested.corpus.name
+    labels = _shared_labels(source, tested)
+    fold = _only_fold(split)
+    of_source = {
+        part: _prefixed("" if source.joined else source.corpus.name, ids)
+        for part, ids in fold.parts()
+    }
+    kept = {*of_source["train"], *of_source["valid"]}
+    both = join([*trained, tested]).only(
+        labels, kept | _prefixed(name, (one.id for one in tested.utterances))
+    )
+    held = set(both.contents)
+    across = Fold(
+        name=fold.name,
+        train=tuple(sorted(held & of_source["train"])),
+        valid=tuple(sorted(held & of_source["valid"])),
+        test=tuple(sorted(held - kept)),
+    )
+    division = Split(strategy="transfer", version=split.version, folds=(across,))
+    check(division, both)
+    return Division(manifest=both, split=division, trained=names, tested=(name,))
+
+
+def _shared_labels(source: Manifest, tested: Manifest) -> Collection[str]:
+    """Return the labels that both have, at least two."""
+    labels = set(source.labels) & set(tested.labels)
     if len(labels) < 2:
         raise DataError(
-            f"{home} and {abroad} share {len(labels)} labels; two are needed to train "
-            "on one and test on the other. Choose another --test-corpus."
+            f"{source.corpus.name} and {tested.corpus.name} share {len(labels)} "
+            "labels; two are needed to train on one and test on the other. Choose "
+            "another --test-corpus."
         )
+    return labels
+
+
+def _only_fold(split: Split) -> Fold:
     if len(split.folds) > 1:
         raise DataError(
             f"'{split.strategy}' has {len(split.folds)} folds, and a test on another "
             "corpus wants one. Choose --split speaker-independent."
         )
-    (fold,) = split.folds
-    whole = [utterance.id for utterance in test.utterances]
-    both = join(
-        [
-            train.only(labels, {*fold.train, *fold.valid}),
-            test.only(labels, set(whole)),
-        ],
-        f"{home}{TRANSFER}{abroad}",
-    )
-    held = set(both.contents)
-
-    def kept(corpus: str, ids: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(held & {f"{corpus}/{one}" for one in ids}))
-
-    across = splits.Fold(
-        name=fold.name,
-        train=kept(home, fold.train),
-        valid=kept(home, fold.valid),
-        test=kept(abroad, whole),
-    )
-    division = splits.Split(strategy="transfer", folds=(across,))
-    check(division, both)
-    return both, division
+    return split.folds[0]
 
 
-def _split(manifest: Manifest, request: Request) -> Split:
+def _prefixed(corpus: str, ids: Iterable[str]) -> set[str]:
+    """Return the ids that utterances of a corpus have once it is joined."""
+    return {f"{corpus}/{id}" if corpus else id for id in ids}
+
+
+# ---------------------------------------------------------------- its own split
+
+
+def _split(manifest: Manifest, choice: SplitChoice) -> Split:
     """Make or read the split, and refuse one that leaks."""
-    if request.split.endswith(".json"):
-        stored = read_split(Path(request.split))
-        if stored.corpus != manifest.corpus.name:
-            raise DataError(
-                f"{request.split} is a split of '{stored.corpus}', not of "
-                f"'{manifest.corpus.name}'. Run one corpus at a time with it."
-            )
-        split = stored.split
-    else:
-        split = splits.make_split(
-            manifest.utterances,
-            request.split,
-            folds=request.folds,
-            seed=request.split_seed,
-            files=manifest.corpus.files,
-        )
+    options = replace(choice.options, files=manifest.corpus.files)
+    if isinstance(choice.strategy, Path):
+        return _stated(choice.strategy, manifest, options, choice.known)
+    split = make_split(choice.strategy, manifest.utterances, options)
     check(split, manifest)
     return split
 
 
-def check(split: Split, manifest: Manifest) -> None:
-    """Refuse a split that leaks, or that does not fit the corpus.
+def _stated(
+    path: Path,
+    manifest: Manifest,
+    options: SplitOptions,
+    known: Names[SplitStrategy],
+) -> Split:
+    """Read a split from a file, and refuse it unless it is what it states.
 
     Raises:
-        DataError: As ``splits.check_split`` does, and where two utterances of one file
-            overlap and are in two parts.
+        DataError: Where it was made for other data, leaks, or cannot be of the strategy
+            that it names.
     """
-    splits.check_split(split, manifest.utterances, manifest.contents)
-    spans = sorted(
-        (str(r.path), r.utterance.start, r.utterance.end or inf, r.utterance.id)
-        for r in manifest.recordings
-    )
-    for fold in split.folds:
-        part_of = {id: part for part, ids in fold.parts() for id in ids}
-        longest = ("", 0.0, 0.0, "")  # the span that lasts longest so far
-        for span in spans:
-            (path, start, end, id), (other_path, _, other_end, other) = span, longest
-            if path == other_path and start < other_end:
-                if part_of[id] != part_of[other]:
-                    raise DataError(
-                        f"Split '{split.strategy}', fold '{fold.name}': '{other}' in "
-                        f"{part_of[other]} and '{id}' in {part_of[id]} overlap. Give "
-                        "both to one part, or cut them apart."
-                    )
-                if end <= other_end:
-                    continue
-            longest = span
+    file = read_split(path)
+    _refuse_other_data(path, file, manifest)
+    try:
+        strategy = known[file.strategy]
+    except UnknownNameError as error:
+        raise DataError(f"The split file {path} cannot be checked: {error}") from error
+    split = split_of(strategy, file.folds)
+    check(split, manifest)
+    if problem := strategy.mismatch(split.folds, manifest.utterances, options):
+        raise DataError(f"{path} is not a {strategy.name} split: {problem}. {ANEW}")
+    return split
+
+
+def _refuse_other_data(path: Path, file: SplitFile, manifest: Manifest) -> None:
+    """Compare what a split file was made for with the corpus that is here."""
+    corpus = manifest.corpus
+    if file.corpus != corpus.name:
+        raise DataError(
+            f"{path} is a split of '{file.corpus}', not of '{corpus.name}'. Run one "
+            "corpus at a time with it."
+        )
+    if file.version != corpus.version:
+        raise DataError(
+            f"{path} is a split of '{corpus.name}' in version '{file.version}', and "
+            f"here is version '{corpus.version}'. {ANEW}"
+        )
+    if file.manifest_sha256 != manifest.sha256:
+        raise DataError(
+            f"{path} was made of other utterances, audio, labels or speakers of "
+            f"'{corpus.name}' than are used here, though their version is the same. "
+            f"{ANEW}"
+        )

@@ -1,4 +1,4 @@
-"""A part of a split as a head sees it: features in memory, or mapped, and labels."""
+"""A part of a split as a head reads it: features in memory, or mapped, and labels."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Dataset:
     """The examples of one part.
 
     Attributes:
         pooled: Means over time, (N, D) or (N, L, D); ``None`` where frames are read.
-        frames: One tensor an example, (T, D) or (L, T, D).
+        frames: One tensor an example, (T, D) or (L, T, D), as they are stored.
         labels: Class indices, (N,).
     """
 
@@ -35,8 +35,8 @@ class Part:
     @classmethod
     def of(
         cls, store: FeatureStore, keys: Sequence[str], labels: Tensor, reads: Reads
-    ) -> Part:
-        """Read what the head asks for: frames stay on disk, mapped into memory."""
+    ) -> Dataset:
+        """Read what a head asks for: frames stay on disk, mapped into memory."""
         last = reads.layers == "last"
         if reads.frames:
             states = store.read("last" if last else "all", keys)
@@ -64,31 +64,31 @@ class Part:
     def _has_layers(self) -> bool:
         return self._example.ndim == (3 if self.pooled is None else 2)
 
-    def layer(self, number: int) -> Part:
-        """Give the examples with one of their layers 1…L alone."""
+    def layer(self, number: int) -> Dataset:
+        """Return the examples with one of their layers 1…L alone."""
         if self.pooled is not None:
             return replace(self, pooled=self.pooled[:, number - 1].contiguous())
         return replace(self, frames=tuple(states[number - 1] for states in self.frames))
 
-    def shuffled(self, seed: int) -> Part:
-        """Deal the labels out anew, as a control."""
+    def permuted(self, seed: int) -> Dataset:
+        """Permute the labels among the examples, as a control."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return replace(self, labels=self.labels[order])
 
     def __len__(self) -> int:
-        """Give N."""
+        """Return N."""
         return len(self.labels)
 
     def batch(self, indices: Sequence[int] | slice, device: str) -> Batch:
-        """Give some of the examples, on a device."""
+        """Bring some of the examples to a device, in float32 whatever is stored."""
         if self.pooled is not None:
-            return Batch(pooled=self.pooled[indices].to(device))
+            return Batch(pooled=self.pooled[indices].to(device, torch.float32))
         if isinstance(indices, slice):
             indices = range(len(self))[indices]
         frames = (self.frames[index] for index in indices)
-        return Batch(frames=tuple(states.to(device) for states in frames))
+        return Batch(frames=tuple(one.to(device, torch.float32) for one in frames))
 
     def batches(self, size: int, device: str) -> Iterator[Batch]:
-        """Give all examples in their order."""
+        """Yield all examples in their order."""
         for start in range(0, len(self), size):
             yield self.batch(slice(start, start + size), device)

@@ -1,26 +1,28 @@
-"""Descend the loss: the one loop that trains every torch head, as its recipe says.
+"""The one loop that trains every torch head, as its recipe says.
 
-A recipe that is ``resumable`` has the loop write all that changes while a head trains
-(weights, optimiser, schedule, random states, the best epoch so far) after each epoch,
-so that a cell that was killed goes on and ends with the same numbers.
+Training that lasts keeps all that changes (weights, optimiser, schedule, random states,
+the best epoch so far) at the end of an epoch, so that a cell that was killed goes on
+from there and ends with the same numbers.
 """
 
 from __future__ import annotations
 
-import resource
+import io
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
 from harness.errors import HarnessError, PluginError
-from harness.files import replacing
-from harness.training.metrics import score
+from harness.files import read_sealed, write_sealed
+from harness.training.memory import peak_memory
+from harness.training.metrics import macro_f1, predictions_of, uar
+from harness.training.recipes import loss_of, optimiser_of, schedule_of
 from harness.types import Epoch
 
 if TYPE_CHECKING:
@@ -29,12 +31,17 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from harness.training.dataset import Part
-    from harness.training.metrics import Scores
-    from harness.types import Batch, Downstream, Selection
+    from harness.training.dataset import Dataset
+    from harness.types import Batch, Downstream, Metric, Predictions, Recipe
 
-EVERY = 30.0
+VERSION = 1
+"""Raised when training or scoring changes a number: part of every condition."""
+
+REPORT_EVERY = 30.0
 """Seconds between two lines on stderr about a long training."""
+
+KEEP_EVERY = 30.0
+"""Seconds of training that a crash may cost: then the state is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +57,7 @@ class Fitted:
         memory_before: The most memory that it held until then, in bytes.
     """
 
-    predict: Callable[[Part], Tensor]
+    predict: Callable[[Dataset], Tensor]
     layer_weights: tuple[float, ...] = ()
     layer: int = 0
     probes: tuple[Fitted, ...] = ()
@@ -63,8 +70,8 @@ class Fitted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Descent:
-    """What the loop is to do.
+class Fitting:
+    """What is to be fitted.
 
     Attributes:
         downstream: The head and its recipe.
@@ -72,161 +79,192 @@ class Descent:
         selection: The validation metric whose best epoch is taken; the earliest wins.
         seed: Of initial weights, of batches and of whatever is random in the head.
         device: A torch device.
-        state: Where the state of a resumable training is kept.
+        state: Where the state of a long training is kept, if it is to be.
         title: What lines on stderr begin with; empty for none.
     """
 
     downstream: Downstream
     classes: int
-    selection: Selection
+    selection: Metric
     seed: int
-    device: str
-    state: Path
+    device: str = "cpu"
+    state: Path | None = None
     title: str = ""
 
+    @property
+    def recipe(self) -> Recipe:
+        """How the head is trained."""
+        if self.downstream.recipe is None:
+            raise PluginError(
+                f"Downstream '{self.downstream.name}' has a 'build' and no 'recipe'. "
+                "Give it one, such as harness_plugins.recipes.PEFT_SER."
+            )
+        return self.downstream.recipe
 
-def descend(descent: Descent, train: Part, valid: Part) -> Fitted:
-    """Train a head by its recipe, and keep its best epoch.
+    @property
+    def on_cuda(self) -> bool:
+        """Whether the device is a GPU."""
+        return self.device.startswith("cuda")
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it trains in mixed precision."""
+        return self.recipe.mixed_precision and self.on_cuda
+
+
+def fit(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
+    """Fit a head by its recipe and keep its best epoch, or let it fit itself.
 
     Raises:
-        PluginError: Where the head does not give logits (B, C).
+        PluginError: Where the head does not return logits (B, C).
         HarnessError: Where they are not finite.
         StoreError: Where the state cannot be written.
     """
-    recipe, device = descent.downstream.recipe, descent.device
-    cuda = [torch.device(device)] if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(descent.seed)
-        learner = _Learner(descent, _build(descent, train))
-        if not (recipe.resumable and learner.resume()):
-            learner.prepare(train)
-        for number in range(len(learner.history) + 1, recipe.epochs + 1):
-            learner.epoch(number, train, valid)
-            if recipe.resumable:
-                learner.keep()
-            learner.tell()
-    head = learner.head
-    head.load_state_dict(learner.best_weights)
-    layer_weights = getattr(head, "layer_weights", torch.empty(0))
-    return Fitted(
-        predict=lambda part: _logits(descent, head, part).softmax(1),
-        layer_weights=tuple(layer_weights.detach().tolist()),
-        best=learner.best,
-        best_epoch=learner.best_epoch,
-        history=tuple(learner.history),
-        parameters=sum(p.numel() for p in head.parameters() if p.requires_grad),
-        seconds_before=learner.seconds_before,
-        memory_before=learner.memory_before,
+    if fitting.downstream.fit is not None:
+        return _fit_itself(fitting, train)
+    if fitting.downstream.reads.layers == "each":
+        return _fit_each_layer(fitting, train, valid)
+    return _fit_by_recipe(fitting, train, valid)
+
+
+def _fit_itself(fitting: Fitting, train: Dataset) -> Fitted:
+    """Call a downstream's own training with the whole training part."""
+    name, everything = fitting.downstream.name, slice(None)
+    if fitting.downstream.fit is None:
+        raise PluginError(f"Downstream '{name}' has no fit.")
+    batch = train.batch(everything, "cpu")
+    scorer = fitting.downstream.fit(
+        batch, train.labels, classes=fitting.classes, seed=fitting.seed
     )
 
+    def predict(part: Dataset) -> Tensor:
+        scores = scorer(part.batch(everything, "cpu"))
+        _require_shape(scores, (len(part), fitting.classes), name)
+        if not torch.isfinite(scores).all():
+            raise PluginError(f"Downstream '{name}' returned NaN or infinite scores.")
+        return scores
 
-def descend_each_layer(descent: Descent, train: Part, valid: Part) -> Fitted:
-    """Train a head on each layer alone; the best on the validation part speaks for all.
+    return Fitted(predict=predict)
 
-    Each head is trained as ``descend`` would train it if its layer were the only one,
-    from the same seed; of equal ones the lowest is taken. No state is kept.
+
+def _fit_each_layer(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
+    """Fit a head on each layer alone; the best on the validation part is the result.
+
+    Each head is trained as if its layer were the only one, from the same seed; of equal
+    ones the lowest is taken. No state is kept.
     """
-    downstream = descent.downstream
-    recipe = replace(downstream.recipe, resumable=False)
-    alone = replace(descent, downstream=replace(downstream, recipe=recipe))
+    alone = replace(fitting, state=None)
+    sign = 1 if fitting.selection.higher_is_better else -1
     probes = tuple(
-        _on_layer(layer, descend(alone, train.layer(layer), valid.layer(layer)))
+        _on_layer(layer, _fit_by_recipe(alone, train.layer(layer), valid.layer(layer)))
         for layer in range(1, train.layers + 1)
     )
-    return replace(max(probes, key=lambda probe: probe.best), probes=probes)
+    return replace(max(probes, key=lambda probe: sign * probe.best), probes=probes)
 
 
 def _on_layer(layer: int, head: Fitted) -> Fitted:
-    """Have a head that was trained on one layer find it among all."""
+    """Let a head that was trained on one layer find it among all."""
     return replace(
         head, layer=layer, predict=lambda part: head.predict(part.layer(layer))
     )
 
 
-def _build(descent: Descent, part: Part) -> nn.Module:
-    if descent.downstream.build is None:
-        raise PluginError(f"Downstream '{descent.downstream.name}' has no build.")
-    return descent.downstream.build(
-        layers=part.layers, dim=part.dim, classes=descent.classes
+def _fit_by_recipe(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
+    """Run the epochs of a recipe, from a kept state if there is one."""
+    devices = [torch.device(fitting.device)] if fitting.on_cuda else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(fitting.seed)
+        trainer = _Trainer(fitting, _build(fitting, train))
+        if not trainer.resume():
+            trainer.prepare(train)
+        for number in range(len(trainer.history) + 1, fitting.recipe.epochs + 1):
+            trainer.epoch(number, train, valid)
+            trainer.keep()
+            trainer.report()
+    return trainer.fitted()
+
+
+def _build(fitting: Fitting, part: Dataset) -> nn.Module:
+    if fitting.downstream.build is None:
+        raise PluginError(f"Downstream '{fitting.downstream.name}' has no build.")
+    return fitting.downstream.build(
+        layers=part.layers, dim=part.dim, classes=fitting.classes
     )
 
 
-class _Learner:
-    """A head, and all that changes while it trains."""
+class _Trainer:
+    """A head, and all that changes while it is trained."""
 
-    def __init__(self, descent: Descent, head: nn.Module) -> None:
-        recipe = descent.downstream.recipe
-        self.descent = descent
-        self.head = head.to(descent.device)
-        self.optimiser = torch.optim.Adam(
-            head.parameters(),
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-            betas=recipe.betas,
-            eps=recipe.eps,
-            fused=True,
-        )
-        self.schedule = _schedule(descent, self.optimiser)
-        self.scaler = GradScaler("cuda", enabled=_half(descent))
-        self.order = torch.Generator().manual_seed(descent.seed)
+    def __init__(self, fitting: Fitting, head: nn.Module) -> None:
+        self.fitting = fitting
+        self.head = head.to(fitting.device)
+        self.optimiser = optimiser_of(fitting.recipe, head)
+        self.schedule = schedule_of(fitting.recipe, self.optimiser)
+        self.scaler = GradScaler("cuda", enabled=fitting.mixed)
+        self.order = torch.Generator().manual_seed(fitting.seed)
         self.history: list[Epoch] = []
-        self.best = float("-inf")
+        self.best: float | None = None
         self.best_epoch = 0
         self.best_weights: Mapping[str, Tensor] = {}
         self.seconds_before = 0.0
         self.memory_before = 0
-        self.started = self.said = time.monotonic()
+        self.started = self.reported = self.kept = time.monotonic()
 
-    def prepare(self, train: Part) -> None:
+    def prepare(self, train: Dataset) -> None:
         """Let the head take statistics of the training part, if it wants any."""
         prepare = getattr(self.head, "prepare", None)
         if prepare is not None:
-            size = self.descent.downstream.recipe.batch
+            size = self.fitting.recipe.batch
             with torch.no_grad():
-                prepare(train.batches(size, self.descent.device))
+                prepare(train.batches(size, self.fitting.device))
 
-    def epoch(self, number: int, train: Part, valid: Part) -> None:
+    def epoch(self, number: int, train: Dataset, valid: Dataset) -> None:
         """Train on one part, validate on another, and remember the best."""
         rate = self.optimiser.param_groups[0]["lr"]
         train_loss = self._pass(train)
-        logits = _logits(self.descent, self.head, valid).cpu()
+        logits = _logits(self.fitting, self.head, valid).cpu()
         valid_loss = nn.functional.cross_entropy(logits, valid.labels).item()
-        scores = score_of(valid.labels, logits, self.descent.classes)
         if isinstance(self.schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
             self.schedule.step(valid_loss)
         else:
             self.schedule.step()
+        found = scored(valid.labels, logits)
         self.history.append(
             Epoch(
                 epoch=number,
                 learning_rate=rate,
                 train_loss=train_loss,
                 valid_loss=valid_loss,
-                valid_macro_f1=scores.macro_f1,
-                valid_uar=scores.uar,
+                valid_macro_f1=float(macro_f1.score(found)),
+                valid_uar=float(uar.score(found)),
             )
         )
-        selected: float = getattr(scores, self.descent.selection)
-        if selected > self.best:
-            self.best, self.best_epoch = selected, number
+        self._remember(number, float(self.fitting.selection.score(found)))
+
+    def _remember(self, number: int, score: float) -> None:
+        """Keep the weights of an epoch that is better than all before it."""
+        sign = 1 if self.fitting.selection.higher_is_better else -1
+        if self.best is None or sign * score > sign * self.best:
+            self.best, self.best_epoch = score, number
             self.best_weights = {
                 name: tensor.clone() for name, tensor in self.head.state_dict().items()
             }
 
-    def _pass(self, part: Part) -> float:
-        """Take one pass over the training part; give the mean loss of its steps."""
-        descent, recipe = self.descent, self.descent.downstream.recipe
-        weights = class_weights(part.labels, descent.classes).to(descent.device)
-        loss = nn.CrossEntropyLoss(weight=weights if recipe.class_weights else None)
+    def _pass(self, part: Dataset) -> float:
+        """Take one pass over the training part; return the mean loss of its steps."""
+        fitting, recipe = self.fitting, self.fitting.recipe
+        loss = loss_of(
+            recipe, part.labels, classes=fitting.classes, device=fitting.device
+        )
         self.head.train()
         size = min(recipe.batch, len(part))
-        shuffled = torch.randperm(len(part), generator=self.order).tolist()
+        order = torch.randperm(len(part), generator=self.order).tolist()
         total, steps = 0.0, len(part) // size
         for step in range(steps):
-            chosen = shuffled[step * size : (step + 1) * size]
+            chosen = order[step * size : (step + 1) * size]
             self.optimiser.zero_grad()
-            logits = _forward(descent, self.head, part.batch(chosen, descent.device))
-            value = loss(logits, part.labels[chosen].to(descent.device))
+            logits = _forward(fitting, self.head, part.batch(chosen, fitting.device))
+            value = loss(logits, part.labels[chosen].to(fitting.device))
             self.scaler.scale(value).backward()
             self.scaler.step(self.optimiser)
             self.scaler.update()
@@ -234,31 +272,40 @@ class _Learner:
         return total / steps
 
     def keep(self) -> None:
-        """Write the state, whole or not at all."""
-        cuda = self.descent.device.startswith("cuda")
-        state = {
+        """Write the state, whole or not at all, if enough would be lost without."""
+        now, path = time.monotonic(), self.fitting.state
+        last = len(self.history) == self.fitting.recipe.epochs
+        if path is None or last or now - self.kept < KEEP_EVERY:
+            return
+        buffer = io.BytesIO()
+        torch.save(self._state(), buffer)
+        write_sealed(path, buffer.getvalue())
+        self.kept = time.monotonic()
+
+    def _state(self) -> dict[str, Any]:
+        device = self.fitting.device
+        return {
             "head": self.head.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": self.scaler.state_dict(),
             "order": self.order.get_state(),
             "random": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state(self.descent.device) if cuda else None,
+            "cuda": torch.cuda.get_rng_state(device) if self.fitting.on_cuda else None,
             "history": [asdict(epoch) for epoch in self.history],
             "best": (self.best, self.best_epoch, self.best_weights),
             "seconds": self._seconds(),
-            "memory": max(self.memory_before, peak_memory(self.descent.device)),
+            "memory": max(self.memory_before, peak_memory(device)),
         }
-        with replacing(self.descent.state) as beside:
-            torch.save(state, beside)
 
     def resume(self) -> bool:
-        """Go on from a stored state, if there is one that can be read."""
+        """Go on from a kept state, if there is one that can be read."""
+        if self.fitting.state is None:
+            return False
         try:
-            state = torch.load(
-                self.descent.state, map_location="cpu", weights_only=True
-            )
-        except (OSError, RuntimeError, EOFError, UnpicklingError):
+            data = io.BytesIO(read_sealed(self.fitting.state))
+            state = torch.load(data, map_location="cpu", weights_only=True)
+        except (OSError, ValueError, UnpicklingError):
             return False
         self.head.load_state_dict(state["head"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -267,26 +314,24 @@ class _Learner:
             self.scaler.load_state_dict(state["scaler"])
         self.order.set_state(state["order"])
         torch.set_rng_state(state["random"])
-        if state["cuda"] is not None and self.descent.device.startswith("cuda"):
-            torch.cuda.set_rng_state(state["cuda"], self.descent.device)
+        if state["cuda"] is not None and self.fitting.on_cuda:
+            torch.cuda.set_rng_state(state["cuda"], self.fitting.device)
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self.best, self.best_epoch, self.best_weights = state["best"]
-        self.seconds_before = state["seconds"]
-        self.memory_before = state["memory"]
-        if self.descent.title:
-            sys.stderr.write(
-                f"{self.descent.title}: goes on after epoch {len(self.history)}\n"
-            )
+        self.seconds_before, self.memory_before = state["seconds"], state["memory"]
+        if self.fitting.title:
+            done = len(self.history)
+            sys.stderr.write(f"{self.fitting.title}: goes on after epoch {done}\n")
         return True
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Print a line on stderr, now and then."""
         now, done = time.monotonic(), len(self.history)
-        if not self.descent.title or now - self.said < EVERY:
+        if not self.fitting.title or now - self.reported < REPORT_EVERY:
             return
-        self.said = now
+        self.reported = now
         sys.stderr.write(
-            f"{self.descent.title}: {done}/{self.descent.downstream.recipe.epochs} "
+            f"{self.fitting.title}: {done}/{self.fitting.recipe.epochs} "
             f"epochs in {self._seconds() / 60:.1f} min, validation macro-F1 "
             f"{100 * self.history[-1].valid_macro_f1:.1f} %\n"
         )
@@ -294,69 +339,60 @@ class _Learner:
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
 
-
-def _schedule(
-    descent: Descent, optimiser: torch.optim.Optimizer
-) -> torch.optim.lr_scheduler.ReduceLROnPlateau | torch.optim.lr_scheduler.MultiStepLR:
-    recipe = descent.downstream.recipe
-    if recipe.milestones:
-        return torch.optim.lr_scheduler.MultiStepLR(
-            optimiser, milestones=recipe.milestones, gamma=recipe.milestone_factor
+    def fitted(self) -> Fitted:
+        """Return the head with the weights of its best epoch."""
+        head, fitting = self.head, self.fitting
+        head.load_state_dict(self.best_weights)
+        layer_weights = getattr(head, "layer_weights", torch.empty(0))
+        return Fitted(
+            predict=lambda part: _logits(fitting, head, part).softmax(1),
+            layer_weights=tuple(layer_weights.detach().tolist()),
+            best=self.best or 0.0,
+            best_epoch=self.best_epoch,
+            history=tuple(self.history),
+            parameters=sum(p.numel() for p in head.parameters() if p.requires_grad),
+            seconds_before=self.seconds_before,
+            memory_before=self.memory_before,
         )
-    return torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser,
-        mode="min",
-        factor=recipe.plateau_factor,
-        patience=recipe.plateau_patience,
-        min_lr=recipe.min_learning_rate,
-    )
 
 
-def _half(descent: Descent) -> bool:
-    return descent.downstream.recipe.half_on_gpu and descent.device.startswith("cuda")
+# ---------------------------------------------------------------- logits
 
 
-def peak_memory(device: str) -> int:
-    """Give the most memory that this process held, or that it took on its GPU."""
-    if device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def scored(labels: Tensor, scores: Tensor) -> Predictions:
+    """Bring class indices (N,) and scores (N, C) into the form that metrics read."""
+    return predictions_of(labels.numpy(), scores.numpy())
 
 
-def class_weights(labels: Tensor, classes: int) -> Tensor:
-    """Weigh classes by inverse frequency, summing to one (PEFT-SER, DL:341-344)."""
-    counts = labels.bincount(minlength=classes).float()
-    inverse = torch.where(counts > 0, len(labels) / counts.clamp(min=1), 0.0)
-    return inverse / inverse.sum()
-
-
-def score_of(labels: Tensor, scores: Tensor, classes: int) -> Scores:
-    """Score (N, C) against class indices (N,)."""
-    return score(labels.numpy(), scores.argmax(1).numpy(), classes=classes)
-
-
-def _logits(descent: Descent, head: nn.Module, part: Part) -> Tensor:
-    """Give the logits (N, C) of a part, in eval mode."""
+def _logits(fitting: Fitting, head: nn.Module, part: Dataset) -> Tensor:
+    """Return the logits (N, C) of a part, in eval mode."""
     head.eval()
-    batches = part.batches(descent.downstream.recipe.batch, descent.device)
+    batches = part.batches(fitting.recipe.batch, fitting.device)
     with torch.inference_mode():
-        logits = torch.cat([_forward(descent, head, batch) for batch in batches])
+        logits = torch.cat([_forward(fitting, head, batch) for batch in batches])
     if not torch.isfinite(logits).all():
         raise HarnessError(
-            f"Training '{descent.downstream.name}' diverged: its logits are not finite."
+            f"Training '{fitting.downstream.name}' diverged: its logits are not finite."
             " Look at the upstream's features, or at the recipe's learning rate."
         )
     return logits
 
 
-def _forward(descent: Descent, head: nn.Module, batch: Batch) -> Tensor:
-    """Give a batch's logits, and see that they are (B, C)."""
-    with torch.autocast("cuda", dtype=torch.float16, enabled=_half(descent)):
+def _forward(fitting: Fitting, head: nn.Module, batch: Batch) -> Tensor:
+    """Return a batch's logits, and see that they are (B, C)."""
+    with torch.autocast("cuda", dtype=torch.float16, enabled=fitting.mixed):
         logits: Tensor = head(batch)
-    if logits.shape != (len(batch), descent.classes):
-        raise PluginError(
-            f"Downstream '{descent.downstream.name}' gave logits of shape "
-            f"{tuple(logits.shape)} where {(len(batch), descent.classes)} is due."
-        )
+    shape = (len(batch), fitting.classes)
+    _require_shape(logits, shape, fitting.downstream.name)
     return logits.float()
+
+
+def _require_shape(scores: object, shape: tuple[int, int], downstream: str) -> None:
+    """Refuse what is not a tensor (B, C)."""
+    if not isinstance(scores, torch.Tensor):
+        found = f"{type(scores).__name__} where a tensor"
+    elif scores.shape != shape:
+        found = f"scores of shape {tuple(scores.shape)} where {shape}"
+    else:
+        return
+    raise PluginError(f"Downstream '{downstream}' returned {found} is due.")

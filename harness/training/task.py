@@ -1,209 +1,244 @@
-"""Train a head on stored features, select an epoch, and score the test part once."""
+"""Fit a head on stored features, select an epoch, and score the test part once."""
 
 from __future__ import annotations
 
-import platform
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
-from harness.errors import PluginError
-from harness.features.store import NORMS
+from harness.data import stored
+from harness.errors import FeaturesGoneError
+from harness.features import device as devices
+from harness.features.extraction import Extraction, extract, kinds_for, store_of
+from harness.features.shards import NORMS
 from harness.leftovers import TRAINING
-from harness.training.dataset import Part
-from harness.training.loop import (
-    Descent,
-    Fitted,
-    descend,
-    descend_each_layer,
-    peak_memory,
-    score_of,
-)
-from harness.types import Prediction, Result
+from harness.registry import isolated
+from harness.training.dataset import Dataset
+from harness.training.loop import Fitting, fit, scored
+from harness.training.memory import peak_memory
+from harness.training.metrics import macro_f1, score
+from harness.types import Prediction, Provenance, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from harness.data.manifest import Recording
-    from harness.features.extraction import Source
-    from harness.features.store import FeatureStore, Reader
-    from harness.types import Downstream, Selection, Utterance
+    from harness.data.places import Places
+    from harness.features.extraction import Use
+    from harness.features.store import FeatureStore
+    from harness.training.loop import Fitted
+    from harness.types import Cell, Downstream, Metric, Utterance
 
-VERSION = 1
-"""Raised when this module's numbers change."""
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """A task: one cell to train and score. Picklable.
+    """A task: one cell to fit and score.
 
     Attributes:
-        source: The upstream as it is used.
-        cache: The folder above the feature stores.
+        cell: Which one.
+        use: The upstream, for features that are gone when they are read.
         downstream: The head.
-        train: Utterances to learn from.
-        valid: Utterances to select the epoch by.
-        test: Utterances to score, once.
+        corpus: Which stored list of utterances and folds.
         labels: The C classes, sorted.
-        selection: The validation metric whose best epoch is taken; the earliest wins.
-        seed: Of the head's initial weights, of batches and of dropout.
-        device: A torch device.
-        threads: Of torch, or 0 for its default.
-        quiet: Say nothing on stderr, however long it takes.
-        facts: The columns of the result that are known before training.
+        metrics: What the test part is scored by; one of them selects the epoch.
+        quiet: Write nothing to stderr, however long it takes.
+        skipped: Utterances of the corpus that are left out, each with its reason.
+        revision: The checkpoint's commit on the hub, or ``local``.
+        harness_version: Of this program.
+        plugins: Which plugin brought ``upstream``, ``downstream`` and ``corpus``.
+        warnings: Rules that they broke when they were checked.
     """
 
-    source: Source
-    cache: Path
+    cell: Cell
+    use: Use
     downstream: Downstream
-    train: tuple[Recording, ...]
-    valid: tuple[Recording, ...]
-    test: tuple[Recording, ...]
+    corpus: str
     labels: tuple[str, ...]
-    selection: Selection
-    seed: int
-    device: str
-    threads: int = 0
+    metrics: tuple[Metric, ...]
     quiet: bool = True
-    facts: Mapping[str, object]
+    skipped: tuple[str, ...] = ()
+    revision: str = ""
+    harness_version: str = ""
+    plugins: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
     @property
-    def parts(self) -> tuple[tuple[Recording, ...], ...]:
-        """Train, valid and test."""
-        return self.train, self.valid, self.test
+    def selection(self) -> Metric:
+        """The validation metric whose best epoch is taken."""
+        name = self.cell.condition.downstream.selection
+        return next(metric for metric in self.metrics if metric.name == name)
 
-    @property
-    def state(self) -> Path:
-        """Where a resumable training keeps its state until the result is stored."""
-        return self.cache / TRAINING / f"{self.facts['run_id']}.pt"
+
+def state_of(places: Places, cell: Cell) -> Path:
+    """Return where a long training keeps its state until its result is stored."""
+    return places.cache / TRAINING / f"{cell.run_id}.pt"
 
 
 def train(task: Training) -> Result:
-    """Train and score a cell.
+    """Fit and score a cell.
 
     Raises:
         StoreError: Where the features are gone.
-        PluginError: Where the head does not give finite logits (B, C).
+        PluginError: Where the head raises, or does not return finite logits (B, C).
         HarnessError: Where the training diverged.
     """
-    if task.threads:
-        torch.set_num_threads(task.threads)
-    store = task.source.store(task.cache)
     started = time.perf_counter()
-    reads = task.downstream.reads
-    training, valid, test = (
-        Part.of(store, [r.key for r in part], _truth(task, part), reads)
-        for part in task.parts
-    )
-    if task.downstream.recipe.shuffled_labels:
-        training = training.shuffled(task.seed)
-    if task.downstream.fit:
-        fitted = _fit(task, training)
-    elif reads.layers == "each":
-        fitted = descend_each_layer(_descent(task), training, valid)
-    else:
-        fitted = descend(_descent(task), training, valid)
-    return _result(task, store, fitted, test, started)
+    trial = _Trial(task)
+    training, valid = trial.training, trial.dataset(trial.valid)
+    test = trial.dataset(trial.test)
+    with isolated(task.plugins["downstream"], f"fitting '{task.downstream.name}'"):
+        fitted = fit(trial.fitting, training, valid)
+        probabilities = fitted.predict(test).cpu()
+        layer_scores = tuple(
+            float(macro_f1.score(scored(test.labels, probe.predict(test).cpu())))
+            for probe in fitted.probes
+        )
+    return trial.result(fitted, test, probabilities, layer_scores, started)
 
 
-def _truth(task: Training, part: Sequence[Recording]) -> Tensor:
-    """Give the class indices (N,) of a part."""
-    return torch.tensor([task.labels.index(r.utterance.label) for r in part])
+class _Trial:
+    """A task on the machine that does it."""
 
+    def __init__(self, task: Training) -> None:
+        self.task, self.places = task, task.use.places.here()
+        self.device = devices.prepare(task.use.device)
+        fold = stored.load(self.places, task.corpus).fold(task.cell.fold)
+        self.train, self.valid, self.test = fold
+        condition = task.cell.condition.upstream
+        self.store: FeatureStore = store_of(condition, self.places.cache)
 
-def _fit(task: Training, train: Part) -> Fitted:
-    """Let a downstream that brings its own training train."""
-    if task.downstream.fit is None:
-        raise PluginError(f"Downstream '{task.downstream.name}' has no fit.")
-    everything = slice(None)
-    predict = task.downstream.fit(
-        train.batch(everything, "cpu"),
-        train.labels,
-        classes=len(task.labels),
-        seed=task.seed,
-    )
-    return Fitted(predict=lambda part: predict(part.batch(everything, "cpu")))
+    @property
+    def fitting(self) -> Fitting:
+        """What is to be fitted."""
+        task = self.task
+        own = task.downstream.fit is not None  # draws of its own, in each cell anew
+        return Fitting(
+            downstream=task.downstream,
+            classes=len(task.labels),
+            selection=task.selection,
+            seed=self._draw if own else task.cell.seed,
+            device=self.device,
+            state=state_of(self.places, task.cell),
+            title="" if task.quiet else str(task.cell),
+        )
 
+    @property
+    def _draw(self) -> int:
+        """A seed of this cell alone, so that no two cells draw the same."""
+        return int(self.task.cell.run_id[:8], 16)
 
-def _descent(task: Training) -> Descent:
-    return Descent(
-        downstream=task.downstream,
-        classes=len(task.labels),
-        selection=task.selection,
-        seed=task.seed,
-        device=task.device,
-        state=task.state,
-        title="" if task.quiet else _title(task),
-    )
+    @property
+    def training(self) -> Dataset:
+        """The training part, its labels permuted if the recipe says so."""
+        recipe = self.task.downstream.recipe
+        part = self.dataset(self.train)
+        permuted = recipe is not None and recipe.permuted_labels
+        return part.permuted(self._draw) if permuted else part
 
+    def dataset(self, part: Sequence[Recording]) -> Dataset:
+        """Read the features of a part."""
+        labels = [self.task.labels.index(one.utterance.label) for one in part]
+        keys = [recording.key for recording in part]
+        reads = self.task.downstream.reads
+        return self._present(
+            lambda: Dataset.of(self.store, keys, torch.tensor(labels), reads)
+        )
 
-def _title(task: Training) -> str:
-    corpus, fold = task.facts["corpus"], task.facts["fold"]
-    return f"{task.downstream.name} · {corpus} · fold {fold} · seed {task.seed}"
+    def _present(self, read: Callable[[], Read]) -> Read:
+        """Read features; extract again what is gone or damaged."""
+        try:
+            return read()
+        except FeaturesGoneError:
+            self._extract()
+            return read()
 
+    def _extract(self) -> None:
+        recordings = stored.load(self.places, self.task.corpus).recordings
+        again = Extraction(
+            use=self.task.use,
+            corpus=self.task.corpus,
+            first=0,
+            last=len(recordings),
+            kinds=kinds_for([self.task.downstream.reads]),
+        )
+        extract(again)
 
-def _result(
-    task: Training,
-    store: FeatureStore,
-    fitted: Fitted,
-    test: Part,
-    started: float,
-) -> Result:
-    """Score a head, and put everything that a table or a sceptic needs into one row."""
-    probabilities = fitted.predict(test).cpu()
-    scores = score_of(test.labels, probabilities, len(task.labels))
-    layer_scores = tuple(
-        score_of(test.labels, probe.predict(test).cpu(), len(task.labels)).macro_f1
-        for probe in fitted.probes
-    )
-    seconds = time.perf_counter() - started + fitted.seconds_before
-    keys = [recording.key for part in task.parts for recording in part]
-    norms = store.read("pooled", keys)
-    layer_norms = _mean_norms(norms, [recording.key for recording in task.train])
-    shape = norms[keys[0]].shape
-    return Result(
-        **task.facts,  # type: ignore[arg-type]
-        layers=shape[0],
-        dim=shape[1],
-        n_train=len(task.train),
-        n_valid=len(task.valid),
-        n_test=len(task.test),
-        speakers_train=_speakers(task.train),
-        speakers_valid=_speakers(task.valid),
-        speakers_test=_speakers(task.test),
-        labels=task.labels,
-        labels_absent=tuple(task.labels[label] for label in scores.labels_absent),
-        macro_f1=scores.macro_f1,
-        weighted_f1=scores.weighted_f1,
-        uar=scores.uar,
-        accuracy=scores.accuracy,
-        best_epoch=fitted.best_epoch,
-        epochs=len(fitted.history),
-        layer=fitted.layer,
-        layer_scores=layer_scores,
-        layer_weights=fitted.layer_weights,
-        layer_norms=layer_norms,
-        confusion=scores.confusion,
-        history=fitted.history,
-        predictions=tuple(
-            _prediction(recording.utterance, row, task.labels)
-            for recording, row in zip(task.test, probabilities, strict=True)
-        ),
-        trainable_parameters=fitted.parameters,
-        seconds_extract=store.seconds(keys),
-        seconds_train=seconds,
-        peak_memory_bytes=max(fitted.memory_before, peak_memory(task.device)),
-        device=_device_name(task.device),
-        versions=_versions(),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    def result(
+        self,
+        fitted: Fitted,
+        test: Dataset,
+        probabilities: Tensor,
+        layer_scores: tuple[float, ...],
+        started: float,
+    ) -> Result:
+        """Put everything that a table or a sceptic needs into one row."""
+        task, labels = self.task, self.task.labels
+        found = scored(test.labels, probabilities)
+        support = found.confusion.sum(1)
+        parts = (self.train, self.valid, self.test)
+        keys = [recording.key for part in parts for recording in part]
+        seconds = time.perf_counter() - started + fitted.seconds_before
+        return Result(
+            run_id=task.cell.run_id,
+            condition=task.cell.condition,
+            fold=task.cell.fold,
+            seed=task.cell.seed,
+            n_train=len(self.train),
+            n_valid=len(self.valid),
+            n_test=len(self.test),
+            speakers_train=_speakers(self.train),
+            speakers_valid=_speakers(self.valid),
+            speakers_test=_speakers(self.test),
+            labels=labels,
+            labels_absent=tuple(
+                label for label, count in zip(labels, support, strict=True) if not count
+            ),
+            scores=score(found, task.metrics),
+            confusion=tuple(tuple(map(int, row)) for row in found.confusion),
+            best_epoch=fitted.best_epoch,
+            epochs=len(fitted.history),
+            trainable_parameters=fitted.parameters,
+            layer=fitted.layer,
+            layer_weights=fitted.layer_weights,
+            layer_norms=self._layer_norms(keys),
+            layer_scores=layer_scores,
+            history=fitted.history,
+            predictions=tuple(
+                _prediction(recording.utterance, row, labels)
+                for recording, row in zip(self.test, probabilities, strict=True)
+            ),
+            skipped=task.skipped,
+            training=self._provenance(seconds, fitted),
+            extraction=self.store.record(keys),
+        )
+
+    def _layer_norms(self, keys: Sequence[str]) -> tuple[float, ...]:
+        """Average the norms of the training part's frames, layer by layer."""
+        states = self._present(lambda: self.store.read("pooled", keys))
+        norms = [states[recording.key + NORMS] for recording in self.train]
+        return tuple(torch.stack(norms).mean(0).tolist())
+
+    def _provenance(self, seconds: float, fitted: Fitted) -> Provenance:
+        task = self.task
+        return Provenance(
+            device=devices.describe(self.device),
+            versions=devices.versions(),
+            harness_version=task.harness_version,
+            plugins=task.plugins,
+            warnings=task.warnings,
+            revision=task.revision,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=seconds,
+            peak_memory=max(fitted.memory_before, peak_memory(self.device)),
+        )
 
 
 def _prediction(utterance: Utterance, row: Tensor, labels: Sequence[str]) -> Prediction:
@@ -217,23 +252,5 @@ def _prediction(utterance: Utterance, row: Tensor, labels: Sequence[str]) -> Pre
     )
 
 
-def _mean_norms(states: Reader, keys: Sequence[str]) -> tuple[float, ...]:
-    norms = torch.stack([states[key + NORMS] for key in keys])
-    return tuple(norms.mean(0).tolist())
-
-
 def _speakers(recordings: Sequence[Recording]) -> tuple[str, ...]:
     return tuple(sorted({recording.utterance.speaker for recording in recordings}))
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
-
-
-def _versions() -> dict[str, str]:
-    packages = ("torch", "torchaudio", "transformers", "numpy", "scikit-learn")
-    return {name: version(name) for name in packages} | {
-        "python": platform.python_version()
-    }

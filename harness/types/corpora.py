@@ -15,21 +15,22 @@ Gender = Literal["female", "male"]
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
-    """One recording of one speaker, as a corpus describes it (audio unopened).
+    """One recording of one speaker, described without opening its audio.
 
     Attributes:
-        id: Stable name within the corpus: the path below the root, with ``/``
-            between folders and in Unicode NFC, so that it is the same everywhere.
-        path: The same file's path below the root, spelt as on this disk.
+        id: Name within the corpus, the same on every machine: the path below the
+            root, with ``/`` between folders and in Unicode NFC.
+        path: The file's path below the root, spelt as on this disk.
         label: The emotion, in English and lower case.
         speaker: The corpus' own speaker code.
-        gender: Where the corpus is certain of it.
-        sentence: Code of the text that is spoken, where the corpus has a fixed one.
-        intensity: How strongly it was asked to be expressed, where coded.
+        gender: ``female`` or ``male``, where the corpus documents it.
+        sentence: Code of the spoken text, where the corpus has a fixed set of texts.
+        intensity: Intensity of the portrayed emotion, where the corpus codes it; only
+            reported, by ``harness corpus info`` and ``check``.
         language: BCP-47 tag, where it differs from the corpus' first one.
         start: Where the utterance begins in the file, in seconds.
         end: Where it ends, in seconds; ``None`` is the end of the file.
-        part: ``train``, ``valid`` or ``test``, where the data say so themselves.
+        part: ``train``, ``valid`` or ``test``, where the data define a split.
     """
 
     id: str
@@ -47,13 +48,13 @@ class Utterance:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownFile:
-    """What is known of an utterance of a published corpus before its file is seen.
+    """One line of the published list of a corpus' files.
 
     Attributes:
-        label: Its emotion.
-        speaker: Its speaker.
+        label: The emotion.
+        speaker: The speaker.
         part: ``train``, ``valid`` or ``test`` in the published split.
-        sha256: Of the file's bytes, or empty where we have not seen them.
+        sha256: Hash of the file's bytes, or empty where it is not known.
     """
 
     label: str
@@ -64,13 +65,14 @@ class KnownFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What somebody says about a corpus' size.
+    """The size of a corpus according to some publication.
 
     Attributes:
-        source: Who says so.
-        utterances: How many there are.
-        labels: How many different ones.
-        because: Why a corpus that is whole may differ from that, as far as is known.
+        source: The publication, as it is printed: ``Table 1 of Me (2026)``.
+        utterances: Number of utterances it states.
+        labels: Number of labels it states.
+        because: Why a complete corpus may differ from that, as sentences; empty where
+            the reason is not known.
     """
 
     source: str
@@ -81,14 +83,15 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A file that a corpus, or a part of it, can be downloaded as, with no form.
+    """A public download that needs no form and holds a corpus or a part of it.
 
     Attributes:
-        url: Of a zip, or of a Zenodo record, ``https://zenodo.org/api/records/ID``,
-            which says itself which files there are, how large, and with which hash.
-        only: Of a record, the names of the files, as a regular expression.
-        size: In bytes, or 0 where it is not known beforehand.
-        sha256: Of the file, or empty where it is not known beforehand.
+        url: Address of a zip, or of a Zenodo record,
+            ``https://zenodo.org/api/records/ID``, which lists its files with their
+            sizes and hashes.
+        only: Regular expression of the names of the files to take from a record.
+        size: Size in bytes, or 0 where it is not known beforehand.
+        sha256: Hash of the file, or empty where it is not known beforehand.
     """
 
     url: str
@@ -102,28 +105,30 @@ class Corpus:
     """A corpus of emotional speech and how to read its folder.
 
     Attributes:
-        name: Kebab-case; also the folder below the data root.
-        title: Its full name.
-        version: Which published version ``read`` understands.
-        languages: BCP-47 tags, the first one holds where an utterance names none.
-        labels: Every label that ``read`` may give, in English.
+        name: Kebab-case; a variant is called ``BASE@VARIANT``.
+        title: Full name.
+        version: The published version that ``read`` understands.
+        languages: BCP-47 tags; the first one holds where an utterance names none.
+        labels: Every label that ``read`` may yield, in English.
         licence: SPDX id where there is one, else in words.
         homepage: Where it is published.
-        citation: Whom to cite.
+        citation: The publication to cite.
         obtain: How to get it, as one sentence that ends an error message.
         read: From the corpus' root to its utterances. Opens no audio; raises
             ``DataError`` where the folder is not this corpus.
-        about: What a user should know of it, on several lines.
-        counts: How many utterances of each label this version has, where known.
-        versions: How many utterances the published versions have, by their names;
-            this one's is under ``version``.
-        files: Gives every utterance of this version by id, where known; may read a
-            file that comes with the plugin.
-        defects: Files that are known to be broken and are never read: from the id
+        about: Text of several lines for ``harness corpus info``.
+        counts: Number of utterances of each label in this version, where known.
+        versions: Number of utterances of each published version, by its name; this
+            one's is under ``version``.
+        files: Returns the published list of this version's files by utterance id,
+            where known; may read a file that comes with the plugin.
+        defects: Files that are known to be damaged and are never read: from the id
             that each would have to what is wrong with it.
-        claims: What is said elsewhere about its size.
-        archives: How it can be downloaded with no form; empty where it cannot.
-        root: Its folder, for a corpus that does not lie below the data root.
+        claims: Its size according to publications.
+        archives: Downloads that need no form; empty where there are none.
+        root: The folder of a corpus that is not below the data root.
+        make: Synthesises the corpus into an empty folder; called by a run, never by
+            a plan.
     """
 
     name: str
@@ -144,3 +149,14 @@ class Corpus:
     claims: tuple[Claim, ...] = ()
     archives: tuple[Archive, ...] = ()
     root: Path | None = None
+    make: Callable[[Path], None] | None = None
+
+    @property
+    def base(self) -> str:
+        """The name without its variant, ``oreau`` of ``oreau@v2``: also its folder."""
+        return self.name.partition("@")[0]
+
+    @property
+    def variant(self) -> str:
+        """The variant, ``v2`` of ``oreau@v2``; empty for the plain name."""
+        return self.name.partition("@")[2]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
     from torch.nn import Module
+
+Control = Literal["permuted-labels", "label-only"]
+"""What a downstream controls for: a head on permuted labels stands on every upstream; a
+label-only baseline, which reads no feature, stands on the board once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,7 @@ class Reads:
 
 @dataclass(frozen=True)
 class Batch:
-    """The features of B utterances, in the form that ``Reads`` asked for.
+    """The features of B utterances, in the form that ``Reads`` asked for, in float32.
 
     Attributes:
         pooled: Means over time, (B, D) for the last layer or (B, L, D) for all;
@@ -42,75 +46,91 @@ class Batch:
     frames: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
-        """Give B."""
+        """Return B."""
         return len(self.frames) if self.pooled is None else len(self.pooled)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a head is trained. The defaults are PEFT-SER's.
-
-    Source: usc-sail/peft-ser 74cd9e2, ``experiment/finetune_emotion.py`` and
-    ``dataloader/dataloader.py``; the paper's section 4.2 has the same figures.
+class Optimiser:
+    """An optimiser of ``torch.optim`` and its settings; the defaults are torch's.
 
     Attributes:
-        name: Stored with every result.
+        name: ``adam`` has L2 in the gradient, ``adamw`` decouples it.
+        learning_rate: At the start.
+        weight_decay: On every parameter.
+        betas: Of the running means of the gradient and of its square.
+        eps: Added to the denominator.
+    """
+
+    name: Literal["adam", "adamw"] = "adam"
+    learning_rate: float
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How the learning rate falls.
+
+    Attributes:
+        kind: Not at all, on a plateau of the validation loss, or after given epochs.
+        factor: What it is multiplied by.
+        patience: Epochs without a lower validation loss that make a plateau.
+        minimum: Where it stops falling on plateaus.
+        milestones: Epochs after which it falls.
+    """
+
+    kind: Literal["constant", "plateau", "milestones"] = "constant"
+    factor: float = 1.0
+    patience: int = 0
+    minimum: float = 0.0
+    milestones: tuple[int, ...] = ()
+
+
+Loss = Literal["cross-entropy", "class-weighted cross-entropy"]
+"""Of training; weights are inverse class frequencies of the training part that sum to
+one. The validation loss is never weighted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a head is trained.
+
+    Attributes:
+        name: Shown where recipes differ.
         epochs: Passes over the training part.
         batch: Utterances a step; an incomplete last batch is dropped.
-        learning_rate: Adam's.
-        weight_decay: L2, on every parameter, as ``torch.optim.Adam`` has it.
-        betas: Adam's.
-        eps: Adam's.
-        plateau_patience: Epochs without a lower validation loss before the learning
-            rate falls.
-        plateau_factor: What it is multiplied by.
-        min_learning_rate: Where it stops falling.
-        milestones: Epochs after which the learning rate falls, instead of on a plateau.
-        milestone_factor: What it is multiplied by.
-        class_weights: Weigh the training loss by inverse class frequency, the weights
-            summing to one. The validation loss is never weighted.
-        half_on_gpu: Train in mixed precision where the device is CUDA.
-        resumable: Keep the training's state after each epoch, so that an interrupted
-            cell goes on where it was; for heads that train long.
-        shuffled_labels: Learn from labels that were dealt out anew, as a control.
+        optimiser: Its kind and settings.
+        schedule: How the learning rate falls.
+        loss: Of training.
+        mixed_precision: Train in float16 with loss scaling where the device is CUDA.
+        permuted_labels: Train on labels that are permuted among the utterances.
         deviations: Where it differs from what it is named after.
     """
 
-    name: str = "peft-ser"
-    epochs: int = 30
-    batch: int = 32
-    learning_rate: float = 5e-4
-    weight_decay: float = 1e-4
-    betas: tuple[float, float] = (0.9, 0.98)
-    eps: float = 1e-8
-    plateau_patience: int = 5
-    plateau_factor: float = 0.5
-    min_learning_rate: float = 5e-5
-    milestones: tuple[int, ...] = ()
-    milestone_factor: float = 0.85
-    class_weights: bool = True
-    shuffled_labels: bool = False
-    half_on_gpu: bool = False
-    resumable: bool = False
-    deviations: tuple[str, ...] = (
-        "features from a backbone in eval mode (no dropout, no LayerDrop)",
-        "no waveform augmentation",
-        "no padded frame is computed or averaged",
-        "selection by validation macro-F1 unless asked for UAR",
-        "clips whole, not cut to 6 s, unless asked for",
-    )
+    name: str
+    epochs: int
+    batch: int
+    optimiser: Optimiser
+    schedule: Schedule = Schedule()
+    loss: Loss = "cross-entropy"
+    mixed_precision: bool = False
+    permuted_labels: bool = False
+    deviations: tuple[str, ...] = ()
 
 
 class Build(Protocol):
     """Build a head, freshly initialised from torch's current random state."""
 
     def __call__(self, *, layers: int, dim: int, classes: int) -> Module:
-        """Return a module whose ``forward(batch: Batch)`` gives logits (B, C).
+        """Return a module whose ``forward(batch: Batch)`` returns logits (B, C).
 
         Where it has an attribute ``layer_weights``, a (L,) tensor, the weights of the
         selected epoch are stored with the result. Where it has a method
         ``prepare(train: Iterable[Batch])``, it is called once before the first epoch
-        with the training part, to keep statistics of it in buffers.
+        with the training part, to keep statistics of it in buffers. A downstream with
+        ``options`` is also passed ``options=``.
         """
 
 
@@ -126,40 +146,51 @@ class Fit(Protocol):
             train: The whole training part.
             labels: (B,) class indices.
             classes: C.
-            seed: For whatever is random in it.
+            seed: For whatever is random in it; another one for each cell.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a head costs, for the forecast of ``harness plan``.
+
+    Attributes:
+        weights: How many weights a frame meets in the forward pass.
+        memory: Bytes that a frame of a batch takes while the head trains.
+    """
+
+    weights: int
+    memory: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Downstream:
-    """A head on top of an upstream: exactly one of ``build`` and ``fit``.
+    """A head on top of an upstream: ``build`` with a ``recipe``, or ``fit``.
 
     Attributes:
         name: Kebab-case.
         summary: One line for ``harness list``.
-        reads: The features it needs.
+        reads: The features that it needs.
         build: Builds a torch module, trained by the recipe.
-        fit: Or trains by itself.
         recipe: How ``build``'s module is trained.
+        fit: Or trains by itself.
         upstream: The one upstream that it is made for, as a whole classifier is;
             ``--baseline NAME`` runs it there. Empty for a head that goes on any.
-        weights_a_frame: How many weights a frame meets, for the plan's guess of the
-            time; 0 for about as many as the paper's heads have.
-        bytes_a_frame: What a frame of a batch takes while the head trains, for the
-            plan's guess of the memory; 0 for about as much as the paper's heads.
+        cost: What it costs, if that is far from the usual few layers of 256.
+        options: A frozen dataclass whose fields, all with defaults, are what a user may
+            set by ``NAME:field=value``; ``build`` or ``fit`` is passed an instance.
         version: Raised by the plugin when its code changes a number.
-        control: Whether it stands beside the others, as what they must beat: on every
-            upstream if it is ``listening``, once if it is ``deaf`` to the features.
+        control: What it controls for, if others must beat it.
     """
 
     name: str
     summary: str
     reads: Reads
     build: Build | None = None
+    recipe: Recipe | None = None
     fit: Fit | None = None
-    recipe: Recipe = field(default_factory=Recipe)
     upstream: str = ""
-    weights_a_frame: int = 0
-    bytes_a_frame: int = 0
+    cost: Cost | None = None
+    options: type[Any] | None = None
     version: int = 1
-    control: Literal["", "listening", "deaf"] = ""
+    control: Control | None = None

@@ -1,61 +1,50 @@
-"""What a run gives: cells, results with their predictions, and a report."""
+"""What a run makes: cells, results with their predictions, and the events of a run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from harness.types.conditions import Condition, run_id
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One thing to train and score: a cell of the grid that a command spans.
+    """One thing to train and score.
 
     Attributes:
-        run_id: Hash of the cell and of everything that its result is computed from.
+        condition: All that makes its result comparable to others or not.
         fold: The fold's name: its number, or the test speaker in ``loso``.
+        seed: Of initial weights, batches and dropout.
     """
 
-    run_id: str
-    upstream: str
-    feeding: str
-    downstream: str
-    corpus: str
-    split: str
+    condition: Condition
     fold: str
     seed: int
 
+    @cached_property
+    def run_id(self) -> str:
+        """Hash the cell: 16 hexadecimal digits."""
+        return run_id(self.condition, self.fold, self.seed)
+
     def __str__(self) -> str:
         """Name the cell in a line of a log."""
+        upstream, corpus = self.condition.upstream, self.condition.corpus
+        feeding = f" ({upstream.feeding})" if upstream.feeding != "full" else ""
         return (
-            f"{self.upstream} ({self.feeding}) · {self.downstream} · {self.corpus} · "
-            f"{self.split} {self.fold} · seed {self.seed}"
+            f"{upstream.name}{feeding} · {self.condition.downstream.name} · "
+            f"{corpus.name} · {corpus.strategy} {self.fold} · seed {self.seed}"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    """How a run went.
-
-    Attributes:
-        runs: The folder that the results are in.
-        cells: Every cell of the command, whether computed now or before.
-        computed: How many were computed now.
-        failed: Those that failed, each with the reason.
-    """
-
-    runs: Path
-    cells: tuple[Cell, ...]
-    computed: int
-    failed: tuple[tuple[Cell, str], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What a head said of one test utterance; ``scores`` are (C,) probabilities."""
+    """What a head predicts of one test utterance; ``scores`` are (C,) probabilities."""
 
     utterance: str
     speaker: str
@@ -78,44 +67,80 @@ class Epoch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtractionRecord:
+    """Where the features of a result come from; they may be older than the result.
+
+    Attributes:
+        devices: They were computed on.
+        versions: Of the libraries that computed them, by name; several are joined by
+            ``, ``.
+        first: When the first of them were computed, ISO 8601, UTC.
+        last: When the last of them were.
+        seconds: What the cell's utterances took, in all.
+        certificate: How far the upstream's features move when they should not (see
+            ``harness.features.padding``).
+    """
+
+    devices: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    first: str = ""
+    last: str = ""
+    seconds: float = 0.0
+    certificate: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where and when a cell was trained; nothing here makes results incomparable.
+
+    Attributes:
+        device: It was trained on.
+        versions: Of Python and of the libraries, by name.
+        harness_version: Of this program.
+        plugins: Which plugin and package brought ``upstream``, ``downstream``,
+            ``corpus``.
+        warnings: Rules that such a plugin broke when it was last checked.
+        revision: The checkpoint's commit on the hub, or ``local``.
+        created: ISO 8601, UTC.
+        seconds: What training and scoring took.
+        peak_memory: The most that the process held, or that it took on its GPU, in
+            bytes.
+    """
+
+    device: str
+    versions: Mapping[str, str]
+    harness_version: str
+    plugins: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+    revision: str = ""
+    created: str
+    seconds: float
+    peak_memory: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """A finished cell: one Parquet row, and all that a table or a sceptic needs.
 
     Attributes:
-        run_id: Hash of the cell and of everything it was computed from.
+        run_id: Hash of condition, fold and seed.
+        condition: All that makes results incomparable where it differs.
         labels: The C classes, sorted; the order of scores and of the confusion.
         labels_absent: Those of them that the test part lacks.
+        scores: Every metric of the test part, by name, as fractions of one.
         confusion: (C, C) counts, rows are true labels.
         layer_weights: (L,) learned by the head, empty where it has none.
         layer_norms: (L,) mean L2 norm of a frame over the training part.
         layer: The layer 1…L that a head on each of them chose in validation, else 0.
         layer_scores: (L,) test macro-F1 of the head on each layer, empty for others.
         skipped: Ids of utterances left out by ``--skip-bad``, each with its reason.
-        created: ISO 8601, UTC.
-        certificate: How far the upstream's features move when they should not (see
-            ``harness.features.padding``), empty where that was not measured.
+        training: Where and when it was trained.
+        extraction: Where its features come from.
     """
 
     run_id: str
-    upstream: str
-    upstream_revision: str
-    upstream_feeding: str
-    checkpoint_sha256: str
-    layers: int
-    dim: int
-    downstream: str
-    recipe: str
-    recipe_deviations: tuple[str, ...]
-    selection: str
-    corpus: str
-    corpus_version: str
-    manifest_sha256: str
-    language: str
-    max_seconds: float | None
-    split: str
-    split_sha256: str
+    condition: Condition
     fold: str
-    folds: int
     seed: int
     n_train: int
     n_valid: int
@@ -125,27 +150,98 @@ class Result:
     speakers_test: tuple[str, ...]
     labels: tuple[str, ...]
     labels_absent: tuple[str, ...]
-    macro_f1: float
-    weighted_f1: float
-    uar: float
-    accuracy: float
+    scores: Mapping[str, float]
+    confusion: tuple[tuple[int, ...], ...]
     best_epoch: int
     epochs: int
-    layer_weights: tuple[float, ...]
-    layer_norms: tuple[float, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    history: tuple[Epoch, ...]
-    predictions: tuple[Prediction, ...]
-    skipped: tuple[str, ...]
     trainable_parameters: int
-    seconds_extract: float
-    seconds_train: float
-    peak_memory_bytes: int
-    device: str
-    versions: Mapping[str, str]
-    harness_version: str
-    plugin: Mapping[str, str]
-    created: str
-    certificate: Mapping[str, float] = field(default_factory=dict)
     layer: int = 0
+    layer_weights: tuple[float, ...] = ()
+    layer_norms: tuple[float, ...] = ()
     layer_scores: tuple[float, ...] = ()
+    history: tuple[Epoch, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    skipped: tuple[str, ...] = ()
+    training: Provenance
+    extraction: ExtractionRecord = ExtractionRecord()
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that it finishes."""
+        return Cell(condition=self.condition, fold=self.fold, seed=self.seed)
+
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarting:
+    """A run is asked for: nothing was fetched or computed yet.
+
+    Attributes:
+        runs: The folder that results will go to.
+    """
+
+    runs: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted:
+    """The cells of a run are known.
+
+    Attributes:
+        runs: The folder that results go to.
+        cells: Every cell of the command.
+        finished: How many of them have a stored result already.
+    """
+
+    runs: Path
+    cells: tuple[Cell, ...]
+    finished: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellFinished:
+    """A cell has a result.
+
+    Attributes:
+        runs: The folder that results go to.
+        result: Everything that was measured.
+    """
+
+    runs: Path
+    result: Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellFailed:
+    """A cell has no result, since it or something that it needs failed.
+
+    Attributes:
+        cell: Which one.
+        error: What was raised.
+    """
+
+    cell: Cell
+    error: Exception
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished:
+    """A run is over, in whichever way.
+
+    Attributes:
+        runs: The folder that the results are in.
+        cells: Every cell of the command, whether computed now or before.
+        computed: How many were computed now.
+        failed: Those that failed, each with the reason.
+        missing: Why a corpus or an upstream was left out, a sentence each.
+        stopped: Whether it ended before every cell was tried.
+    """
+
+    runs: Path
+    cells: tuple[Cell, ...]
+    computed: int
+    failed: tuple[tuple[Cell, str], ...]
+    missing: tuple[str, ...] = ()
+    stopped: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,8 @@ class Entry:
         best: Whether it is the best of its column.
         second: Whether it is the best of its group of columns.
         details: Further values by name, such as a spread: columns of their own in CSV.
+        key: What the entry is about, such as the condition behind a figure: for code
+            that arranges tables. It is never printed.
     """
 
     text: str
@@ -26,11 +28,12 @@ class Entry:
     best: bool = False
     second: bool = False
     details: Mapping[str, float | int | str] = field(default_factory=dict)
+    key: Hashable = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What a leaderboard's view gives and a renderer takes.
+    """What a leaderboard's view returns and a renderer prints.
 
     Attributes:
         title: One line above it.

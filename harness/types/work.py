@@ -1,17 +1,17 @@
-"""How work is asked for and where it is done: suites, executors, progress."""
+"""How work is asked for and where it is done: suites, tasks, executors, progress."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent import futures
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
     from pathlib import Path
 
-Selection = Literal["macro_f1", "uar"]
 FrameType = Literal["float32", "float16"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -25,17 +25,46 @@ class Suite:
     file: Path
 
 
-Task = TypeVar("Task")
-Outcome = TypeVar("Outcome")
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a task takes, as far as that can be said before.
+
+    Attributes:
+        memory: Of the machine, in bytes.
+        seconds: Of one core, or of a GPU where it has one.
+        gpu: Whether it uses a GPU where there is one.
+    """
+
+    memory: int
+    seconds: float
+    gpu: bool = False
 
 
-class Map(Protocol):
-    """Map a pure function over picklable tasks, giving outcomes as they come."""
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A piece of work that can be done anywhere.
 
-    def __call__(
-        self, function: Callable[[Task], Outcome], tasks: Sequence[Task]
-    ) -> Iterator[tuple[Task, Outcome | Exception]]:
-        """Yield each task with what it gave or raised, in order of completion."""
+    Attributes:
+        id: Its own.
+        stage: What it contributes to; a stage is done when all its tasks are.
+        needs: Stages that must be done before.
+        resources: What it takes.
+        function: Of a module, so that it can be pickled.
+        payload: Its one argument: small, picklable, and by reference, so that a stage
+            of thousands of tasks is a few megabytes.
+    """
+
+    id: str
+    stage: str
+    needs: tuple[str, ...] = ()
+    resources: Resources
+    function: Callable[[Any], Any]
+    payload: Any
+
+
+def perform(task: Task) -> object:
+    """Do a task; this is what the scheduler submits to an executor."""
+    return task.function(task.payload)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,23 +73,29 @@ class Executor:
 
     Attributes:
         name: The word after ``--executor``.
-        summary: One line for ``--help``.
-        start: From a number of workers to a map that lasts as long as the context;
-            tasks find neither shared memory nor open files there, only the stores.
+        summary: One line for ``harness list executors``.
+        start: From a number of workers (0 for as many as there are) to anything with
+            the interface of ``concurrent.futures.Executor``. It is handed
+            ``submit(perform, task)``, and may place the task by ``task.resources``. A
+            future whose worker was lost raises ``concurrent.futures.BrokenExecutor``;
+            the task is then submitted again, and ``submit`` must still work.
+        window: How many tasks may be in flight at once; ``None`` for as many as there
+            are workers on this machine, within its memory.
     """
 
     name: str
     summary: str
-    start: Callable[[int], AbstractContextManager[Map]]
+    start: Callable[[int], AbstractContextManager[futures.Executor]]
+    window: int | None = None
 
 
 class Stages(Protocol):
-    """How long work tells of its progress."""
+    """How long work reports its progress."""
 
     def __call__(
         self, title: str, total: float, unit: str
     ) -> AbstractContextManager[Callable[[float], None]]:
-        """Open a stage; what it gives is told of each amount that is done.
+        """Open a stage; the function it yields is called with each amount done.
 
         Args:
             title: What is being done.
@@ -71,5 +106,5 @@ class Stages(Protocol):
 
 @contextmanager
 def silence(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    """Tell nobody: the stages of quiet work."""
+    """Report nothing: the stages of quiet work."""
     yield lambda amount: None

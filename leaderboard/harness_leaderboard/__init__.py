@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import click
 
-    from harness.types import Cell, Report, Result
+    from harness.types import CellFinished, RunFinished, RunStarting
 
 
 @hookimpl
@@ -37,22 +37,21 @@ def harness_finished_runs(runs: Path) -> frozenset[str]:
 
 
 @hookimpl
-def harness_run_started(cells: tuple[Cell, ...], finished: int, runs: Path) -> None:
+def harness_run_starting(event: RunStarting) -> None:
     """Refuse a folder that cannot be written to, before there is any work to lose."""
-    if finished < len(cells):
-        store.require_writable(runs)
+    store.require_writable(event.runs)
 
 
 @hookimpl
-def harness_result(result: Result, runs: Path) -> None:
+def harness_result(event: CellFinished) -> None:
     """Store a finished cell."""
-    store.write_result(result, runs)
+    store.write_result(event.result, event.runs)
 
 
 @hookimpl
-def harness_run_finished(report: Report) -> None:
+def harness_run_finished(event: RunFinished) -> None:
     """Print the board of this command's cells."""
-    commands.show_report(report)
+    commands.show_run(event)
 
 
 @hookimpl

@@ -8,34 +8,57 @@ import click
 import pytest
 from toys import GRID, TONES, TOY
 
-from harness import Executor, HarnessError, Renderer, Suite, Table, hookimpl
+from harness import (
+    Executor,
+    Fold,
+    HarnessError,
+    Renderer,
+    SplitStrategy,
+    Suite,
+    Table,
+    hookimpl,
+    metric,
+)
 from harness.execution.executors import serial
 from harness.registry import Registry, plugin_manager
+
+
+@metric("Half")
+def always_half(predictions):
+    """One half."""
+    return 0.5
+
 
 LINEAR = (*GRID, "--downstream", "linear")
 
 
 class Listener:
-    """Hears every event of a run."""
+    """Notes every event of a run."""
 
     def __init__(self):
-        self.heard = []
+        self.noted = []
 
     @hookimpl
-    def harness_run_started(self, cells, finished, runs):
-        self.heard.append(("started", len(cells), finished, runs.name))
+    def harness_run_starting(self, event):
+        self.noted.append(("starting", event.runs.name))
 
     @hookimpl
-    def harness_result(self, result, runs):
-        self.heard.append(("result", result.seed, runs.name))
+    def harness_run_started(self, event):
+        cells, finished = len(event.cells), event.finished
+        self.noted.append(("started", cells, finished, event.runs.name))
 
     @hookimpl
-    def harness_cell_failed(self, cell, error):
-        self.heard.append(("failed", cell.seed, str(error)))
+    def harness_result(self, event):
+        self.noted.append(("result", event.result.seed, event.runs.name))
 
     @hookimpl
-    def harness_run_finished(self, report):
-        self.heard.append(("finished", report.computed, len(report.failed)))
+    def harness_cell_failed(self, event):
+        self.noted.append(("failed", event.cell.seed, str(event.error)))
+
+    @hookimpl
+    def harness_run_finished(self, event):
+        ended = "stopped" if event.stopped else "finished"
+        self.noted.append((ended, event.computed, len(event.failed)))
 
 
 @pytest.fixture
@@ -170,14 +193,14 @@ def test_hook_harness_finished_runs(harness, manager, listener):
     harness("run", *LINEAR)
     manager.register(Plugin())
     harness("run", *LINEAR)
-    started = [event[1:3] for event in listener.heard if event[0] == "started"]
+    started = [event[1:3] for event in listener.noted if event[0] == "started"]
     assert started == [(1, 0), (1, 0)]
 
 
-def test_hook_harness_run_started_may_stop_a_run(harness, manager, tmp_path):
+def test_hook_harness_run_starting_may_stop_a_run(harness, manager, tmp_path):
     class Plugin:
         @hookimpl
-        def harness_run_started(self, cells):
+        def harness_run_starting(self, event):
             raise HarnessError("Not today. Try tomorrow.")
 
     manager.register(Plugin())
@@ -189,7 +212,7 @@ def test_hook_harness_run_started_may_stop_a_run(harness, manager, tmp_path):
 
 def test_hook_harness_result(harness, listener):
     harness("run", *LINEAR, "--seeds", "0-1")
-    assert [e for e in listener.heard if e[0] == "result"] == [
+    assert [e for e in listener.noted if e[0] == "result"] == [
         ("result", 0, "runs"),
         ("result", 1, "runs"),
     ]
@@ -209,13 +232,63 @@ def test_hook_harness_cell_failed(harness, listener, manager):
 
     manager.register(Plugin())
     assert harness("run", *GRID, "--downstream", "never", "--keep-going")[0] == 3
-    assert listener.heard[1:] == [("failed", 0, "No."), ("finished", 0, 1)]
+    assert listener.noted[2:] == [("failed", 0, "No."), ("finished", 0, 1)]
 
 
 def test_hook_harness_run_finished(harness, listener):
     harness("run", *LINEAR)
-    assert listener.heard[0] == ("started", 1, 0, "runs")
-    assert listener.heard[-1] == ("finished", 1, 0)
+    assert listener.noted == [
+        ("starting", "runs"),
+        ("started", 1, 0, "runs"),
+        ("result", 0, "runs"),
+        ("finished", 1, 0),
+    ]
+
+
+def test_hook_harness_run_finished_is_called_however_a_run_ends(
+    harness, listener, manager, monkeypatch
+):
+    class Plugin:
+        @hookimpl
+        def harness_result(self, event):
+            raise KeyboardInterrupt
+
+    manager.register(Plugin())
+    assert harness("run", *LINEAR)[0] == 130
+    assert listener.noted[-1] == ("stopped", 0, 0)
+
+
+def test_hook_harness_run_started(harness, listener):
+    harness("run", *LINEAR, "--seeds", "0-2")
+    assert listener.noted[1] == ("started", 3, 0, "runs")
+
+
+def test_hook_harness_splits(harness, manager):
+    class Plugin:
+        @hookimpl
+        def harness_splits(self):
+            yield SplitStrategy(name="first-speaker", summary="", divide=divide)
+
+    def divide(utterances, options):
+        of = lambda *names: tuple(u.id for u in utterances if u.speaker in names)  # noqa: E731
+        yield Fold(name="0", train=of("s2", "s3", "s4"), valid=of("s1"), test=of("s0"))
+
+    manager.register(Plugin())
+    assert harness("run", *LINEAR, "--split", "first-speaker")[0] == 0
+
+
+def test_hook_harness_metrics(harness, manager):
+    class Plugin:
+        @hookimpl
+        def harness_metrics(self):
+            yield always_half
+
+    manager.register(Plugin())
+    assert harness("run", *LINEAR)[0] == 0
+    code, out, _ = harness("leaderboard", "--metric", "always_half")
+    assert code == 0
+    assert "Half in percent" in out
+    assert "50.0" in out
 
 
 def test_hook_harness_commands(harness, manager):

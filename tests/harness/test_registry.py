@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import pickle
 import subprocess
 import sys
+from dataclasses import dataclass, make_dataclass, replace
+from enum import Enum
+from typing import Literal
 
+import click
 import pytest
 from toys import TOY, ToyPlugin
 
-from harness import PluginError, hookimpl
+from harness import CheckpointError, HarnessError, PluginError, hookimpl
 from harness.errors import UnknownNameError
-from harness.registry import Registry, plugin_manager
+from harness.registry import Plugin, Registry, isolated, plugin_manager, split_names
 
 HEAVY = {"torch", "numpy", "transformers", "sklearn", "pyarrow", "rich", "soundfile"}
 
@@ -40,12 +45,16 @@ def test_an_unknown_name_suggests_a_near_one():
         registry.upstreams["toyy"]
 
 
-def test_two_plugins_may_not_share_a_name():
+def test_a_name_that_two_plugins_claim_is_an_error_when_it_is_asked_for():
     manager = plugin_manager([])
     manager.register(offering(TOY), name="one")
-    manager.register(offering(TOY), name="two")
+    manager.register(offering(TOY, replace(TOY, name="other")), name="two")
+    registry = Registry.of(manager)
+    assert registry.upstreams["other"].name == "other"
+    assert [upstream.name for upstream in registry.upstreams] == ["other"]
+    assert registry.upstreams.clashes == ("toy",)
     with pytest.raises(PluginError, match=r"'toy': 'one' and 'two'.*HARNESS_BLOCK"):
-        Registry.of(manager)
+        registry.upstreams["toy"]
 
 
 def test_a_misspelt_hook_is_named_with_its_plugin():
@@ -54,7 +63,9 @@ def test_a_misspelt_hook_is_named_with_its_plugin():
         def harness_upstreems(self):
             return ()
 
-    with pytest.raises(PluginError, match="Did you mean 'harness_upstreams'"):
+    with pytest.raises(
+        PluginError, match=r"Misspelt failed.*Did you mean 'harness_upstreams'"
+    ):
         plugin_manager([Misspelt()])
 
 
@@ -63,17 +74,25 @@ def test_a_later_field_breaks_no_plugin():
     assert all(field.kw_only for field in dataclasses.fields(TOY))
 
 
+# ---------------------------------------------------------------- isolation
+
+
+class Package:
+    """The metadata of a package that was never installed."""
+
+    name, version = "harness-acme", "1.0"
+
+
 class Point:
     """An entry point that was never installed."""
 
     group = "harness"
-    dist = None
 
-    def __init__(self, name, loaded):
-        self.name, self._loaded = name, loaded
+    def __init__(self, name, loaded, dist=None):
+        self.name, self._loaded, self.dist = name, loaded, dist
 
     def load(self):
-        if isinstance(self._loaded, Exception):
+        if isinstance(self._loaded, BaseException):
             raise self._loaded
         return self._loaded
 
@@ -81,17 +100,108 @@ class Point:
 @pytest.fixture
 def installed(monkeypatch):
     def install(*points):
-        monkeypatch.setattr("harness.registry.entry_points", lambda group: points)
+        monkeypatch.setattr(
+            "harness.registry.manager.entry_points", lambda group: points
+        )
 
     return install
 
 
-def test_a_plugin_that_does_not_import_is_left_out_and_named(installed):
-    installed(Point("broken", ImportError("no acme")), Point("toy", ToyPlugin()))
+def plugin(function):
+    """Make a plugin of one hook out of a function."""
+    return type("Made", (), {function.__name__: hookimpl(function)})()
+
+
+def returning(what, hook="harness_upstreams"):
+    def offer(self):
+        return what
+
+    offer.__name__ = hook
+    return plugin(offer)
+
+
+def harness_upstreams(self):
+    raise KeyError("weights")
+
+
+def harness_result(self, event, runs):
+    pass
+
+
+def harness_upstreems(self):
+    pass
+
+
+def harness_downstreams(self, registry):
+    pass
+
+
+CULPRITS = {
+    "import error": (ImportError("no acme"), "ImportError: no acme"),
+    "end of the program": (SystemExit(3), "SystemExit: 3"),
+    "raises": (plugin(harness_upstreams), "KeyError: 'weights'"),
+    "one offer": (returning(TOY), "returned an Upstream: yield it, or return a list"),
+    "nothing": (returning(None), "returned nothing, not a list of Upstream"),
+    "text": (returning("toy"), "returned a str, not a list of Upstream"),
+    "other types": (returning([TOY, 3]), "returned an int where an Upstream is due"),
+    "no name": (returning([replace(TOY, name="")]), "offers '', which is no name"),
+    "a bad name": (returning([replace(TOY, name="a b")]), "'a b', which is no name"),
+    "no text for name": (returning([replace(TOY, name=3)]), "offers 3, which is no"),
+    "the same name twice": (returning([TOY, TOY]), "offers 'toy' twice"),
+    "a misspelt hook": (plugin(harness_upstreems), "Did you mean 'harness_upstreams'"),
+    "an argument too many": (
+        plugin(harness_result),
+        "its harness_result takes 'runs', which is no argument of that hook; it has: "
+        "event",
+    ),
+    "an argument of an offer": (plugin(harness_downstreams), "it has: none"),
+    "options without default": (
+        returning([replace(TOY, options=make_dataclass("Options", ["bits"]))]),
+        "Options.bits has no default",
+    ),
+}
+
+
+@pytest.fixture(params=CULPRITS)
+def culprit(request, installed):
+    """Install a plugin that fails while it is listed, and a good one."""
+    loaded, sentence = CULPRITS[request.param]
+    installed(Point("acme", loaded, Package()), Point("toys", ToyPlugin()))
+    return sentence
+
+
+def test_a_plugin_that_fails_is_left_out_and_named_with_the_reason(culprit):
     registry = Registry.of(plugin_manager())
-    assert [u.name for u in registry.upstreams] == ["toy"]
-    problems = {plugin.name: plugin.problem for plugin in registry.plugins}
-    assert problems == {"toy": "", "broken": "ImportError: no acme"}
+    assert [upstream.name for upstream in registry.upstreams] == ["toy"]
+    (left_out,) = [plugin for plugin in registry.plugins if plugin.problem]
+    assert str(left_out) == "acme (harness-acme 1.0)"
+    assert culprit in left_out.problem
+    assert left_out.warning.startswith("the plugin acme (harness-acme 1.0) is left out")
+    assert left_out.warning.endswith("switch it off with HARNESS_BLOCK=acme.")
+
+
+def test_a_name_that_is_missing_is_explained_by_what_was_left_out(culprit):
+    registry = Registry.of(plugin_manager())
+    with pytest.raises(
+        UnknownNameError,
+        match=r"^No upstream .* The plugin acme \(harness-acme 1.0\), which may offer "
+        r"it, was left out: .*\.$",
+    ) as raised:
+        registry.upstreams["acme-large"]
+    assert culprit in str(raised.value)
+
+
+def test_verbs_of_a_plugin_that_fails_are_left_out(installed):
+    def harness_commands(self, app):
+        raise ValueError("no verb")
+
+    installed(Point("acme", plugin(harness_commands)), Point("toys", ToyPlugin()))
+    registry = Registry.of(plugin_manager())
+    registry.add_commands(click.Group())
+    assert {p.name: p.problem for p in registry.plugins} == {
+        "toys": "",
+        "acme": "ValueError: no verb",
+    }
 
 
 def test_a_plugin_can_be_switched_off(installed, monkeypatch):
@@ -99,13 +209,233 @@ def test_a_plugin_can_be_switched_off(installed, monkeypatch):
     monkeypatch.setenv("HARNESS_BLOCK", "other, toy")
     registry = Registry.of(plugin_manager())
     assert len(registry.upstreams) == 0
-    assert "HARNESS_BLOCK" in registry.plugins[0].problem
+    assert registry.plugins[0].blocked
+    with pytest.raises(UnknownNameError, match="switched off by HARNESS_BLOCK"):
+        registry.upstreams["toy"]
 
 
-def test_two_packages_with_one_plugin_name_are_an_error(installed):
+def test_of_two_packages_with_one_plugin_name_the_second_is_left_out(installed):
     installed(Point("toy", ToyPlugin()), Point("toy", ToyPlugin()))
-    with pytest.raises(PluginError, match="uninstall one"):
-        plugin_manager()
+    registry = Registry.of(plugin_manager())
+    assert [upstream.name for upstream in registry.upstreams] == ["toy"]
+    assert registry.plugins[-1].problem == "toy has that name, too"
+
+
+def test_the_identity_of_a_plugin_is_its_package_unless_it_is_bundled():
+    acme = Plugin(name="acme", distribution="harness-acme", version="1.0")
+    assert acme.identity == "harness-acme 1.0"
+    assert replace(acme, distribution="speech-harness").identity == ""
+    assert replace(acme, distribution="").identity == ""
+
+
+def test_what_a_plugin_raises_at_work_is_one_sentence():
+    with (
+        pytest.raises(PluginError) as raised,
+        isolated("acme (harness-acme 1.0)", "loading acme"),
+    ):
+        raise RuntimeError("bad\x1b[31m weights\nand a second line")
+    assert str(raised.value) == (
+        "The plugin acme (harness-acme 1.0) failed while loading acme: RuntimeError: "
+        "bad\\x1b[31m weights. Update it, or switch it off with HARNESS_BLOCK=acme."
+    )
+
+
+def test_a_plugins_own_sentence_passes():
+    with (
+        pytest.raises(CheckpointError, match=r"^It needs a key\.$"),
+        isolated("a", "b"),
+    ):
+        raise CheckpointError("It needs a key.")
+
+
+def test_an_interruption_passes():
+    with pytest.raises(KeyboardInterrupt), isolated("acme", "loading acme"):
+        raise KeyboardInterrupt
+
+
+def asking(answer):
+    def harness_upstream(self, name):
+        return answer(name)
+
+    manager = plugin_manager([])
+    manager.register(plugin(harness_upstream), name="acme")
+    return Registry.of(manager).upstreams
+
+
+def test_a_question_that_raises_names_the_plugin():
+    with pytest.raises(PluginError, match="acme failed while answering harness_upstr"):
+        asking({}.__getitem__)["x:1"]
+
+
+def test_an_answer_of_another_type_names_the_plugin():
+    with pytest.raises(PluginError, match="harness_upstream returned a str, not an Up"):
+        asking(str)["x:1"]
+
+
+def test_a_question_that_is_refused_keeps_its_sentence():
+    def refuse(name):
+        raise CheckpointError(f"{name} is nowhere.")
+
+    with pytest.raises(CheckpointError, match=r"^x:1 is nowhere\.$"):
+        asking(refuse)["x:1"]
+
+
+def test_an_event_that_raises_names_the_plugin():
+    def harness_run_finished(self):
+        raise ValueError("too late")
+
+    manager = plugin_manager([])
+    manager.register(plugin(harness_run_finished), name="acme")
+    with pytest.raises(
+        PluginError, match="acme failed while answering harness_run_finished: ValueErr"
+    ):
+        manager.hook.harness_run_finished(event=None)
+
+
+def test_a_generator_that_raises_names_the_plugin():
+    def harness_control_upstreams(self, upstream):
+        yield upstream.name
+        raise ValueError("no more")
+
+    manager = plugin_manager([])
+    manager.register(plugin(harness_control_upstreams), name="acme")
+    with pytest.raises(PluginError, match="acme failed"):
+        manager.hook.harness_control_upstreams(upstream=TOY)
+
+
+# ---------------------------------------------------------------- typed options
+
+
+class Kind(Enum):
+    PLAIN = "plain"
+    FINE = "fine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    layer: int = 0
+    gain: float = 1.0
+    norm: bool = False
+    kind: Kind = Kind.PLAIN
+    window: Literal["hann", "povey"] = "hann"
+    note: str = ""
+
+    def __post_init__(self):
+        if self.layer < 0:
+            raise ValueError("layer begins at 0")
+
+
+@dataclass(frozen=True)
+class Wider:
+    dim: int = 8
+
+    def describe(self, upstream):
+        return replace(upstream, dim=self.dim)
+
+
+def load(checkpoint, *, device, feeding, options):
+    return options
+
+
+@pytest.fixture
+def optional():
+    acme = replace(TOY, name="acme", load=load, options=Options, checkpoint="a/b")
+    wide = replace(TOY, name="wide", load=load, options=Wider)
+    return Registry.of(plugin_manager([offering(TOY, acme, wide)])).upstreams
+
+
+def options_of(upstream):
+    return upstream.load(None, device="cpu", feeding="full")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "options"),
+    [
+        ("acme", "acme", {}),
+        ("acme:layer=3", "acme:layer=3", {"layer": 3}),
+        ("acme:note=x, layer=3", "acme:layer=3,note=x", {"layer": 3, "note": "x"}),
+        ("acme:layer=0,gain=1", "acme", {}),
+        ("acme:gain=5e-1", "acme:gain=0.5", {"gain": 0.5}),
+        ("acme:norm=yes", "acme:norm=true", {"norm": True}),
+        ("acme:norm=false", "acme", {}),
+        ("acme:kind=fine", "acme:kind=fine", {"kind": Kind.FINE}),
+        ("acme:window=povey", "acme:window=povey", {"window": "povey"}),
+    ],
+)
+def test_options_are_typed_and_named_canonically(optional, text, name, options):
+    upstream = optional[text]
+    assert upstream.name == name
+    assert options_of(upstream) == Options(**options)
+    assert optional.plugin(text) == optional.plugin("acme")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "acme:lair=3",
+            r"acme has no option 'lair'. Did you mean 'layer'\? Known: lay",
+        ),
+        ("acme:x=3", r"norm \(true or false, default false\); kind \(plain or fine, d"),
+        ("acme:layer=x", r"acme:layer cannot be 'x'. layer \(int, default 0\)\."),
+        ("acme:gain=nan", "acme:gain cannot be 'nan'"),
+        ("acme:window=hamming", r"window \(hann or povey, default hann\)"),
+        ("acme:norm=2", "true or false"),
+        ("acme:layer=1,layer=2", "sets layer twice"),
+        ("acme:layer", "'layer' of 'acme:layer' is not like field=value. Known: layer"),
+        ("acme:", "is not like field=value"),
+        ("acme:layer=-1", "'acme:layer=-1' cannot be: layer begins at 0"),
+        ("toy:layer=3", "No upstream is called.*The upstream 'toy' takes no options"),
+    ],
+)
+def test_a_bad_option_is_refused_in_a_sentence(optional, text, sentence):
+    with pytest.raises(HarnessError, match=sentence):
+        optional[text]
+
+
+def test_defaults_are_bound_wherever_an_offer_is_found(optional):
+    (listed,) = [upstream for upstream in optional if upstream.name == "acme"]
+    assert options_of(listed) == options_of(optional["acme"]) == Options()
+
+
+def test_options_may_change_the_description(optional):
+    assert [optional[name].dim for name in ("wide", "wide:dim=5")] == [8, 5]
+
+
+def test_the_checkpoint_of_the_plain_name_serves_every_option(optional):
+    assert optional["acme:layer=3"].checkpoint_of == "acme"
+    assert optional["acme"].checkpoint_of == ""
+
+
+def test_what_has_options_travels_to_other_processes(optional):
+    copy = pickle.loads(pickle.dumps(optional["acme:layer=3"]))
+    assert options_of(copy) == Options(layer=3)
+
+
+def test_an_offer_without_options_leaves_a_colon_to_the_hooks():
+    def harness_upstream(self, name):
+        return replace(TOY, name=name)
+
+    made = [offering(TOY), plugin(harness_upstream)]
+    assert Registry.of(plugin_manager(made)).upstreams["toy:x=1"].name == "toy:x=1"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a", ("a",)),
+        ("a, b,,a", ("a", "b")),
+        ("a:x=1,y=2,b,hf:foo/bar", ("a:x=1,y=2", "b", "hf:foo/bar")),
+        ("a:x=1,b:y=2", ("a:x=1", "b:y=2")),
+        ("csv:a=b.csv,csv:c.csv", ("csv:a=b.csv", "csv:c.csv")),
+        ("", ()),
+    ],
+)
+def test_names_are_split_at_commas_but_not_within_options(text, names):
+    assert split_names(text) == names
+
+
+# ---------------------------------------------------------------- what is bundled
 
 
 def test_every_bundled_plugin_module_has_an_entry_point():

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -12,18 +15,24 @@ from click.testing import CliRunner
 from harness_leaderboard.results import store
 from harness_leaderboard.views import catalogue as views
 
-from harness import HarnessError, StoreError, hookimpl
+from harness import HarnessError, PluginError, StoreError, hookimpl
 from harness.errors import UnknownNameError
 from harness.registry import Registry, plugin_manager
-from harness.types import Cell, Renderer, Report
+from harness.training import metrics
+from harness.types import (
+    CellFinished,
+    Metric,
+    Renderer,
+    RunFinished,
+    RunStarting,
+    metric,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result as Outcome
     from conftest import MakeResult
-
-    from harness.types import Result
 
 
 class Shout:
@@ -35,9 +44,34 @@ class Shout:
         return [Renderer(name="shout", summary="loud", render=render)]
 
 
+@metric("Error", higher_is_better=False)
+def error(predictions):
+    """Share of utterances whose label is not predicted."""
+    return 1 - metrics.accuracy.score(predictions)
+
+
+@metric("Confidence", of_confusion=False)
+def confidence(predictions):
+    """Mean of the highest score."""
+    return predictions.scores.max(1).mean()
+
+
+@metric("Broken")
+def broken(predictions):
+    """Fails whatever it is asked."""
+    raise ValueError("no")
+
+
+class Third:
+    @hookimpl
+    def harness_metrics(self) -> list[Metric]:
+        return [error, confidence, broken]
+
+
 @pytest.fixture
 def registry() -> Registry:
-    return Registry.of(plugin_manager([harness_leaderboard, Shout()]))
+    plugins = [harness_leaderboard, metrics, Shout(), Third()]
+    return Registry.of(plugin_manager(plugins))
 
 
 @pytest.fixture
@@ -54,44 +88,20 @@ def run(registry: Registry, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def cell_of(result: Result) -> Cell:
-    return Cell(
-        run_id=result.run_id,
-        upstream=result.upstream,
-        feeding=result.upstream_feeding,
-        downstream=result.downstream,
-        corpus=result.corpus,
-        split=result.split,
-        fold=result.fold,
-        seed=result.seed,
-    )
-
-
 def test_hook_result_stores_what_hook_finished_runs_finds(
     registry: Registry, make_result: MakeResult, runs: Path
 ):
     result = make_result()
-    registry.hook.harness_result(result=result, runs=runs)
+    registry.hook.harness_result(event=CellFinished(runs=runs, result=result))
     assert registry.hook.harness_finished_runs(runs=runs) == {result.run_id}
 
 
-def test_hook_run_started_refuses_a_folder_that_cannot_be_written_to(
-    registry: Registry, make_result: MakeResult, tmp_path: Path
+def test_hook_run_starting_refuses_a_folder_that_cannot_be_written_to(
+    registry: Registry, tmp_path: Path
 ):
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(StoreError, match="--runs"):
-        registry.hook.harness_run_started(
-            cells=(cell_of(make_result()),), finished=0, runs=tmp_path / "runs"
-        )
-
-
-def test_hook_run_started_asks_nothing_of_the_folder_when_all_is_done(
-    registry: Registry, make_result: MakeResult, runs: Path
-):
-    registry.hook.harness_run_started(
-        cells=(cell_of(make_result()),), finished=1, runs=runs
-    )
-    assert not runs.exists()
+        registry.hook.harness_run_starting(event=RunStarting(runs=tmp_path / "runs"))
 
 
 def test_hook_run_finished_prints_the_board_of_its_own_cells(
@@ -100,11 +110,14 @@ def test_hook_run_finished_prints_the_board_of_its_own_cells(
     runs: Path,
     capsys: pytest.CaptureFixture[str],
 ):
-    mine, other = make_result(), make_result(upstream="someone-elses")
+    mine, other = (
+        replace(result, run_id=result.cell.run_id)
+        for result in (make_result(), make_result(upstream="someone-elses"))
+    )
     store.write_result(mine, runs)
     store.write_result(other, runs)
-    report = Report(runs=runs, cells=(cell_of(mine),), computed=1, failed=())
-    registry.hook.harness_run_finished(report=report)
+    event = RunFinished(runs=runs, cells=(mine.cell,), computed=1, failed=())
+    registry.hook.harness_run_finished(event=event)
     printed = capsys.readouterr().out
     assert "whisper-base" in printed
     assert "someone-elses" not in printed
@@ -117,9 +130,9 @@ def test_hook_run_finished_prints_nothing_where_every_cell_failed(
     runs: Path,
     capsys: pytest.CaptureFixture[str],
 ):
-    cell = cell_of(make_result())
-    report = Report(runs=runs, cells=(cell,), computed=0, failed=((cell, "no"),))
-    registry.hook.harness_run_finished(report=report)
+    cell = make_result().cell
+    event = RunFinished(runs=runs, cells=(cell,), computed=0, failed=((cell, "no"),))
+    registry.hook.harness_run_finished(event=event)
     assert capsys.readouterr().out == ""
 
 
@@ -144,6 +157,50 @@ def test_a_metric_is_asked_for(run, make_result: MakeResult, runs: Path):
     printed = run("leaderboard", "--runs", runs, "--metric", "uar").stdout
     assert "UAR in percent" in printed
     assert "82.0" in printed
+
+
+def test_a_metric_of_a_third_party_works_on_results_from_before_it(
+    run, make_result: MakeResult, runs: Path
+):
+    store.write_result(make_result(), runs)
+    store.write_result(make_result(upstream="fbank", confusion=((1, 0), (0, 1))), runs)
+    shown = run("leaderboard", "--runs", runs, "--metric", "error", "--format", "csv")
+    values = {row["upstream"]: row["emodb"] for row in rows_of(shown)}
+    assert values == {"fbank": "0.0", "whisper-base": "0.5"}
+    shown = run("leaderboard", "--runs", runs, "--metric", "error").stdout
+    assert "Error in percent" in shown
+    assert "*0.0" in shown
+
+
+def test_a_metric_of_scores_works_on_boards_and_not_on_intervals(
+    run, make_result: MakeResult, runs: Path
+):
+    store.write_result(make_result(), runs)
+    words = ("leaderboard", "--runs", runs, "--metric", "confidence")
+    assert "75.0" in run(*words).stdout
+    with pytest.raises(HarnessError, match="Confidence is not computed from"):
+        run(*words, "--view", "intervals")
+
+
+def test_a_metric_that_fails_is_named(run, make_result: MakeResult, runs: Path):
+    store.write_result(make_result(), runs)
+    with pytest.raises(PluginError, match=r"'broken'.*failed on run"):
+        run("leaderboard", "--runs", runs, "--metric", "broken")
+
+
+def test_an_unknown_metric_suggests_a_near_one(run, make_result, runs: Path):
+    store.write_result(make_result(), runs)
+    with pytest.raises(UnknownNameError, match="Did you mean 'accuracy'"):
+        run("leaderboard", "--runs", runs, "--metric", "accurac")
+
+
+def test_help_lists_the_metrics_that_plugins_offer(run):
+    help_text = " ".join(run("leaderboard", "--help").stdout.split())
+    assert "accuracy|broken|confidence|error|macro_f1|uar|weighted_f1" in help_text
+
+
+def rows_of(outcome: Outcome) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(outcome.stdout)))
 
 
 def test_left_out_files_are_named_on_stderr(run, make_result: MakeResult, runs: Path):
@@ -196,7 +253,7 @@ def test_hook_commands_adds_comparisons(run, make_result: MakeResult, runs: Path
     assert "A−B" in run("compare", *names, "--runs", runs).stdout
 
 
-def test_two_folders_are_told_apart(run, make_result: MakeResult, tmp_path: Path):
+def test_two_folders_are_compared(run, make_result: MakeResult, tmp_path: Path):
     store.write_result(make_result(), tmp_path / "old")
     store.write_result(make_result(macro_f1=0.5), tmp_path / "new")
     printed = run("leaderboard", "--diff", tmp_path / "old", tmp_path / "new").stdout
@@ -209,6 +266,37 @@ def test_only_some_results_are_asked_for(run, make_result: MakeResult, runs: Pat
     printed = run("leaderboard", "--runs", runs, "--only", "corpus=cafe").stdout
     assert "cafe" in printed
     assert "emodb" not in printed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "corpus=cafe",
+        "corpus_trained=cafe",
+        "split=loso",
+        "corpus_strategy=loso",
+        "frame_type=float16",
+        "upstream_frame_type=float16",
+        "device=cuda",
+        "learning_rate=0.1",
+        "seed=7",
+    ],
+)
+def test_results_are_chosen_by_any_leaf_of_the_condition(
+    words: str, run, make_result: MakeResult, runs: Path
+):
+    changes = {
+        "corpus": "cafe",
+        "split": "loso",
+        "frame_type": "float16",
+        "device": "cuda",
+        "learning_rate": 0.1,
+        "seed": 7,
+    }
+    store.write_result(make_result(upstream="chosen", **changes), runs)
+    store.write_result(make_result(), runs)
+    shown = run("leaderboard", "--runs", runs, "--only", words, "--format", "csv")
+    assert [row["upstream"] for row in rows_of(shown)] == ["chosen"]
 
 
 @pytest.mark.parametrize(
@@ -236,8 +324,8 @@ def test_a_view_without_published_figures_says_which_have_some(
 
 @pytest.mark.parametrize("view", views.VIEWS)
 def test_every_view_is_printed(view: str, run, make_result: MakeResult, runs: Path):
-    corpus = "emodb→cafe" if view == "transfer" else "emodb"
-    store.write_result(make_result(corpus=corpus), runs)
+    more = {"test_corpus": "cafe"} if view == "transfer" else {}
+    store.write_result(make_result(**more), runs)
     assert run("leaderboard", "--runs", runs, "--view", view).exit_code == 0
 
 

@@ -1,11 +1,12 @@
-"""Get a corpus that needs no form: fetch, verify, unpack, check, and only then keep.
+"""Download a corpus that needs no form: fetch, verify, unpack, check, then keep it.
 
-What breaks off is kept in the cache and goes on from there; what turns out to be
-something else is thrown away. A corpus' folder is either complete or not there.
+A partial download stays in the cache and is resumed. An archive that turns out to be
+another one is deleted. A corpus' folder is either complete or absent.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -13,27 +14,25 @@ from filelock import FileLock, Timeout
 from harness.data.download.archive import unpack
 from harness.data.download.remote import fetch
 from harness.data.passport import examine
-from harness.data.passport.problems import collect
+from harness.data.passport.problems import Severity
+from harness.data.passport.reading import read_folder, read_sibling
 from harness.errors import DataError, StoreError
 from harness.files import Memory, scratch_beside
 from harness.leftovers import DOWNLOADS
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from harness.data.download.remote import Remote
+    from harness.data.download.remote import RemoteArchive
     from harness.data.passport import Passport
     from harness.types import Corpus, Stages
 
-HARMLESS = ("unusable", "duplicate")
-"""Problems that a corpus may have as its authors published it."""
 
-
-def get(
+def download(
     corpus: Corpus,
-    files: Sequence[Remote],
+    files: Sequence[RemoteArchive],
     root: Path,
     cache: Path,
     *,
@@ -43,38 +42,45 @@ def get(
     """Download a corpus; its folder appears when it is complete.
 
     Args:
-        corpus: Its description.
-        files: What it comes as.
-        root: Where it shall be (see ``install``).
-        cache: Where unfinished downloads wait to be gone on with.
+        corpus: The corpus.
+        files: Its archives.
+        root: Its folder (see ``install``).
+        cache: Where partial downloads are kept.
         siblings: Its variants.
-        stages: Told of the progress.
+        stages: Progress reporting.
 
     Raises:
-        DataError: Where something is there already, or what came is not the corpus.
+        DataError: Where the folder is not empty, or the archives hold something else.
         StoreError: Where the disk is full or a folder cannot be written.
     """
-    _free_place(corpus, root, siblings)
+    _target(corpus, root, siblings)
     folder = cache / DOWNLOADS
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{corpus.name}.lock", timeout=0):
             packed = [fetch(remote, folder, stages=stages) for remote in files]
-            try:
-                passport = install(
-                    corpus, packed, root, siblings=siblings, stages=stages
-                )
-            except DataError:
-                _remove(packed)
-                raise
-            _remove(packed)
+            with _removing(packed):
+                return install(corpus, packed, root, siblings=siblings, stages=stages)
     except Timeout as error:
         raise DataError(
             f"Another process is downloading {corpus.title}. Wait for it."
         ) from error
     except OSError as error:
         raise _unwritable(corpus, folder, error) from error
-    return passport
+
+
+@contextmanager
+def _removing(packed: Sequence[Path]) -> Iterator[None]:
+    """Remove archives after they were installed, or refused for what they hold.
+
+    After any other error, such as a full disk, they are kept for the next attempt.
+    """
+    try:
+        yield
+    except DataError:
+        _remove(packed)
+        raise
+    _remove(packed)
 
 
 def install(
@@ -88,24 +94,26 @@ def install(
     """Unpack archives into a corpus' folder, which appears when it is complete.
 
     Args:
-        corpus: Its description.
+        corpus: The corpus.
         packed: Its archives, which are left as they are.
-        root: Where it shall be; beside a variant that is there already, one deeper.
+        root: Its folder; where a variant is already there, one level deeper.
         siblings: Its variants.
-        stages: Told of the progress.
+        stages: Progress reporting.
 
     Raises:
-        DataError: Where something is there already, or this is not the corpus.
+        DataError: Where the folder is not empty, or the archives hold something else.
         StoreError: Where the disk is full or a folder cannot be written.
     """
-    root = _free_place(corpus, root, siblings)
+    root = _target(corpus, root, siblings)
     try:
         with scratch_beside(root) as scratch:
             fresh = scratch / "fresh"
             fresh.mkdir()
             for path in packed:
                 unpack(path, fresh, stages=stages)
-            passport = _checked(corpus, fresh, Memory(scratch / "memory"), stages)
+            passport = _examine_unpacked(
+                corpus, fresh, Memory(scratch / "memory"), stages
+            )
             if root.exists():
                 root.rmdir()
             fresh.replace(root)
@@ -114,13 +122,17 @@ def install(
     return passport
 
 
-def _free_place(corpus: Corpus, root: Path, siblings: Collection[Corpus]) -> Path:
-    """Choose a folder that is not there or empty."""
+def _target(corpus: Corpus, root: Path, siblings: Collection[Corpus]) -> Path:
+    """Return a folder to install a corpus into, which is absent or empty.
+
+    Raises:
+        DataError: Where there is none.
+    """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return root
     deeper = root / corpus.name
-    beside_variant = any(collect(other, root)[0] for other in siblings)
-    if beside_variant and not collect(corpus, root)[0] and not deeper.exists():
+    holds_variant = any(read_sibling(other, root) for other in siblings)
+    if holds_variant and not read_folder(corpus, root)[0] and not deeper.exists():
         return deeper
     raise DataError(
         f"{root} is not empty. Move it away, or choose another --data-root."
@@ -134,13 +146,19 @@ def _remove(packed: Sequence[Path]) -> None:
 
 def _unwritable(corpus: Corpus, place: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"Cannot put {corpus.title} at {place}: {error.strerror or error}. Make room "
-        "or mend the folder's permissions; what was fetched is kept."
+        f"Cannot put {corpus.title} at {place}: {error.strerror or error}. Free some "
+        "space or fix the folder's permissions; what was downloaded is kept."
     )
 
 
-def _checked(corpus: Corpus, fresh: Path, memory: Memory, stages: Stages) -> Passport:
-    """See that a folder is the corpus as it is known."""
+def _examine_unpacked(
+    corpus: Corpus, fresh: Path, memory: Memory, stages: Stages
+) -> Passport:
+    """Compare an unpacked archive with the published corpus.
+
+    Raises:
+        DataError: Where it differs in more than its authors' own defects.
+    """
     try:
         passport = examine(corpus, fresh, memory, stages=stages)
     except DataError as error:
@@ -148,11 +166,16 @@ def _checked(corpus: Corpus, fresh: Path, memory: Memory, stages: Stages) -> Pas
             f"The archive holds nothing of {corpus.title}; nothing of it was kept. See "
             "the corpus' homepage."
         ) from error
-    wrong = [one for one in passport.problems if one.kind not in HARMLESS]
-    if wrong:
-        first = ", ".join(filter(None, (wrong[0].path, wrong[0].detail)))
+    differences = [
+        problem
+        for problem in passport.problems
+        if problem.kind.severity is Severity.DIFFERENCE
+    ]
+    if differences:
+        first = differences[0]
+        where = ", ".join(filter(None, (first.path, first.detail)))
         raise DataError(
             f"Nothing of the archive was kept. {passport.verdict} The first problem, "
-            f"{wrong[0].kind}: {first}"
+            f"{first.kind}: {where}"
         )
     return passport

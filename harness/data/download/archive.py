@@ -1,4 +1,4 @@
-"""Zip archives from strangers: every entry is checked before the first is written."""
+"""Unpack zip archives; every entry is checked before the first is written."""
 
 from __future__ import annotations
 
@@ -8,74 +8,105 @@ import stat
 import unicodedata
 import zipfile
 import zlib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError, StoreError
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.types import Stages
 
 CHUNK = 1 << 16
-"""Bytes at a time; of a download that breaks off, no more than this comes twice."""
+"""Bytes read at a time: at most this many of a download are fetched again."""
+
 MEGA = 1e6
-MOST_BYTES = 40_000_000_000
-"""No corpus that we know of has a tenth of that, packed or unpacked."""
-MOST_FILES = 100_000
-MOST_RATIO = 200
-"""Speech packs to a half; only a bomb packs to less than this."""
+
+MAX_BYTES = 40_000_000_000
+"""No corpus known to us has a tenth of that, packed or unpacked."""
+
+MAX_FILES = 100_000
+"""Ten times the number of files of the largest bundled corpus, DEMoS."""
+
+MAX_RATIO = 200
+"""Speech compresses to about a half; zeros, in a zip bomb, to a thousandth."""
+
+MIN_PACKED = 1000
+"""Smaller entries count as this many bytes, since short texts may pack well."""
+
+UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
+"""Bits of an entry's flags, from the zip specification (APPNOTE.TXT, 4.4.4)."""
+
+
+def existing_zip(source: str) -> Path:
+    """Return the path of a zip that the user already has.
+
+    Raises:
+        DataError: Where it does not exist or is no zip archive.
+    """
+    path = Path(source).expanduser()
+    if not zipfile.is_zipfile(path):
+        what = "is no zip archive" if path.exists() else "does not exist"
+        raise DataError(
+            f"{path} {what}. Pass a zip by --from; unpack other formats by hand and "
+            "check the result by 'harness corpus check'."
+        )
+    return path
 
 
 def unpack(path: Path, folder: Path, *, stages: Stages = silence) -> None:
-    """Unpack a zip archive below a folder, and nothing of it elsewhere.
+    """Unpack a zip archive below a folder, and nothing outside it.
 
-    Names without a mark that they are UTF-8 are read as UTF-8 where they are that,
-    else as code page 437, which the format prescribes.
+    Names that are not flagged as UTF-8 are decoded as UTF-8 where that is valid, else
+    as code page 437, which the format prescribes.
 
     Raises:
-        DataError: Where an entry leads out, is a link, comes twice, is encrypted or
-            damaged, or where all of them unpack to more than any corpus has.
+        DataError: Where an entry leaves the folder, is a link, occurs twice, is
+            encrypted or damaged, or where the whole is too large for a corpus.
+        StoreError: Where the disk is too small.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = _entries(archive)
+            entries = _checked_entries(archive)
             total = sum(info.file_size for info in entries.values())
-            _refuse_full_disk(folder, total)
+            _require_space(folder, total)
             with stages("unpacking", total / MEGA, "MB") as advance:
                 for name, info in entries.items():
                     _extract(archive, info, folder / name)
                     advance(info.file_size / MEGA)
-    # zipfile raises NotImplementedError for a compression that it does not know
+    # zipfile raises NotImplementedError for an unknown compression method
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise DataError(
-            f"The archive is damaged ({error}); nothing of it was kept. Get it again."
+            f"The archive is damaged ({error}); nothing of it was kept. Download it "
+            "again."
         ) from error
 
 
-def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Check every entry before the first is written; give them by mended name."""
+def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the entries of an archive by their decoded names, each checked.
+
+    Raises:
+        DataError: Where one of them, or their total size, is not safe to unpack.
+    """
     entries: dict[str, zipfile.ZipInfo] = {}
     seen = set()
     for info in archive.infolist():
-        name = _mended(info)
+        name = _decoded_name(info)
         path = PurePosixPath(name)
         if info.is_dir() or name.endswith("/") or "__MACOSX" in path.parts:
             continue
-        problem = _hostile(info, path)
+        problem = _unsafe(info, path)
         if name.casefold() in seen:
-            problem = "comes twice"
+            problem = "occurs twice"
         if problem:
             raise DataError(
                 f"The archive is not safe to unpack: '{name}' {problem}. Nothing of it "
-                "was kept; tell the corpus' authors."
+                "was kept; report it to the corpus' authors."
             )
         seen.add(name.casefold())
         entries[name] = info
     total = sum(info.file_size for info in entries.values())
-    if len(entries) > MOST_FILES or total > MOST_BYTES:
+    if len(entries) > MAX_FILES or total > MAX_BYTES:
         raise DataError(
             f"The archive is not safe to unpack: it holds {len(entries)} files of "
             f"{total / MEGA:.0f} MB in all. Nothing of it was kept."
@@ -83,44 +114,48 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return entries
 
 
-def _mended(info: zipfile.ZipInfo) -> str:
+def _decoded_name(info: zipfile.ZipInfo) -> str:
+    """Return an entry's name in NFC, with ``/`` between folders."""
     name = info.filename
-    if not info.flag_bits & 0x800:
+    if not info.flag_bits & UTF8_FLAG:
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
     return unicodedata.normalize("NFC", name.replace("\\", "/"))
 
 
-def _hostile(info: zipfile.ZipInfo, path: PurePosixPath) -> str:
-    """Say what is wrong with an entry, if anything is."""
+def _unsafe(info: zipfile.ZipInfo, path: PurePosixPath) -> str:
+    """Return the reason why an entry is not safe to unpack, or nothing."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         return "leads out of the folder"
     if not str(path).isprintable():
-        return "has a name that no corpus needs"
+        return "has unprintable characters in its name"
     if kind not in (0, stat.S_IFREG):
         return "is a link or a device"
-    if info.flag_bits & 0x1:
+    if info.flag_bits & ENCRYPTED_FLAG:
         return "is encrypted"
-    if info.file_size > MOST_RATIO * max(info.compress_size, 1000):
-        return "unpacks to far more than speech does"
+    if info.file_size > MAX_RATIO * max(info.compress_size, MIN_PACKED):
+        return "is compressed far more than speech can be"
     return ""
 
 
-def _refuse_full_disk(folder: Path, total: int) -> None:
+def _require_space(folder: Path, total: int) -> None:
+    """Raise ``StoreError`` where a disk has less than ``total`` free bytes."""
     free = shutil.disk_usage(folder).free
     if total > free:
         raise StoreError(
             f"Unpacked, this takes {total / MEGA:.0f} MB, and {folder.parent} has "
-            f"{free / MEGA:.0f} MB. Make room; what was fetched is kept."
+            f"{free / MEGA:.0f} MB. Free some space; the download is kept."
         )
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    """Write one entry; zipfile never gives more bytes than were checked."""
+    """Write one entry; zipfile never writes more bytes than were checked."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(info) as source, target.open("xb") as file:
             shutil.copyfileobj(source, file, CHUNK)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise zipfile.BadZipFile(f"'{info.filename}' is in its own way") from error
+        raise zipfile.BadZipFile(
+            f"'{info.filename}' is a file and a folder at once"
+        ) from error

@@ -1,4 +1,4 @@
-"""Files on servers: asked for, fetched from where they broke off, and verified."""
+"""Archives on servers: list them, download them resumably, and verify them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from harness.data.download.archive import CHUNK, MEGA, MOST_BYTES
+from harness.data.download.archive import CHUNK, MAX_BYTES, MEGA
 from harness.errors import DataError
 from harness.files import sha256_bytes
 from harness.types import silence
@@ -22,24 +22,31 @@ if TYPE_CHECKING:
 
     import requests
 
-    from harness.types import Archive, Stages
+    from harness.types import Archive, Corpus, Stages
 
 ATTEMPTS = 5
-"""How often a connection may break off before the user must ask again."""
+"""Connections that may break off before the user must start the command again."""
+
 WAIT = 1.0
-"""Seconds before the second attempt; each later one waits as much longer."""
+"""Seconds before the second attempt; each later wait is as much longer."""
+
 TIMEOUT = (15.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes."""
 
+ZENODO_RECORD = "/api/records/"
+"""What the address of a record's description contains."""
+
+RANGE_NOT_SATISFIABLE = 416
+
 
 @dataclass(frozen=True, kw_only=True)
-class Remote:
-    """A file on a server.
+class RemoteArchive:
+    """A zip on a server.
 
     Attributes:
-        url: Where it is.
-        name: What it is called.
-        size: In bytes, or 0 where the server did not say.
+        url: Its address.
+        name: Its file name.
+        size: Size in bytes, or 0 where the server does not report it.
         digest: ``md5:…`` or ``sha256:…`` of its bytes, or empty.
     """
 
@@ -49,66 +56,97 @@ class Remote:
     digest: str
 
 
-def remotes(archives: Sequence[Archive]) -> list[Remote]:
-    """Ask the servers which files there are, and how large.
+def published_archives(corpus: Corpus, root: Path) -> tuple[Archive, ...]:
+    """Return the downloads of a corpus.
+
+    Raises:
+        DataError: Where there are none, with how to get the corpus instead.
+    """
+    if not corpus.archives:
+        raise DataError(
+            f"{corpus.title} cannot be downloaded by a program: it needs a form, or "
+            f"has no direct address. {corpus.obtain} Its folder is {root}; a zip is "
+            f"unpacked there by 'harness corpus download {corpus.name} --from ZIP', "
+            "and files that were unpacked by hand are checked by 'harness corpus check "
+            f"{corpus.name}'."
+        )
+    return corpus.archives
+
+
+def remote_archives(archives: Sequence[Archive]) -> list[RemoteArchive]:
+    """List the files behind some downloads, with the sizes that the servers report.
 
     Raises:
         DataError: Where a server cannot be reached, or does not have them.
     """
-    return [remote for archive in archives for remote in _remotes(archive)]
+    return [remote for archive in archives for remote in _files_of(archive)]
 
 
-def _remotes(archive: Archive) -> Iterator[Remote]:
-    if "/api/records/" not in archive.url:
-        digest = f"sha256:{archive.sha256}" if archive.sha256 else ""
-        name = PurePosixPath(unquote(urlsplit(archive.url).path)).name
-        size = archive.size or _size(archive.url)
-        yield Remote(url=archive.url, name=name, size=size, digest=digest)
+def _files_of(archive: Archive) -> Iterator[RemoteArchive]:
+    """Yield the one file of a plain address, or the chosen ones of a record."""
+    if ZENODO_RECORD in archive.url:
+        yield from _files_of_record(archive)
         return
-    found = 0
-    for file in _record(archive.url):
-        if re.fullmatch(archive.only, unicodedata.normalize("NFC", file["key"])):
-            found += 1
-            yield Remote(
-                url=file["links"]["self"],
-                name=file["key"],
-                size=file["size"],
-                digest=file["checksum"],
-            )
-    if not found:
+    yield RemoteArchive(
+        url=archive.url,
+        name=PurePosixPath(unquote(urlsplit(archive.url).path)).name,
+        size=archive.size or _size(archive.url),
+        digest=f"sha256:{archive.sha256}" if archive.sha256 else "",
+    )
+
+
+def _files_of_record(archive: Archive) -> Iterator[RemoteArchive]:
+    """Yield the files of a Zenodo record whose names match.
+
+    Raises:
+        DataError: Where no name does.
+    """
+    chosen = [
+        file
+        for file in _record(archive.url)
+        if re.fullmatch(archive.only, unicodedata.normalize("NFC", file["key"]))
+    ]
+    if not chosen:
         raise DataError(
             f"{archive.url} has no file '{archive.only}' any more. See its web page."
+        )
+    for file in chosen:
+        yield RemoteArchive(
+            url=file["links"]["self"],
+            name=file["key"],
+            size=file["size"],
+            digest=file["checksum"],
         )
 
 
 def _record(url: str) -> list[dict[str, Any]]:
-    """Read what Zenodo says of the files of a record."""
-    with _ask("GET", url) as answer:
+    """Read Zenodo's description of a record's files."""
+    with _request("GET", url) as answer:
         try:
             files: list[dict[str, Any]] = answer.json()["files"]
             for file in files:
                 _ = file["key"], file["links"]["self"], file["size"], file["checksum"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"{url} does not list files as Zenodo does. Get them by hand."
+                f"{url} does not list files as Zenodo does. Download them by hand."
             ) from error
     return files
 
 
 def _size(url: str) -> int:
-    """Ask for a file's size in bytes; 0 where the server does not say."""
+    """Return a file's size in bytes, or 0 where the server does not report it."""
     try:
-        with _ask("HEAD", url) as answer:
+        with _request("HEAD", url) as answer:
             return int(answer.headers.get("Content-Length", 0))
-    except DataError:  # some servers answer GET alone; fetching tells if it is gone
+    except DataError:  # some servers answer GET alone; the download reports errors
         return 0
 
 
-def _ask(method: str, url: str, **headers: str) -> requests.Response:
+def _request(method: str, url: str, **headers: str) -> requests.Response:
     """Send a request.
 
     Raises:
-        DataError: Where there is no answer, or one that says no.
+        DataError: Where there is no answer, or one with an error status.
     """
     import requests
 
@@ -116,7 +154,7 @@ def _ask(method: str, url: str, **headers: str) -> requests.Response:
 
     fixed = {
         "User-Agent": f"speech-harness/{__version__}",
-        "Accept-Encoding": "identity",  # or lengths would be those of packed bytes
+        "Accept-Encoding": "identity",  # else lengths are those of compressed bytes
     }
     try:
         answer = requests.request(
@@ -129,7 +167,7 @@ def _ask(method: str, url: str, **headers: str) -> requests.Response:
         )
     except requests.RequestException as error:
         raise DataError(f"Cannot reach {url}: {_reason(error)}. Try later.") from error
-    if answer.status_code >= 400 and answer.status_code != 416:
+    if answer.status_code >= 400 and answer.status_code != RANGE_NOT_SATISFIABLE:
         answer.close()
         raise DataError(
             f"{url} answers {answer.status_code} {answer.reason}. It may have moved: "
@@ -139,33 +177,34 @@ def _ask(method: str, url: str, **headers: str) -> requests.Response:
 
 
 def _reason(error: BaseException) -> str:
-    """Give the innermost reason of an error, on one line."""
+    """Return the innermost reason of an error, on one line."""
     while error.__context__ is not None:
         error = error.__context__
     return (getattr(error, "strerror", None) or str(error)).strip(".")
 
 
-def fetch(remote: Remote, folder: Path, *, stages: Stages = silence) -> Path:
-    """Download a file, going on where it broke off before, and verify it.
+def fetch(remote: RemoteArchive, folder: Path, *, stages: Stages = silence) -> Path:
+    """Download a file, resuming an earlier attempt, and verify it.
 
     Returns:
-        Where it is: in ``folder``, under a name of its own.
+        Its path: in ``folder``, under a name derived from its address and digest.
 
     Raises:
-        DataError: Where it breaks off too often, or is not what it should be.
+        DataError: Where the connection breaks off too often, or the file's size,
+            digest or form is not the expected one.
     """
     stem = sha256_bytes(remote.url.encode(), remote.digest.encode())[:12]
-    part, whole = folder / f"{stem}.part", folder / f"{stem}.zip"
-    if not whole.exists():
+    part, complete = folder / f"{stem}.part", folder / f"{stem}.zip"
+    if not complete.exists():
         _fetch_all(remote, part, stages)
         _verify(remote, part)
-        part.replace(whole)
-        _tag(part).unlink(missing_ok=True)
-    return whole
+        part.replace(complete)
+        _etag_file(part).unlink(missing_ok=True)
+    return complete
 
 
-def _fetch_all(remote: Remote, part: Path, stages: Stages) -> None:
-    """Ask again, from where it broke off, until the file is whole."""
+def _fetch_all(remote: RemoteArchive, part: Path, stages: Stages) -> None:
+    """Resume the download until the file is complete."""
     from requests import RequestException
 
     problem = ""
@@ -174,33 +213,33 @@ def _fetch_all(remote: Remote, part: Path, stages: Stages) -> None:
         try:
             if _fetch_rest(remote, part, stages):
                 return
-            problem = "it ended before it was whole"
+            problem = "it ended before the file was complete"
         except RequestException as error:
             problem = _reason(error)
     raise DataError(
-        f"{remote.url} broke off {ATTEMPTS} times ({problem}). What came is kept; the "
-        "same command goes on with it."
+        f"{remote.url} broke off {ATTEMPTS} times ({problem}). What was downloaded is "
+        "kept; the same command resumes it."
     )
 
 
-def _fetch_rest(remote: Remote, part: Path, stages: Stages) -> bool:
-    """Fetch what is missing of a file, and say whether that is all of it."""
+def _fetch_rest(remote: RemoteArchive, part: Path, stages: Stages) -> bool:
+    """Download the rest of a file; return whether it is complete."""
     have = part.stat().st_size if part.exists() else 0
-    tag = _tag(part).read_text("ascii") if _tag(part).exists() else ""
+    tag = _etag_file(part).read_text("ascii") if _etag_file(part).exists() else ""
     headers = {"Range": f"bytes={have}-"} if have else {}
     if have and tag:
         headers["If-Range"] = tag
-    with _ask("GET", remote.url, **headers) as answer:
-        if answer.status_code == 416:  # nothing is left, or it is another file now
+    with _request("GET", remote.url, **headers) as answer:
+        if answer.status_code == RANGE_NOT_SATISFIABLE:  # complete, or another file
             if have != remote.size:
                 part.unlink()
             return have == remote.size
-        if answer.status_code != 206 or _begins_elsewhere(answer, have):
+        if answer.status_code != 206 or _starts_elsewhere(answer, have):
             have = 0
         expected = remote.size or have + int(answer.headers.get("Content-Length", 0))
-        _tag(part).write_text(answer.headers.get("ETag", ""), "ascii", "replace")
+        _etag_file(part).write_text(answer.headers.get("ETag", ""), "ascii", "replace")
         with (
-            stages(f"fetching {remote.name}", expected / MEGA, "MB") as advance,
+            stages(f"downloading {remote.name}", expected / MEGA, "MB") as advance,
             part.open("ab" if have else "wb") as file,
         ):
             advance(have / MEGA)
@@ -208,46 +247,55 @@ def _fetch_rest(remote: Remote, part: Path, stages: Stages) -> bool:
                 file.write(chunk)
                 have += len(chunk)
                 advance(len(chunk) / MEGA)
-                _refuse_endless(remote, expected, have, part)
+                _refuse_excess(remote, expected, have, part)
     return have == expected or not expected
 
 
-def _tag(part: Path) -> Path:
-    """Name the file that remembers which version of a file a part is of."""
+def _etag_file(part: Path) -> Path:
+    """Return the path of the file with the ``ETag`` of a partial download."""
     return part.with_suffix(".etag")
 
 
-def _begins_elsewhere(answer: requests.Response, have: int) -> bool:
-    """Say whether a server sends another range than it was asked for."""
+def _starts_elsewhere(answer: requests.Response, have: int) -> bool:
+    """Return whether a server sends another range than the requested one."""
     return not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
 
 
-def _refuse_endless(remote: Remote, expected: int, have: int, part: Path) -> None:
-    if have > (expected or MOST_BYTES):
+def _refuse_excess(remote: RemoteArchive, expected: int, have: int, part: Path) -> None:
+    """Raise ``DataError`` where a server sends more than it should."""
+    if have > (expected or MAX_BYTES):
         part.unlink()
         raise DataError(
-            f"{remote.url} sends more than the {expected} bytes that it should have. "
-            "It is another file now: see the corpus' homepage."
+            f"{remote.url} sends more than the expected {expected} bytes. It is "
+            "another file now: see the corpus' homepage."
         )
 
 
-def _verify(remote: Remote, part: Path) -> None:
-    """Compare size and digest; throw away what differs."""
-    size = part.stat().st_size
-    problem = ""
-    if remote.size and size != remote.size:
-        problem = f"it has {size} bytes instead of {remote.size}"
-    elif remote.digest:
-        kind, _, expected = remote.digest.partition(":")
-        with part.open("rb") as file:
-            found = hashlib.file_digest(file, kind).hexdigest()
-        if found != expected:
-            problem = f"its {kind} is {found} instead of {expected}"
+def _verify(remote: RemoteArchive, part: Path) -> None:
+    """Compare size, digest and form with the expected ones; delete what differs.
+
+    Raises:
+        DataError: Where one of them differs.
+    """
+    problem = _mismatch(remote, part)
     if not problem and not zipfile.is_zipfile(part):
         problem = "it is no zip archive, perhaps a web page"
     if problem:
         part.unlink()
         raise DataError(
-            f"{remote.url} is not the file that it should be: {problem}. It was thrown "
-            "away; see the corpus' homepage."
+            f"{remote.url} is not the expected file: {problem}. It was deleted; see "
+            "the corpus' homepage."
         )
+
+
+def _mismatch(remote: RemoteArchive, part: Path) -> str:
+    """Return how size or digest differ from the expected ones, or nothing."""
+    size = part.stat().st_size
+    if remote.size and size != remote.size:
+        return f"it has {size} bytes instead of {remote.size}"
+    if not remote.digest:
+        return ""
+    algorithm, _, expected = remote.digest.partition(":")
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    return f"its {algorithm} is {found} instead of {expected}" * (found != expected)

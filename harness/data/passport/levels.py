@@ -1,4 +1,4 @@
-"""How loud the utterances of a corpus are, and whether their peaks are cut off."""
+"""The loudness of a corpus' utterances, and whether their peaks are clipped."""
 
 from __future__ import annotations
 
@@ -15,26 +15,30 @@ if TYPE_CHECKING:
     from harness.types import Stages, Utterance
 
 FULL_SCALE = 0.999
-"""From here on a sample is as loud as its file can be."""
+"""A magnitude from which a sample counts as full scale, just below 16-bit's 1.0."""
 
 CLIPPED_RUN = 3
-"""So many samples in a row at full scale are a cut-off peak, not a normalised one."""
+"""Consecutive samples at full scale that make a clipped peak: normalising a file to
+full scale leaves one or two."""
 
 VERSION = 1
 """Raised when ``_measure`` changes."""
 
 
 class Level(TypedDict):
-    """How loud an utterance is, as a JSON value.
+    """The loudness of an utterance, as a JSON value.
 
-    ``rms`` is a share of full scale, ``clipped`` counts samples of cut-off peaks.
+    ``rms`` is a fraction of full scale, ``clipped`` counts the samples of clipped
+    peaks.
     """
 
     rms: float
     clipped: int
 
 
-def levels_of(manifest: Manifest, memory: Memory, stages: Stages) -> tuple[Level, ...]:
+def measure_levels(
+    manifest: Manifest, memory: Memory, stages: Stages
+) -> tuple[Level, ...]:
     """Measure the recordings of a manifest, in their order."""
     recordings = manifest.recordings
     title = f"measuring {manifest.corpus.name}"
@@ -43,21 +47,21 @@ def levels_of(manifest: Manifest, memory: Memory, stages: Stages) -> tuple[Level
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
 
-        def look(utterance: Utterance) -> Level:
+        def level_of(utterance: Utterance) -> Level:
             span = (utterance.start, utterance.end)
-            learn = partial(_measure, start=utterance.start, end=utterance.end)
+            measure = partial(_measure, start=utterance.start, end=utterance.end)
             path = manifest.root / utterance.path
-            level = memory.recall(path, learn, f"levels-{VERSION} {span}")
+            level = memory.recall(path, measure, f"levels-{VERSION} {span}")
             advance(1)
             return level
 
-        levels = tuple(threads.map(look, manifest.utterances))
+        levels = tuple(threads.map(level_of, manifest.utterances))
     memory.save()
     return levels
 
 
 def _measure(path: Path, *, start: float, end: float | None) -> Level:
-    """Decode an utterance and tell how loud it is, over all its channels."""
+    """Decode an utterance and measure its loudness over all its channels."""
     import numpy as np
     import soundfile
 

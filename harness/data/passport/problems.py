@@ -1,4 +1,4 @@
-"""What may be wrong with a corpus' folder, and how each of it is found."""
+"""What may be wrong with a corpus' folder, and how each problem is found."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError
 from harness.files import sha256_file
 
 if TYPE_CHECKING:
@@ -19,100 +19,123 @@ if TYPE_CHECKING:
     from harness.types import Corpus, KnownFile, Utterance
 
 AUDIO = (".wav", ".flac", ".aif", ".aiff", ".mp3", ".ogg", ".opus", ".au", ".w64")
-"""Endings of files that somebody may have meant as a part of the corpus."""
+"""Endings of files that may be meant as a part of the corpus."""
 
-ORDER = (
-    *("refusal", "missing speaker", "missing", "renamed", "unexpected", "altered"),
-    *("unusable", "copy", "count", "duplicate"),
-)
-"""Kinds of problems, the worst first; only a ``duplicate`` may be in a whole corpus."""
+
+class Severity(Enum):
+    """What a problem means for the corpus.
+
+    Attributes:
+        NOTE: The corpus is complete and usable.
+        DEFECT: A file cannot be used, though it may be as published.
+        DIFFERENCE: The folder is not what was published.
+    """
+
+    NOTE = auto()
+    DEFECT = auto()
+    DIFFERENCE = auto()
+
+
+class ProblemKind(StrEnum):
+    """The kinds of problems, in the order in which they are reported."""
+
+    REFUSAL = "refusal"
+    MISSING_SPEAKER = "missing speaker"
+    MISSING = "missing"
+    RENAMED = "renamed"
+    UNEXPECTED = "unexpected"
+    ALTERED = "altered"
+    UNUSABLE = "unusable"
+    COPY = "copy"
+    COUNT = "count"
+    DUPLICATE = "duplicate"
+
+    @property
+    def severity(self) -> Severity:
+        """What a problem of this kind means for the corpus."""
+        match self:
+            case ProblemKind.DUPLICATE:
+                return Severity.NOTE
+            case ProblemKind.UNUSABLE:
+                return Severity.DEFECT
+            case _:
+                return Severity.DIFFERENCE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Something that is not as it should be.
+    """Something in a corpus' folder that is not as expected.
 
     Attributes:
-        kind: One of ``ORDER``.
-        path: The file's (where it is missing, its id), a speaker, a label, or empty.
+        kind: What kind of problem it is.
+        path: The file's path (its id where it is missing), a speaker, a label, or
+            empty.
         detail: What is wrong with it.
     """
 
-    kind: str
+    kind: ProblemKind
     path: str
     detail: str
 
-
-def collect(corpus: Corpus, root: Path) -> tuple[list[Utterance], list[Problem]]:
-    """Take what a reader gives before it refuses the folder, each utterance once.
-
-    Returns:
-        The utterances, and problems of kinds ``copy`` and ``refusal``; nothing at all
-        where there is no folder.
-    """
-    found: dict[str, Utterance] = {}
-    problems = []
-    if not root.is_dir():
-        return [], []
-    try:
-        for utterance in corpus.read(root):
-            first = found.setdefault(utterance.id, utterance)
-            if first is not utterance:
-                detail = f"the same utterance as '{shown(first.path)}'"
-                problems.append(
-                    Problem(kind="copy", path=shown(utterance.path), detail=detail)
-                )
-    except DataError as error:
-        problems.append(Problem(kind="refusal", path="", detail=shown(str(error))))
-    return list(found.values()), problems
+    @property
+    def rank(self) -> int:
+        """The position of its kind in reports, the worst first."""
+        return list(ProblemKind).index(self.kind)
 
 
-def shown(text: str) -> str:
-    """Make text that may hold a path of any bytes fit to be printed."""
+def printable(text: str) -> str:
+    """Return text in which bytes that are not Unicode, as in paths, are replaced."""
     return os.fsencode(text).decode("utf-8", "replace")
 
 
 def unusable(manifest: Manifest) -> Iterator[Problem]:
-    """Name the files that are no audio, or none that can be used."""
+    """Yield the files that are not audio, or whose audio cannot be used."""
     for line in manifest.bad:
         path, _, reason = line.partition(": ")
-        yield Problem(kind="unusable", path=path, detail=reason)
+        yield Problem(kind=ProblemKind.UNUSABLE, path=path, detail=reason)
 
 
 def duplicates(manifest: Manifest) -> Iterator[Problem]:
-    """Name the recordings whose audio is that of another one."""
+    """Yield the recordings whose audio is that of another one."""
     first: dict[str, str] = {}
     for recording in manifest.recordings:
         id = recording.utterance.id
         other = first.setdefault(recording.content, id)
         if other != id:
-            yield Problem(
-                kind="duplicate", path=id, detail=f"the same audio as '{other}'"
-            )
+            detail = f"the same audio as '{other}'"
+            yield Problem(kind=ProblemKind.DUPLICATE, path=id, detail=detail)
 
 
-def strangers_in(
+def unread_audio(
     corpus: Corpus, root: Path, read: Collection[str]
 ) -> tuple[list[str], list[str]]:
-    """Find audio that nobody reads: strangers, and files that are known as broken.
+    """List the audio files in a folder that no reader yields.
 
-    A corpus that says itself where it lies, such as a table, may lie among anything.
+    A corpus with a root of its own, such as a table, may share its folder with
+    anything: its unread files are not looked for.
+
+    Returns:
+        The unexpected files, and those that are known to be defective, the latter as
+        ``path: reason``.
     """
-    strangers, left_out = [], []
+    unexpected, defective = [], []
     for path in _audio_below(root) if corpus.root is None else ():
         if path in read:
             continue
-        name = unicodedata.normalize("NFC", path)
-        reasons = [
-            reason
-            for id, reason in corpus.defects.items()
-            if f"/{name}".endswith(f"/{id}")
-        ]
-        if reasons:
-            left_out.append(f"{shown(path)}: {reasons[0]}")
+        if reason := _defect(corpus, path):
+            defective.append(f"{printable(path)}: {reason}")
         else:
-            strangers.append(path)
-    return strangers, left_out
+            unexpected.append(path)
+    return unexpected, defective
+
+
+def _defect(corpus: Corpus, path: str) -> str:
+    """Return the known defect of a file, which may be deeper than its id."""
+    name = unicodedata.normalize("NFC", path)
+    matching = (
+        reason for id, reason in corpus.defects.items() if f"/{name}".endswith(f"/{id}")
+    )
+    return next(matching, "")
 
 
 def _audio_below(root: Path) -> Iterator[str]:
@@ -124,40 +147,76 @@ def _audio_below(root: Path) -> Iterator[str]:
                 yield Path(folder, name).relative_to(root).as_posix()
 
 
-def compared(
+def differences(
     manifest: Manifest,
     known: Mapping[str, KnownFile],
     found: Sequence[Utterance],
-    strangers: Sequence[str],
+    unexpected: Sequence[str],
 ) -> Iterator[Problem]:
-    """Compare a folder with the published list, or else with the published counts."""
+    """Compare a folder with the published list, or else with the published counts.
+
+    Args:
+        manifest: The usable recordings.
+        known: The published list, by id; may be empty.
+        found: Every utterance that was read, usable or not.
+        unexpected: Paths of audio files that no reader yields.
+    """
     if not known:
         yield from _miscounts(manifest.corpus, found)
     here = {utterance.id: utterance.path for utterance in found}
-    extra = {path: path for path in strangers}
+    extra = {path: path for path in unexpected}
     extra |= {id: path for id, path in here.items() if known and id not in known}
     missing = known.keys() - here.keys()
-    hashes = {known[id].sha256: id for id in missing if known[id].sha256}
-    for name, path in sorted(extra.items()):
-        published = hashes.get(_hash(manifest.root / path)) if hashes else None
-        missing -= {published}
-        yield Problem(
-            kind="renamed" if published else "unexpected",
-            path=shown(name),
-            detail=f"is the published '{published}'"
-            if published
-            else "is no part of the corpus",
-        )
+    originals = _originals(manifest.root, extra, known, missing)
+    for name in sorted(extra):
+        yield _extra(name, originals.get(name, ""))
+    yield from _alterations(manifest, known)
+    yield from _absences(known, missing - set(originals.values()))
+
+
+def _originals(
+    root: Path,
+    extra: Mapping[str, str],
+    known: Mapping[str, KnownFile],
+    missing: Collection[str],
+) -> dict[str, str]:
+    """Find the files that were renamed: from their names to the published ids.
+
+    Args:
+        root: The corpus' folder.
+        extra: Paths of the files that are not in the published list, by name.
+        known: The published list.
+        missing: Ids of the list that are not in the folder.
+    """
+    ids = {known[id].sha256: id for id in missing if known[id].sha256}
+    if not ids:
+        return {}
+    hashes = {name: _hash(root / path) for name, path in extra.items()}
+    return {name: ids[sha256] for name, sha256 in hashes.items() if sha256 in ids}
+
+
+def _extra(name: str, original: str) -> Problem:
+    """Describe a file that is not in the published list under its name."""
+    if original:
+        kind, detail = ProblemKind.RENAMED, f"is the published '{original}'"
+    else:
+        kind, detail = ProblemKind.UNEXPECTED, "is no part of the corpus"
+    return Problem(kind=kind, path=printable(name), detail=detail)
+
+
+def _alterations(
+    manifest: Manifest, known: Mapping[str, KnownFile]
+) -> Iterator[Problem]:
+    """Yield the files whose bytes are not the published ones."""
     for recording in manifest.recordings:
-        known_file = known.get(recording.utterance.id)
-        if known_file and known_file.sha256 not in ("", recording.sha256):
+        id = recording.utterance.id
+        if id in known and known[id].sha256 not in ("", recording.sha256):
             detail = "its bytes are not those of the published file"
-            yield Problem(kind="altered", path=recording.utterance.id, detail=detail)
-    yield from _absences(known, missing)
+            yield Problem(kind=ProblemKind.ALTERED, path=id, detail=detail)
 
 
 def _hash(path: Path) -> str:
-    """Hash a file, or give nothing for one that cannot be read."""
+    """Return a file's SHA-256, or nothing where it cannot be read."""
     try:
         return sha256_file(path)
     except OSError:
@@ -167,30 +226,30 @@ def _hash(path: Path) -> str:
 def _absences(
     known: Mapping[str, KnownFile], missing: Collection[str]
 ) -> Iterator[Problem]:
-    """Name the speakers that are missing as a whole, and the files that are missing.
+    """Yield the speakers of whom every file is missing, then the missing files.
 
-    Files of speakers of whom others are there come first.
+    Files of speakers who are present come first.
     """
     of_speaker = Counter(file.speaker for file in known.values())
     missed = Counter(known[id].speaker for id in missing)
     gone = {speaker for speaker in missed if missed[speaker] == of_speaker[speaker]}
     for speaker in sorted(gone):
         detail = f"all {missed[speaker]} utterances of speaker {speaker} are missing"
-        yield Problem(kind="missing speaker", path=speaker, detail=detail)
+        yield Problem(kind=ProblemKind.MISSING_SPEAKER, path=speaker, detail=detail)
     for id in sorted(missing, key=lambda id: (known[id].speaker in gone, id)):
         file = known[id]
         detail = f"{file.label}, speaker {file.speaker}"
-        yield Problem(kind="missing", path=id, detail=detail)
+        yield Problem(kind=ProblemKind.MISSING, path=id, detail=detail)
 
 
 def _miscounts(corpus: Corpus, found: Sequence[Utterance]) -> Iterator[Problem]:
-    """Compare numbers, where no list of files is known."""
+    """Yield the labels whose counts are not the published ones, or else the total."""
     here = Counter(utterance.label for utterance in found)
     for label, count in sorted(corpus.counts.items()):
         if here[label] != count:
             detail = f"{here[label]} utterances, where {count} were published"
-            yield Problem(kind="count", path=label, detail=detail)
+            yield Problem(kind=ProblemKind.COUNT, path=label, detail=detail)
     count = corpus.versions.get(corpus.version, here.total())
     if here.total() != count and not corpus.counts:
         detail = f"{here.total()} utterances, where {count} were published"
-        yield Problem(kind="count", path="", detail=detail)
+        yield Problem(kind=ProblemKind.COUNT, path="", detail=detail)

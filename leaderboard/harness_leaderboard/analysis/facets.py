@@ -1,157 +1,208 @@
-"""What makes figures comparable, written down once.
+"""How a condition is put into words: what a label shows where conditions differ.
 
-Facets of the system make a row and facets of the task a column. Results that differ in
-any facet are never averaged: they become rows or columns of their own, and a label is
-qualified by those facets that differ.
+What may be averaged is decided by ``analysis.places`` alone. Here a leaf of the
+condition gets a noun and a text; one that is not mentioned is shown by its own name.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harness.types import Condition, CorpusCondition, leaf
+from harness_leaderboard.results.columns import KEYS, kind_of, paths, short_names
+from harness_leaderboard.results.schema import hints, optional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from harness.types import DownstreamCondition, UpstreamCondition
+    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.results.columns import FieldPath
 
-Key = tuple[object, ...]
-"""The values of a name and its facets, in the order in which they are declared."""
+    AxisCondition = UpstreamCondition | DownstreamCondition | CorpusCondition
+    Of = TypeVar("Of", UpstreamCondition, DownstreamCondition, CorpusCondition)
 
-
-System = tuple[Key, Key]
-"""The keys of an upstream and of a downstream."""
+SHOWN = 8  # hexadecimal digits of a hash, as in tables and in git
+_HASH = re.compile(r"[0-9a-f]{16,}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facet:
-    """Something besides the name that makes figures incomparable where it differs.
+    """How a leaf of the condition is shown.
 
     Attributes:
-        column: Of the results.
-        noun: What a note calls it.
-        text: From a value to a few words.
+        noun: What a label or a note calls it.
+        text: From a value to words; by default the noun and the value.
+        bare: Whether the words say too little for a note without the noun.
         everywhere: Whether a label shows it as soon as it differs anywhere on the
             board, or only where two labels would else be the same.
+        last: Whether it is shown only where nothing else differs, as a hash is.
     """
 
-    column: str
     noun: str
-    text: Callable[[object], str] = str
+    text: Callable[[Any], str] | None = None
+    bare: bool = False
     everywhere: bool = False
+    last: bool = False
 
-    def say(self, value: object) -> str:
-        """Put a value into a few words; only clips have a reason to have none."""
-        if value is None and self.column != "max_seconds":
-            return f"unknown {self.noun or self.column}"
-        return self.text(value)
+    def label(self, value: object) -> str:
+        """Return what a label shows behind a name."""
+        return self.text(value) if self.text else f"{self.noun} {words(value)}"
 
-
-@dataclass(frozen=True, kw_only=True)
-class Axis:
-    """A name and its facets: together, the identity of a row or of a column."""
-
-    name: str
-    facets: tuple[Facet, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Give the columns of the results that make a ``Key``."""
-        return (self.name, *(facet.column for facet in self.facets))
+    def note(self, value: object) -> str:
+        """Return what a note says of a value that all results share."""
+        return f"{self.noun} {self.label(value)}" if self.bare else self.label(value)
 
 
-def _digest(noun: str) -> Callable[[object], str]:
-    return lambda value: f"{noun} {str(value)[:8]}"
+def words(value: object) -> str:
+    """Put a value of any leaf into words; of a hash, its first digits."""
+    if isinstance(value, tuple):
+        return ", ".join(map(words, value)) or "none"
+    text = "none" if value is None else str(value)
+    return text[:SHOWN] if _HASH.fullmatch(text) else text
 
 
-def _count(noun: str) -> Callable[[object], str]:
-    return lambda lines: f"{len(str(lines).splitlines())} {noun}"
+def _clips(seconds: float | None) -> str:
+    return "whole" if seconds is None else f"≤ {seconds:g} s"
 
 
-UPSTREAM = Axis(
-    name="upstream",
-    facets=(
-        Facet(column="upstream_feeding", noun="feeding", everywhere=True),
-        Facet(column="checkpoint_sha256", noun="weights", text=_digest("weights")),
+FACETS = {
+    "upstream_version": Facet(noun="version"),
+    "upstream_checkpoint": Facet(noun="weights"),
+    "upstream_feeding": Facet(noun="feeding", text=str, bare=True, everywhere=True),
+    "upstream_max_seconds": Facet(
+        noun="clips", text=_clips, bare=True, everywhere=True
     ),
-)
-
-
-DOWNSTREAM = Axis(
-    name="downstream",
-    facets=(
-        Facet(column="recipe", noun="recipe", everywhere=True),
-        Facet(
-            column="selection",
-            noun="",
-            text=lambda value: f"selected by {value}",
-            everywhere=True,
-        ),
-        Facet(column="recipe_deviations", noun="", text=_count("deviations")),
+    "downstream_version": Facet(noun="version"),
+    "downstream_recipe": Facet(noun="recipe", text=str, bare=True, everywhere=True),
+    "downstream_recipe_deviations": Facet(
+        noun="deviations", text=lambda value: f"{len(value)} deviations"
     ),
-)
-
-
-CORPUS = Axis(
-    name="corpus",
-    facets=(
-        Facet(column="split", noun="split", everywhere=True),
-        Facet(column="folds", noun="", text=lambda value: f"{value} folds"),
-        Facet(
-            column="max_seconds",
-            noun="clips",
-            text=lambda value: "whole" if value is None else f"≤ {value:g} s",
-            everywhere=True,
-        ),
-        Facet(column="language", noun="language"),
-        Facet(column="corpus_version", noun="version", text=_digest("version")),
-        Facet(column="skipped", noun="", text=_count("files skipped")),
-        Facet(column="manifest_sha256", noun="data", text=_digest("data")),
-        Facet(column="split_sha256", noun="split file", text=_digest("split")),
+    "downstream_selection": Facet(
+        noun="selection", text=lambda value: f"selected by {value}", everywhere=True
     ),
-)
+    "corpus_versions": Facet(noun="version"),
+    "corpus_languages": Facet(noun="language", text=words),
+    "corpus_manifest": Facet(noun="data", last=True),
+    "corpus_strategy": Facet(noun="split", text=str, bare=True, everywhere=True),
+    "corpus_division": Facet(noun="split", last=True),
+    "corpus_folds": Facet(noun="folds", text=lambda value: f"{value} folds"),
+}
+"""Leaves that are shown in another way than by their own names, by flat column."""
 
 
-AXES = (UPSTREAM, DOWNSTREAM, CORPUS)
+@cache
+def facets(axis: str) -> tuple[tuple[FieldPath, Facet], ...]:
+    """Return the facets of a part of the condition, by paths within that part.
+
+    Args:
+        axis: ``upstream``, ``downstream`` or ``corpus``.
+
+    Returns:
+        Those that are shown everywhere first, the last ones last, others in the order
+        of the fields.
+    """
+    found = [
+        (paths()[name][2:], FACETS.get(name) or Facet(noun=_noun(name, axis)))
+        for name in KEYS
+        if paths()[name][1] == axis
+    ]
+    return tuple(sorted(found, key=lambda one: (not one[1].everywhere, one[1].last)))
 
 
-KEYS = tuple(column for axis in AXES for column in axis.columns)
+def _noun(column: str, axis: str) -> str:
+    return short_names().get(column) or column.removeprefix(f"{axis}_")
 
 
-def place_of(row: Mapping[str, object]) -> tuple[System, Key]:
-    """Give the system and the task that a row of keys belongs to."""
-    upstream, downstream, corpus = (
-        tuple(row[column] for column in axis.columns) for axis in AXES
-    )
-    return (upstream, downstream), corpus
+def say(
+    part: AxisCondition, path: FieldPath, form: Callable[[object], str], noun: str
+) -> str:
+    """Put the value at a path into words, or say that there is none, or none known.
+
+    Args:
+        part: Of a condition.
+        path: Within it.
+        form: ``Facet.label`` or ``Facet.note``.
+        noun: Of the facet.
+    """
+    value = leaf(part, path)
+    if value is not None:
+        return form(value)
+    if path[1:] and leaf(part, path[:-1]) is None:
+        return f"no {path[-2]}"
+    known = optional(kind_of(("condition", axis_of(part), *path)))
+    return form(value) if known else f"unknown {noun}"
 
 
-def labels(axis: Axis, keys: Iterable[Key]) -> dict[Key, str]:
-    """Name keys, each with as few facets as tell it from the others."""
-    found = {key: str(key[0]) for key in sorted(set(keys), key=repr)}
-    for place, facet in enumerate(axis.facets, start=1):
-        alike: dict[str, set[object]] = defaultdict(set)
-        for key, label in found.items():
-            alike["" if facet.everywhere else label].add(key[place])
-        for key, label in found.items():
-            if len(alike["" if facet.everywhere else label]) > 1:
-                found[key] = f"{label} · {facet.say(key[place])}"
+def axis_of(part: AxisCondition) -> str:
+    """Return the name of the part's field in ``Condition``."""
+    kinds = {kind: name for name, kind in hints(Condition).items()}
+    return kinds[type(part)]
+
+
+def title(part: AxisCondition) -> str:
+    """Name a part of a condition, as far as its names are known."""
+    if isinstance(part, CorpusCondition):
+        part = replace(part, trained=part.trained or (), tested=part.tested or ())
+    return part.name or f"unknown {axis_of(part)}"
+
+
+def labels(parts: Iterable[Of]) -> dict[Of, str]:
+    """Name parts of conditions, each with the few facets that set it apart."""
+    found = {part: title(part) for part in sorted(set(parts), key=repr)}
+    if not found:
+        return {}
+    of_axis = facets(axis_of(next(iter(found))))
+    for path, facet in of_axis:
+        if facet.everywhere:
+            _qualify(found, path, facet, [part for part in found if _has(part, path)])
+    for path, facet in of_axis:
+        for alike in _alike(found):
+            _qualify(found, path, facet, alike)
     return _distinct(found)
+
+
+def _qualify(
+    found: dict[Of, str], path: FieldPath, facet: Facet, among: Sequence[Of]
+) -> None:
+    """Add a facet to labels where it differs among some parts."""
+    if len({leaf(part, path) for part in among}) > 1:
+        for part in among:
+            found[part] += f" · {say(part, path, facet.label, facet.noun)}"
+
+
+def _has(part: AxisCondition, path: FieldPath) -> bool:
+    """Say whether what holds the leaf is there, such as a recipe."""
+    return not path[1:] or leaf(part, path[:-1]) is not None
+
+
+def _alike(found: Mapping[Of, str]) -> Iterator[list[Of]]:
+    """Yield the parts whose labels are the same."""
+    groups: dict[str, list[Of]] = defaultdict(list)
+    for part, label in found.items():
+        groups[label].append(part)
+    return iter(group for group in groups.values() if len(group) > 1)
 
 
 def system_names(systems: Iterable[System]) -> dict[System, tuple[str, str]]:
     """Name the upstream and the downstream of each system."""
     known = list(systems)
-    upstreams = labels(UPSTREAM, (upstream for upstream, _ in known))
-    downstreams = labels(DOWNSTREAM, (downstream for _, downstream in known))
-    return {system: (upstreams[system[0]], downstreams[system[1]]) for system in known}
+    upstreams = labels(system.upstream for system in known)
+    downstreams = labels(system.downstream for system in known)
+    return {
+        one: (upstreams[one.upstream], downstreams[one.downstream]) for one in known
+    }
 
 
-def _distinct(found: dict[Key, str]) -> dict[Key, str]:
+def _distinct(found: dict[Of, str]) -> dict[Of, str]:
     """Number labels that are the same, since names may look like anything."""
     seen: dict[str, int] = defaultdict(int)
-    for key, label in found.items():
+    for part, label in found.items():
         seen[label] += 1
         if seen[label] > 1:
-            found[key] = f"{label} #{seen[label]}"
+            found[part] = f"{label} #{seen[label]}"
     return found

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
-    """The test part of one run.
+class TestPart:
+    """The test part of one run, as counts.
 
     Attributes:
         seed: Of the run.
@@ -45,14 +45,14 @@ class Sample:
     """
 
     speakers: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[TestPart, ...]
 
 
 def sample_of(runs: pa.Table) -> Sample:
     """Count the predictions of a figure's runs by speaker.
 
     Args:
-        runs: Rows of one system in one task, with ``seed``, ``labels`` and
+        runs: Rows of one place, with ``seed``, ``labels`` and
             ``predictions``.
     """
     import pyarrow.compute as pc
@@ -78,7 +78,7 @@ def sample_of(runs: pa.Table) -> Sample:
         code = (place * size + true[rows]) * size + predicted[rows]
         counts = np.bincount(code, minlength=len(present) * size**2)
         parts.append(
-            Part(
+            TestPart(
                 seed=seed,
                 utterances=tuple(sorted(utterance[rows])),
                 speakers=present,

@@ -1,7 +1,7 @@
 """How sure a figure is, and whether two systems differ: resampling by speaker.
 
 Utterances of one speaker are alike, so the speaker is what is drawn and what is
-swapped, with all that was said and predicted of it, in every seed.
+swapped, with all its utterances and what was predicted of them, in every seed.
 
 Shape letters here: S speakers, C classes, R resamples.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.types import Predictions
 from harness_leaderboard.analysis.samples import Sample
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from threadpoolctl import ThreadpoolController
 
-    from harness_leaderboard.analysis.samples import Part
+    from harness.types import Metric
+    from harness_leaderboard.analysis.samples import TestPart
 
     Floats = NDArray[np.floating]
     Ints = NDArray[np.integer]
@@ -37,35 +39,22 @@ FEWEST_SPEAKERS = 4
 # ---------------------------------------------------------------- scores
 
 
-def score(counts: Floats, metric: str) -> Floats:
-    """Score confusions as ``harness.training.metrics`` does.
+def score(counts: Floats, metric: Metric) -> Floats:
+    """Return the metric of confusions.
 
     Args:
         counts: (…, C, C), rows are true labels; they may be weighted.
-        metric: ``macro_f1``, ``weighted_f1``, ``uar`` or ``accuracy``.
+        metric: One ``of_confusion``.
 
     Returns:
-        (…) scores, over the labels that are present; 0 where there is nothing.
+        (…) scores.
     """
-    support = counts.sum(-1)
-    hits = np.einsum("...cc->...c", counts)
-    if metric == "accuracy":
-        return _ratio(hits.sum(-1), support.sum(-1))
-    of_class = (
-        _ratio(hits, support)
-        if metric == "uar"
-        else _ratio(2 * hits, support + counts.sum(-2))
-    )
-    weight = support if metric == "weighted_f1" else (support > 0).astype(counts.dtype)
-    return _ratio((of_class * weight).sum(-1), weight.sum(-1))
+    scores: Floats = metric.score(Predictions(confusion=counts))
+    return scores
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
-
-
-def replicate(sample: Sample, weights: Floats, metric: str) -> Floats:
-    """Work out a figure for each weighting of its speakers.
+def replicate(sample: Sample, weights: Floats, metric: Metric) -> Floats:
+    """Compute a figure for each weighting of its speakers.
 
     A fold counts as much as its speakers do on average, so that with all weights one
     this is the figure: over seeds the mean of the mean over folds.
@@ -100,9 +89,9 @@ def _thread_pools() -> ThreadpoolController:
 
 
 def _folds(
-    sample: Sample, seed: int, weights: Floats, metric: str
+    sample: Sample, seed: int, weights: Floats, metric: Metric
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Give (R,) weighted scores and (R,) weights; folds of one speaker all at once."""
+    """Yield (R,) weighted scores and (R,) weights; folds of one speaker all at once."""
     parts = [part for part in sample.parts if part.seed == seed]
     alone = [part for part in parts if len(part.speakers) == 1]
     if alone:
@@ -121,7 +110,7 @@ def _folds(
 
 
 def resamples(speakers: int, *, times: int = RESAMPLES, seed: int = 0) -> Floats:
-    """Draw speakers with replacement; give (R, S) how often each was drawn."""
+    """Draw speakers with replacement; return (R, S) how often each was drawn."""
     generator = np.random.default_rng([seed, speakers])
     drawn = generator.multinomial(speakers, np.full(speakers, 1 / speakers), times)
     return drawn.astype(np.float32)
@@ -145,7 +134,7 @@ class Estimate:
 def estimate(value: float, replicates: Floats, speakers: int) -> Estimate | None:
     """Take the standard error from resamples; none for fewer than four speakers.
 
-    The bootstrap's own deviation is too small by √((S - 1) / S), which is mended.
+    The bootstrap's own deviation is too small by √((S - 1) / S), which is corrected.
     """
     if speakers < FEWEST_SPEAKERS:
         return None
@@ -168,7 +157,7 @@ def average(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def interval(of: Estimate, *, level: float = LEVEL) -> tuple[float, float]:
-    """Give the interval of a figure: Student's t on the log-odds scale.
+    """Return the interval of a figure: Student's t on the log-odds scale.
 
     There it is right for few speakers and stays between 0 and 1. A percentile interval
     covers 83 to 90 % instead of 95 % with 5 to 10 speakers.
@@ -185,13 +174,13 @@ def interval(of: Estimate, *, level: float = LEVEL) -> tuple[float, float]:
 def interval_of_difference(
     of: Estimate, *, level: float = LEVEL
 ) -> tuple[float, float]:
-    """Give the interval of a difference: Student's t on the plain scale."""
+    """Return the interval of a difference: Student's t on the plain scale."""
     away = reach(of.freedom, level) * of.error
     return max(of.value - away, -1.0), min(of.value + away, 1.0)
 
 
 def reach(freedom: float, level: float = LEVEL) -> float:
-    """Give how many standard errors an interval reaches to each side."""
+    """Return how many standard errors an interval reaches to each side."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + level) / 2))
@@ -203,7 +192,7 @@ def rank_intervals(
     """Say between which ranks each system comes, 1 being the best.
 
     Args:
-        replicates: (systems, R), drawn with the same weights.
+        replicates: (systems, R), drawn with the same weights; the higher, the better.
         level: Of the percentile interval.
     """
     from scipy.stats import rankdata
@@ -226,7 +215,7 @@ class Difference:
         value: A minus B, as a fraction of one.
         p: Two-sided, of the permutation test.
         speakers: How many there are.
-        least_p: The smallest that so few speakers can give.
+        least_p: The smallest that so few speakers allow.
     """
 
     value: float
@@ -237,7 +226,7 @@ class Difference:
 
 
 def differ(
-    a: Sample, b: Sample, metric: str, *, times: int = RESAMPLES, seed: int = 0
+    a: Sample, b: Sample, metric: Metric, *, times: int = RESAMPLES, seed: int = 0
 ) -> Difference:
     """Test whether two systems differ, by swapping them speaker by speaker.
 
@@ -307,7 +296,7 @@ def paired(a: Sample, b: Sample) -> tuple[Sample, Sample]:
 
 
 def _swaps(speakers: int, times: int, seed: int) -> tuple[Floats, bool]:
-    """Give (R, S) zeros and ones, and whether they are all that there are."""
+    """Return (R, S) zeros and ones, and whether they are all that there are."""
     if 2**speakers <= times:
         every = np.arange(2**speakers)[:, None] >> np.arange(speakers) & 1
         return every.astype(np.float32), True
@@ -315,8 +304,8 @@ def _swaps(speakers: int, times: int, seed: int) -> tuple[Floats, bool]:
     return generator.integers(0, 2, (times, speakers)).astype(np.float32), False
 
 
-def _permuted(a: Sample, b: Sample, swaps: Floats, metric: str) -> Floats:
-    """Give (R,) differences after swapping the speakers that are ones."""
+def _permuted(a: Sample, b: Sample, swaps: Floats, metric: Metric) -> Floats:
+    """Return (R,) differences after swapping the speakers that are ones."""
     seeds = sorted({part.seed for part in a.parts})
     gaps = np.zeros(len(swaps))
     for seed in seeds:
@@ -329,8 +318,8 @@ def _permuted(a: Sample, b: Sample, swaps: Floats, metric: str) -> Floats:
     return gaps / len(seeds)
 
 
-def _gap(a: Part, b: Part, swaps: Floats, metric: str) -> Floats:
-    """Give (R,) differences of one fold."""
+def _gap(a: TestPart, b: TestPart, swaps: Floats, metric: Metric) -> Floats:
+    """Return (R,) differences of one fold."""
     swapped = swaps[:, a.speakers]
     if len(a.speakers) == 1:
         gap = score(a.counts, metric) - score(b.counts, metric)

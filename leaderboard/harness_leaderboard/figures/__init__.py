@@ -1,22 +1,23 @@
 """Drawings of stored results by matplotlib, for screen and print.
 
 Each is a function from results to a ``matplotlib.figure.Figure``. Colours are Okabe and
-Ito's, which colour-blind readers can tell apart; the same results give the same bytes.
+Ito's, which colour-blind readers can distinguish; the same results make the same bytes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness_leaderboard.analysis.tables import columns
+from harness.training.metrics import macro_f1
+from harness_leaderboard.analysis.figures import columns
+from harness_leaderboard.analysis.layers import LAYERED
 from harness_leaderboard.figures import cells, cost, layers
 from harness_leaderboard.figures.sheet import Drawing, save
-from harness_leaderboard.views.layers import LAYERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness_leaderboard.analysis.tables import Question
+    from harness_leaderboard.analysis.question import Question
 
 __all__ = ["DRAWINGS", "Drawing", "save"]
 
@@ -25,20 +26,24 @@ def _reads(*more: str) -> Callable[[Question], tuple[str, ...]]:
     return lambda question: (*columns(question.metric), *more)
 
 
+def _layers(question: Question) -> tuple[str, ...]:
+    return (*columns(macro_f1), *LAYERED)
+
+
 DRAWINGS = {
     "layers": Drawing(
         summary="the layers that heads weigh, as a greyscale map",
-        columns=_reads("macro_f1", *LAYERED),
+        columns=_layers,
         draw=layers.weights,
     ),
     "layers-spread": Drawing(
         summary="the same as curves with their spread over corpora",
-        columns=_reads("macro_f1", *LAYERED),
+        columns=_layers,
         draw=layers.spread,
     ),
     "layers-probes": Drawing(
         summary="a probe on each layer above the weights that heads learn, by language",
-        columns=_reads("macro_f1", *LAYERED),
+        columns=_layers,
         draw=layers.probes,
     ),
     "confusion": Drawing(
@@ -58,7 +63,7 @@ DRAWINGS = {
     ),
     "cost": Drawing(
         summary="scores against seconds and trainable parameters",
-        columns=_reads("seconds_extract", "seconds_train", "trainable_parameters"),
+        columns=_reads(*cost.SPENT),
         draw=cost.cost,
     ),
 }

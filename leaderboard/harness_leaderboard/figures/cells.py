@@ -1,19 +1,12 @@
-"""A panel for each system and task: what it confuses, how it learned, whom it heard."""
+"""A panel for each system and corpus: confusions, learning curves, test speakers."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from harness_leaderboard.analysis.facets import (
-    CORPUS,
-    Key,
-    System,
-    labels,
-    place_of,
-    system_names,
-)
-from harness_leaderboard.analysis.tables import current
+from harness_leaderboard.analysis.facets import labels, system_names
+from harness_leaderboard.analysis.figures import current
 from harness_leaderboard.figures.sheet import COLOURS, legend, panels
 from harness_leaderboard.render.text import plain
 
@@ -23,20 +16,23 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-    from harness_leaderboard.analysis.tables import Question
+    from harness_leaderboard.analysis.question import Question
 
 
-def _cells(runs: pa.Table, question: Question) -> dict[str, list[dict[str, Any]]]:
-    """Group current results by system and task, under a title."""
-    kept, _ = current(runs, question.metric)
-    groups: dict[tuple[System, Key], list[dict[str, Any]]] = defaultdict(list)
-    for row in kept.to_pylist():
-        groups[place_of(row)].append(row)
-    names = system_names({system for system, _ in groups})
-    tasks = labels(CORPUS, {task for _, task in groups})
+def _cells(
+    runs: pa.Table, question: Question, *columns: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Group columns of current results by system and corpus, under a title."""
+    kept = current(runs, question.metric)
+    rows = kept.runs.select(columns).to_pylist()
+    groups = kept.by_place()
+    names = system_names(place.system for place in groups)
+    corpora = labels(place.corpus for place in groups)
     titled = {
-        f"{plain(' · '.join(names[system]))}\n{plain(tasks[task])}": rows
-        for (system, task), rows in groups.items()
+        f"{plain(' · '.join(names[place.system]))}\n{plain(corpora[place.corpus])}": [
+            rows[member] for member in members
+        ]
+        for place, members in groups.items()
     }
     return dict(sorted(titled.items()))
 
@@ -45,7 +41,7 @@ def confusion(runs: pa.Table, question: Question) -> Figure:
     """Draw what is taken for what: rows are true, shares of a row in percent."""
     import numpy as np
 
-    cells = _cells(runs, question)
+    cells = _cells(runs, question, "labels", "confusion")
     figure, axes = panels(len(cells), width=3.6, height=3.6)
     for axis, (title, rows) in zip(axes, cells.items(), strict=True):
         known = rows[0]["labels"]
@@ -77,7 +73,7 @@ def history(runs: pa.Table, question: Question) -> Figure:
 
     cells = {
         title: rows
-        for title, rows in _cells(runs, question).items()
+        for title, rows in _cells(runs, question, "history", "best_epoch").items()
         if any(row["history"] for row in rows)
     }
     figure, axes = panels(len(cells), height=2.8)
@@ -109,7 +105,7 @@ GENDERS = {"female": (COLOURS[1], "o"), "male": (COLOURS[0], "s"), None: ("0.5",
 
 def speakers(runs: pa.Table, question: Question) -> Figure:
     """Draw the share of a speaker's utterances that is right, by speaker and gender."""
-    cells = _cells(runs, question)
+    cells = _cells(runs, question, "predictions")
     right = {title: _right(rows) for title, rows in cells.items()}
     longest = max((len(of_cell) for of_cell in right.values()), default=0)
     figure, axes = panels(len(cells), height=max(2.4, 0.7 + 0.16 * longest))
@@ -133,7 +129,7 @@ def speakers(runs: pa.Table, question: Question) -> Figure:
 
 
 def _right(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[str | None, float]]:
-    """Give each speaker's gender and share of right predictions."""
+    """Return each speaker's gender and share of right predictions."""
     found: dict[str, list[bool]] = defaultdict(list)
     gender = {}
     for row in rows:

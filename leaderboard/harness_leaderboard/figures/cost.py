@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness_leaderboard.analysis.facets import System, place_of
-from harness_leaderboard.analysis.tables import METRICS, Grid, current, figures
+from harness_leaderboard.analysis.figures import current, figures
+from harness_leaderboard.analysis.grid import Grid
 from harness_leaderboard.figures.sheet import COLOURS, panels
 from harness_leaderboard.render.text import plain
-from harness_leaderboard.views.averages import require_common_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-    from harness_leaderboard.analysis.tables import Question
+    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.question import Question
 
 MARKERS = "osD^vP*X"
+SPENT = ("extraction_seconds", "training_seconds", "trainable_parameters")
 COSTS = ("seconds a run: extraction and training", "trainable parameters")
 
 
@@ -26,8 +27,8 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
     found, _ = figures(runs, question.metric)
-    grid = Grid(found)
-    require_common_mean(grid)
+    grid = Grid(found, question.metric)
+    grid.require_common_mean()
     spent = _spent(runs, question)
     figure, axes = panels(2, width=4, height=3.4)
     heads = sorted({downstream for _, downstream in grid.systems.values()})
@@ -57,20 +58,20 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     for place, head in enumerate(heads):
         marker = MARKERS[place % len(MARKERS)]
         axes[0].plot([], [], marker, color="0.5", label=plain(head))
-    axes[0].set_ylabel(f"{METRICS[question.metric]}, %")
+    axes[0].set_ylabel(f"{question.metric.title}, %")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, fontsize=7, loc="outside right upper")
     return figure
 
 
 def _spent(runs: pa.Table, question: Question) -> dict[System, tuple[float, float]]:
-    """Give mean seconds and mean trainable parameters of each system."""
-    kept, _ = current(runs, question.metric)
+    """Return mean seconds and mean trainable parameters of each system."""
+    kept = current(runs, question.metric)
     found: dict[System, list[tuple[float, float]]] = defaultdict(list)
-    for row in kept.to_pylist():
-        seconds = (row["seconds_extract"] or 0.0) + (row["seconds_train"] or 0.0)
-        parameters = float(row["trainable_parameters"] or 0)
-        found[place_of(row)[0]].append((seconds, parameters))
+    for row in kept.runs.select(["place", *SPENT]).to_pylist():
+        extracting, training, parameters = (float(row[name] or 0) for name in SPENT)
+        system = kept.places[row["place"]].system
+        found[system].append((extracting + training, parameters))
     return {
         system: (
             sum(seconds for seconds, _ in values) / len(values),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness_leaderboard.analysis.layers import ALL, layered, mean
 from harness_leaderboard.figures.sheet import COLOURS, legend, panels
 from harness_leaderboard.render.text import plain
-from harness_leaderboard.views.layers import ALL, layered, mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from harness_leaderboard.analysis.tables import Question
-    from harness_leaderboard.views.layers import Layered
+    from harness_leaderboard.analysis.layers import Layered
+    from harness_leaderboard.analysis.question import Question
 
 
 def weights(runs: pa.Table, question: Question) -> Figure:
@@ -28,7 +28,7 @@ def weights(runs: pa.Table, question: Question) -> Figure:
     figure = Figure(figsize=(7, 0.5 + 0.42 * len(systems)))
     axes = figure.subplots(len(systems), 2, squeeze=False)
     for row, system in zip(axes, systems, strict=True):
-        curves = system.tasks.values()
+        curves = system.corpora.values()
         _strip(row[0], mean([curve.values for curve in curves]))
         _strip(row[1], mean([curve.shares for curve in curves]))
         row[0].set_ylabel(_name(system, systems), rotation=0, ha="right", va="center")
@@ -63,7 +63,7 @@ def spread(runs: pa.Table, question: Question) -> Figure:
     systems = _weighing(runs)
     figure, axes = panels(len(systems))
     for axis, system in zip(axes, systems, strict=True):
-        curves = system.tasks.values()
+        curves = system.corpora.values()
         kinds = {
             "weights": [curve.values for curve in curves],
             "weights × norms": [curve.shares for curve in curves],
@@ -119,18 +119,18 @@ def probes(runs: pa.Table, question: Question) -> Figure:
 
 
 def _learned(system: Layered, systems: Sequence[Layered]) -> Sequence[float]:
-    """Give the shares that heads learned of the same upstream's layers, or nothing."""
+    """Return the shares that heads learned of the same upstream's layers, or zeros."""
     curves = [
         curve
         for other in systems
         if not other.probes and other.names[0] == system.names[0]
-        for curve in other.tasks.values()
+        for curve in other.corpora.values()
     ]
     return mean([curve.shares for curve in curves]) if curves else [0.0] * system.layers
 
 
 def _language_colours(systems: Sequence[Layered]) -> Mapping[str, str]:
-    """Give black to the mean of all languages, and a colour to each."""
+    """Return black to the mean of all languages, and a colour to each."""
     found = sorted({language for system in systems for language in system.by_language})
     several = [language for language in found if language != ALL]
     chosen = {one: COLOURS[place % 6] for place, one in enumerate(several)}
@@ -145,7 +145,7 @@ def _layer_axis(axis: Axes) -> None:
 
 
 def _weighing(runs: pa.Table) -> list[Layered]:
-    """Give the systems that learned weights of layers."""
+    """Return the systems that learned weights of layers."""
     systems = [system for system in layered(runs) if not system.probes]
     if not systems:
         raise HarnessError(

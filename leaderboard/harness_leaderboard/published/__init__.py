@@ -35,7 +35,7 @@ class PublishedScore:
 
 
 def corpora() -> list[PublishedCorpus]:
-    """Give Table 1."""
+    """Return Table 1."""
     return [
         PublishedCorpus(
             corpus=row["corpus"],
@@ -48,17 +48,17 @@ def corpora() -> list[PublishedCorpus]:
 
 
 def classifiers() -> list[PublishedScore]:
-    """Give Table 2."""
+    """Return Table 2."""
     return _scores("classifiers.csv")
 
 
 def languages() -> list[PublishedScore]:
-    """Give Table 3."""
+    """Return Table 3."""
     return _scores("languages.csv")
 
 
 def contradictions() -> list[tuple[PublishedScore, float]]:
-    """Give each figure of Table 2 that is not the mean of its column in Table 3."""
+    """Return each figure of Table 2 that is not the mean of its column in Table 3."""
     found = []
     for printed in classifiers():
         column = [

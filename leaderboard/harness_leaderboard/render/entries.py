@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harness.types import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
 Name = TypeVar("Name")
 
@@ -16,20 +16,26 @@ Name = TypeVar("Name")
 NOTHING = Entry(text="")
 
 
-def marked(entries: Mapping[Name, Entry]) -> dict[Name, Entry]:
-    """Mark the best of at least two entries; those that read the same are a tie."""
-    best = bests(entries)
+def marked(entries: Mapping[Name, Entry], *, lowest: bool = False) -> dict[Name, Entry]:
+    """Mark the best of at least two entries; those that read the same are a tie.
+
+    Args:
+        entries: By any names.
+        lowest: Whether the best is the lowest.
+    """
+    best = bests(entries, lowest=lowest)
     return {name: replace(entry, best=name in best) for name, entry in entries.items()}
 
 
-def bests(entries: Mapping[Name, Entry]) -> set[Name]:
+def bests(entries: Mapping[Name, Entry], *, lowest: bool = False) -> set[Name]:
     """Find the best of at least two entries that have a value."""
     texts = {
         name: in_percent(entry.value)
         for name, entry in entries.items()
         if isinstance(entry.value, float)
     }
-    best = max(texts.values(), key=float) if len(texts) > 1 else None
+    first = min if lowest else max
+    best = first(texts.values(), key=float) if len(texts) > 1 else None
     return {name for name, text in texts.items() if text == best}
 
 
@@ -38,10 +44,15 @@ def percent(fraction: float) -> Entry:
     return Entry(text=in_percent(fraction), value=fraction)
 
 
-def word(value: object) -> Entry:
-    """Print a name."""
+def word(value: object, *, key: Hashable = None) -> Entry:
+    """Print a name; ``key`` is what it stands for."""
     text = "" if value is None else str(value)
-    return Entry(text=text, value=text)
+    return Entry(text=text, value=text, key=key)
+
+
+def signed(difference: float, *, digits: int = 1) -> Entry:
+    """Print a difference in points, with its sign."""
+    return Entry(text=f"{100 * difference:+.{digits}f}", value=difference)
 
 
 def number(value: int) -> Entry:

@@ -47,6 +47,7 @@ ESCAPES = {
     "†": r"\dag{}",
     "‡": r"\ddag{}",
     "§": r"\S{}",
+    "¶": r"\P{}",
     "–": "--",
     "…": r"\ldots{}",
     **{character: f"\\{character}" for character in "{}$&#%_"},

@@ -202,7 +202,7 @@ function takeOver(panel, choice) {
   return taken;
 }
 
-/** Give what readers choose a cell by, where it says more than that. */
+/** Return what readers choose a cell by, where it says more than that. */
 function nameIn(cell) {
   return cell.dataset.name ?? cell.textContent;
 }
@@ -213,7 +213,7 @@ function sortKey(cell) {
 
 // ---------------------------------------------------------------- CSV
 
-/** Give the value of a cell, and what more it holds, as `--format csv` has them. */
+/** Return the value of a cell, and what more it holds, as `--format csv` has them. */
 function fields(cell) {
   const name = cell.dataset.full ?? cell.textContent;
   const more = (cell.dataset.more ?? "").split(" ").map(decodeURIComponent);
@@ -261,7 +261,7 @@ function show() {
   for (const table of tables) table.show();
 }
 
-/** Give every name of an axis, from the rows and the headings that have them. */
+/** Return every name of an axis, from the rows and the headings that have them. */
 function namesOf(axis) {
   const rows = tables.flatMap((table) => table.rows.map((one) => one.names[axis]));
   return [...new Set(rows.filter(Boolean))].sort(collator.compare);

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SHADES = 10  # steps of the heat, whose colours page.css has
 AXES = ("upstream", "downstream", "corpus")  # what readers choose rows and columns by
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 """The row and the column of an entry."""
 
 
@@ -49,8 +49,8 @@ class Panel:
     name: str = "table"
     scale: Literal["table", "row"] = "table"
     across: str = ""
-    cells: Mapping[Place, int] = field(default_factory=dict)
-    names: Mapping[Place, str] = field(default_factory=dict)
+    cells: Mapping[Position, int] = field(default_factory=dict)
+    names: Mapping[Position, str] = field(default_factory=dict)
 
 
 def html(table: Table, *, width: int, colour: bool) -> str:
@@ -93,7 +93,7 @@ def _read(name: str) -> str:
 
 
 def _hash(source: str) -> str:
-    """Give what a content security policy allows a script or a style by."""
+    """Return what a content security policy allows a script or a style by."""
     digest = hashlib.sha256(source.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
@@ -184,7 +184,7 @@ def _cells(
     of: Panel,
     row: int,
     more: Sequence[Sequence[str]],
-    shades: Mapping[Place, int],
+    shades: Mapping[Position, int],
 ) -> Iterator[str]:
     for column, entry in enumerate(of.table.rows[row]):
         place = row, column
@@ -239,15 +239,15 @@ def _reach(entry: Entry) -> str:
 
 
 def _is_shaded(table: Table) -> bool:
-    """Tell whether scores have colours: only where no interval is drawn below them."""
+    """Say whether scores have colours: only where no interval is drawn below them."""
     return table.heat and not any(_reach(entry) for row in table.rows for entry in row)
 
 
-def _shades(of: Panel) -> dict[Place, int]:
-    """Give each score its step, from the lowest to the highest it is seen among."""
+def _shades(of: Panel) -> dict[Position, int]:
+    """Return each score its step, from the lowest to the highest it is seen among."""
     if not _is_shaded(of.table):
         return {}
-    groups: dict[int, dict[Place, float]] = {}
+    groups: dict[int, dict[Position, float]] = {}
     for row, entries in enumerate(of.table.rows):
         for column, entry in enumerate(entries):
             if isinstance(entry.value, float) and math.isfinite(entry.value):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 GAP = 3  # blanks between columns
 NAME = 16  # columns that a name gets before figures go to another table
 SHADES = ("#00204c", "#213d6b", "#555b6c", "#7b7a77", "#a59c74", "#d3c064", "#ffe945")
-"""Cividis, from low to high: told apart by colour-blind readers, and by their lightness
-alone; each is a background with a text colour of its own, so any terminal shows it."""
+"""Cividis, from low to high: colour-blind readers can distinguish the shades, others by
+lightness alone; each has a text colour of its own, so that any terminal shows it."""
 BRIGHT = 3  # shades from this one on bear black text
 
 
@@ -67,7 +67,7 @@ class _Paper:
     Attributes:
         console: Which wraps headings and names.
         colours: ``standard``, ``256`` or ``truecolor``, or ``None`` for none.
-        scale: The lowest and the highest score, where colour is to tell them.
+        scale: The lowest and the highest score, where colour is to show them.
     """
 
     console: Console
@@ -139,7 +139,7 @@ def _parts(table: Table, widths: Sequence[int], width: int) -> Iterator[list[int
 def _folded(
     table: Table, columns: Sequence[int], widths: Sequence[int], room: int
 ) -> list[int]:
-    """Give the widths of some columns, names narrower where they take too much room."""
+    """Return the widths of some columns, names narrower where they need it."""
     names = name_columns(table)
     room -= sum(widths[column] + GAP for column in columns[names:])
     if sum(widths[column] + GAP for column in columns[:names]) <= room:
@@ -195,7 +195,7 @@ def _drawn(
 
 
 def _spans(groups: Sequence[str]) -> Iterator[tuple[str, slice]]:
-    """Give each group and the columns that it stands above."""
+    """Yield each group and the columns that it stands above."""
     end = 0
     for group, members in groupby(groups):
         start, end = end, end + len(list(members))
@@ -254,7 +254,7 @@ def _mark(entry: Entry) -> str:
 
 
 def _scale(table: Table) -> tuple[float, float] | None:
-    """Give the lowest and the highest score, where they may be compared."""
+    """Return the lowest and the highest score, where they may be compared."""
     scores = [
         entry.value
         for row in table.rows
@@ -267,7 +267,7 @@ def _scale(table: Table) -> tuple[float, float] | None:
 
 
 def _shade(entry: Entry, scale: tuple[float, float] | None) -> str:
-    """Give a score its colours, as rich spells them; nothing else has any."""
+    """Return a score its colours, as rich spells them; nothing else has any."""
     if not scale or not isinstance(entry.value, float):
         return ""
     low, high = scale

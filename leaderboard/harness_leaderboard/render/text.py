@@ -11,7 +11,6 @@ import io
 import json
 import math
 import re
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def name_columns(table: Table) -> int:
 
 
 def headings(table: Table) -> tuple[str, ...]:
-    """Give the columns' headings in one line each, after the group that they are of."""
+    """Return the columns' headings in one line each, after their group."""
     if not table.groups:
         return table.columns
     return tuple(
@@ -141,10 +140,7 @@ def to_csv(table: Table, *, width: int, colour: bool) -> str:
 
 def to_json(table: Table, *, width: int, colour: bool) -> str:
     """Write everything that the table holds."""
-    rows = [
-        [asdict(entry) | {"value": _finite(entry.value)} for entry in row]
-        for row in table.rows
-    ]
+    rows = [[_entry(entry) for entry in row] for row in table.rows]
     content = {
         "title": table.title,
         "columns": table.columns,
@@ -153,6 +149,11 @@ def to_json(table: Table, *, width: int, colour: bool) -> str:
         "notes": table.notes,
     }
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    written = vars(entry) | {"value": _finite(entry.value)}
+    return {name: value for name, value in written.items() if name != "key"}
 
 
 def _finite(value: float | int | str | None) -> float | int | str | None:

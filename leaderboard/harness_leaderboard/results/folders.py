@@ -32,7 +32,7 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteFile:
     """A file elsewhere, with what is needed of a ``Path``.
 
     Attributes:
@@ -49,7 +49,7 @@ class Remote:
 
     @property
     def name(self) -> str:
-        """Give the last part of its path."""
+        """Return the last part of its path."""
         return self.path.rpartition("/")[2]
 
     def read_bytes(self) -> bytes:
@@ -58,11 +58,11 @@ class Remote:
             return bytes(file.read())
 
     def __str__(self) -> str:
-        """Spell it as a URI."""
+        """Return it as a URI."""
         return f"{self.scheme}://{self.path}"
 
 
-File = Path | Remote
+File = Path | RemoteFile
 
 
 def folder(text: str) -> Folder:
@@ -71,7 +71,7 @@ def folder(text: str) -> Folder:
 
 
 def files(runs: Folder) -> Iterator[File]:
-    """Give every Parquet file below a folder, sorted, hidden ones left out.
+    """Yield every Parquet file below a folder, sorted, hidden ones left out.
 
     Raises:
         HarnessError: Where a URI cannot be listed.
@@ -80,12 +80,12 @@ def files(runs: Folder) -> Iterator[File]:
 
 
 def exists(runs: Folder) -> bool:
-    """Tell whether there is such a folder; elsewhere, whether it holds anything."""
+    """Say whether there is such a folder; elsewhere, whether it holds anything."""
     return any(True for _ in files(runs)) if isinstance(runs, str) else runs.is_dir()
 
 
 def walked(runs: Path) -> Iterator[Path]:
-    """Give the Parquet files below a folder of this machine."""
+    """Yield the Parquet files below a folder of this machine."""
     for folder, folders, names in os.walk(runs):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -93,7 +93,7 @@ def walked(runs: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def _listed(uri: str) -> Iterator[Remote]:
+def _listed(uri: str) -> Iterator[RemoteFile]:
     from pyarrow import fs
 
     scheme = uri.partition("://")[0]
@@ -105,7 +105,7 @@ def _listed(uri: str) -> Iterator[Remote]:
         parts = info.path.removeprefix(root).strip("/").split("/")
         hidden = any(part.startswith(".") for part in parts)
         if info.is_file and parts[-1].endswith(".parquet") and not hidden:
-            yield Remote(system, info.path, info.size, scheme)
+            yield RemoteFile(system, info.path, info.size, scheme)
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def _errors_about(uri: str) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """Give the first line of what a file system says, without its ticket's number."""
+    """Return the first line of what a file system says, without its ticket's number."""
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     first = str(words).splitlines()[0]
     return _named(re.sub(r" \(Request ID: .*?\)", "", first).rstrip("."))
@@ -173,17 +173,17 @@ def source(file: File) -> pa.NativeFile:
 
 
 def is_small(file: File) -> bool:
-    """Tell whether reading a file at once takes no room to speak of."""
-    size = file.size if isinstance(file, Remote) else file.stat().st_size
+    """Say whether reading a file at once takes no room to speak of."""
+    size = file.size if isinstance(file, RemoteFile) else file.stat().st_size
     return size < SMALL
 
 
 def each(read: Callable[[File], Made], found: Sequence[File]) -> list[Made]:
-    """Read files and give what comes of them in order; those elsewhere several at once.
+    """Read files and return what was read, in order; those elsewhere several at once.
 
     Files here are read one by one: they are small, and threads would only contend.
     """
-    if not any(isinstance(file, Remote) for file in found):
+    if not any(isinstance(file, RemoteFile) for file in found):
         return list(map(read, found))
     from concurrent.futures import ThreadPoolExecutor
 

@@ -7,44 +7,47 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness.errors import StoreError
-from harness.files import replacing, sha256_json
-from harness_leaderboard.results import folders, store
+from harness.files import replacing
+from harness.types import Predictions
+from harness.types.canonical import sha256_json
+from harness_leaderboard.results import folders, reading, store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from harness.types import Result
+    from harness.types import Metric, Result
     from harness_leaderboard.results.folders import File, Folder
 
-SAME = 1e-6  # how far a metric may be from what its predictions give
+SAME = 1e-6  # how far a metric may be from that of its predictions
 VERIFIED = 200  # results in memory at once
 
 
-def verify(runs: Folder) -> Iterator[str]:
-    """Work every metric out again from stored predictions; name what does not match.
+def verify(runs: Folder, metrics: Sequence[Metric]) -> Iterator[str]:
+    """Compute metrics again from stored predictions; name what does not match.
+
+    Args:
+        runs: The folder.
+        metrics: Those that are known; a stored score of another cannot be checked.
 
     Yields:
         A sentence for each file that is left out and for each result that contradicts
         itself.
     """
     for path in folders.files(runs):
-        table, left_out = store.read_file(path)
+        table, left_out = reading.read_whole(path)
         yield from left_out
         for start in range(0, len(table), VERIFIED):
-            whole, said = store.whole(table.slice(start, VERIFIED))
-            yield from (f"{path}: {one}." for one in said)
-            for result in store.results(whole):
-                for fault in faults(result):
+            for result in reading.whole_results(table.slice(start, VERIFIED)):
+                if isinstance(result, str):
+                    yield f"{path}: {result}."
+                    continue
+                for fault in faults(result, metrics):
                     yield f"{path}: run {result.run_id}: {fault}."
 
 
-def faults(result: Result) -> Iterator[str]:
+def faults(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:
     """Say where a result contradicts itself."""
-    import numpy as np
-
-    from harness.training.metrics import score
-
     places = {label: place for place, label in enumerate(result.labels)}
     said = {label for one in result.predictions for label in (one.label, one.predicted)}
     if strangers := sorted(said - places.keys()):
@@ -56,24 +59,39 @@ def faults(result: Result) -> Iterator[str]:
         yield "an utterance is predicted twice"
     if not result.predictions:
         return
-    true = np.array([places[one.label] for one in result.predictions])
-    predicted = np.array([places[one.predicted] for one in result.predictions])
-    scores = score(true, predicted, classes=len(places))
-    if scores.confusion != result.confusion:
-        yield "the confusion is not that of the predictions"
-    for metric in ("macro_f1", "weighted_f1", "uar", "accuracy"):
-        stored, found = getattr(result, metric), getattr(scores, metric)
-        if not math.isclose(stored, found, abs_tol=SAME):
-            yield f"{metric} is {stored:.6f}, the predictions give {found:.6f}"
+    yield from _wrong_scores(result, metrics)
     chosen = dict(enumerate(result.layer_scores, start=1)).get(result.layer)
-    if result.layer and chosen != result.macro_f1:
+    if result.layer and chosen != result.scores["macro_f1"]:
         yield f"macro_f1 is not the score of layer {result.layer}, which was chosen"
     speakers = {one.speaker for one in result.predictions}
     if speakers != set(result.speakers_test):
         yield "the predictions' speakers are not the test speakers"
     trained = {*result.speakers_train, *result.speakers_valid}
-    if result.split != "stratified" and speakers & trained:
+    if result.condition.corpus.speaker_independent and speakers & trained:
         yield f"speakers of the test part were trained on: {sorted(speakers & trained)}"
+
+
+def _wrong_scores(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:
+    """Say which stored scores are not those of the stored predictions."""
+    import numpy as np
+
+    from harness.training.metrics import confusion_of
+
+    places = {label: place for place, label in enumerate(result.labels)}
+    true = np.array([places[one.label] for one in result.predictions])
+    predicted = np.array([places[one.predicted] for one in result.predictions])
+    scores = np.array([one.scores for one in result.predictions])
+    confusion = confusion_of(true, predicted, classes=len(places))
+    if confusion.tolist() != [list(row) for row in result.confusion]:
+        yield "the confusion is not that of the predictions"
+    known = Predictions(confusion=confusion, true=true, scores=scores)
+    for metric in metrics:
+        stored = result.scores.get(metric.name)
+        if stored is None:
+            continue
+        found = float(metric.score(known))
+        if not math.isclose(stored, found, abs_tol=SAME):
+            yield f"{metric.name} is {stored:.6f}, the predictions give {found:.6f}"
 
 
 def merge(sources: Sequence[Folder], runs: Path) -> tuple[int, int, list[str]]:
@@ -87,7 +105,7 @@ def merge(sources: Sequence[Folder], runs: Path) -> tuple[int, int, list[str]]:
     added, twice = 0, 0
     left_out: list[str] = []
     for path in (path for source in sources for path in folders.files(source)):
-        table, said = store.read_file(path, ["run_id"])
+        table, said = reading.read_file(path, ())
         left_out += said
         found = set(table["run_id"].to_pylist())
         twice += len(found & known)
@@ -111,10 +129,11 @@ def compact(runs: Path) -> tuple[int, int, list[str]]:
     left_out: list[str] = []
     for path in folders.walked(runs):
         if store.run_id_of(path):
-            table, said = store.read_file(path)
+            table, said = reading.read_file(path, ("corpus_trained", "corpus_tested"))
             left_out += said
-            for corpus in table["corpus"].to_pylist():
-                groups[corpus].append(path)
+            for row in table.to_pylist():
+                names = (*(row["corpus_trained"] or ()), *(row["corpus_tested"] or ()))
+                groups["-".join(names)].append(path)
     for corpus, members in groups.items():
         _pack(members, corpus, runs)
     return sum(map(len, groups.values())), len(groups), left_out
@@ -148,7 +167,7 @@ def _pack(paths: Sequence[Path], corpus: str, runs: Path) -> None:
         pq.ParquetFile(pa.BufferReader(path.read_bytes())).read() for path in paths
     ]
     joined = pa.concat_tables(tables, promote_options="default").combine_chunks()
-    table = store.once_each(joined)
+    table = reading.once_each(joined)
     run_ids = table["run_id"].to_pylist()
     digest = sha256_json(sorted(run_ids))[:16]
     packed = runs / f"packed-{store.safe(corpus)}-{digest}.parquet"

@@ -16,15 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness_leaderboard.analysis.facets import KEYS, Key, System, place_of
-from harness_leaderboard.analysis.tables import behind, current
+from harness_leaderboard.analysis.figures import behind, current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from harness_leaderboard.analysis.tables import Question
+    from harness.types import CorpusCondition
+    from harness_leaderboard.analysis.places import Place
+    from harness_leaderboard.analysis.question import Question
 
 COLUMNS = ("fold", "seed", "labels", "confusion", "predictions")
 MOST = 2_000_000
@@ -42,8 +43,9 @@ def chosen(runs: pa.Table, question: Question, *, most: int = MOST) -> frozenset
     Returns:
         The ``run_id`` of the results behind them.
     """
-    kept, _ = current(runs, question.metric)
-    tested, run_ids = kept["n_test"].to_pylist(), kept["run_id"].to_pylist()
+    kept = current(runs, question.metric)
+    tested = kept.runs["n_test"].to_pylist()
+    run_ids = kept.runs["run_id"].to_pylist()
     rows = behind(kept)
     sizes = {place: sum(tested[row] or 0 for row in of) for place, of in rows.items()}
     taken: set[str] = set()
@@ -56,7 +58,7 @@ def chosen(runs: pa.Table, question: Question, *, most: int = MOST) -> frozenset
 
 
 def packed(
-    runs: pa.Table, numbers: Mapping[tuple[System, Key], int], question: Question
+    runs: pa.Table, numbers: Mapping[Place, int], question: Question
 ) -> dict[str, Any]:
     """Pack results for the page's script.
 
@@ -68,16 +70,15 @@ def packed(
     Returns:
         ``tasks``, a list, and ``cells``, by number: all of them compressed JSON.
     """
-    tasks: dict[Key, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    results, _ = current(runs, question.metric)
-    for row, keys in enumerate(results.select(KEYS).to_pylist()):
-        system, task = place_of(keys)
-        tasks[task][numbers[system, task]].append(row)
+    kept = current(runs, question.metric)
+    corpora: dict[CorpusCondition, dict[int, list[int]]] = defaultdict(dict)
+    for place, members in kept.by_place().items():
+        corpora[place.corpus][numbers[place]] = members
     written: dict[str, Any] = {"tasks": [], "cells": {}}
-    for number, of_task in enumerate(tasks.values()):
-        of = _Task(results.take([row for rows in of_task.values() for row in rows]))
+    for number, cells in enumerate(corpora.values()):
+        of = _Corpus(kept.runs.take([row for rows in cells.values() for row in rows]))
         start = 0
-        for cell, rows in of_task.items():
+        for cell, rows in cells.items():
             here = range(start, start + len(rows))
             written["cells"][str(cell)] = _small({"task": number} | of.cell(here))
             start += len(rows)
@@ -90,8 +91,8 @@ def _small(content: object) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-class _Task:
-    """The results of one task, with everything that is named in them numbered."""
+class _Corpus:
+    """The results on one corpus, with everything that is named in them numbered."""
 
     def __init__(self, results: pa.Table) -> None:
         """Number the utterances, the speakers and the labels."""
@@ -113,7 +114,7 @@ class _Task:
         self.tests: dict[bytes, tuple[int, list[int]]] = {}
 
     def shared(self) -> dict[str, Any]:
-        """Give what the cells have in common."""
+        """Return what the cells have in common."""
         _, first = np.unique(self.utterance, return_index=True)
         return {
             "labels": self.labels,
@@ -125,7 +126,7 @@ class _Task:
         }
 
     def cell(self, runs: Sequence[int]) -> dict[str, Any]:
-        """Give what some runs of one system said, and their confusions added up."""
+        """Return what runs of one system predicted, and their confusions added up."""
         return {
             "confusion": self._confusion(runs),
             "runs": [self._run(run) for run in runs],
@@ -144,7 +145,7 @@ class _Task:
         return [self.labels.index(label) for label in self.runs[run]["labels"] or ()]
 
     def _run(self, run: int) -> dict[str, Any]:
-        """Give a run's predictions in the order of their utterances' numbers."""
+        """Return a run's predictions in the order of their utterances' numbers."""
         rows = np.arange(self.ends[run - 1] if run else 0, self.ends[run])
         rows = rows[np.argsort(self.utterance[rows], kind="stable")]
         return {
@@ -164,7 +165,7 @@ class _Task:
     def _percent(
         self, rows: NDArray[np.integer], places: Sequence[int]
     ) -> list[int | None]:
-        """Give the score of each predicted label, or nothing where none is stored."""
+        """Return the score of each predicted label, or nothing where none is stored."""
         order = np.full(len(self.labels), -1)
         order[list(places)] = np.arange(len(places))
         at = order[self.predicted[rows]]

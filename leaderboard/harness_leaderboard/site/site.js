@@ -58,7 +58,7 @@ async function unpack(text) {
   return new Response(stream).json();
 }
 
-/** Give the task and the cell of a figure, or nothing where the page holds none. */
+/** Return the task and the cell of a figure, or nothing where the page holds none. */
 async function detailsOf(number) {
   stored ??= JSON.parse(document.querySelector("#details").textContent);
   if (!(number in stored.cells)) return null;
@@ -66,7 +66,7 @@ async function detailsOf(number) {
   return { ...await unpack(stored.tasks[cell.task]), ...cell };
 }
 
-/** Give every prediction of a cell by name. */
+/** Return every prediction of a cell by name. */
 function predictions(of) {
   return of.runs.flatMap((run) => {
     let utterance = 0;

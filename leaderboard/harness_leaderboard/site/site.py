@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from harness_leaderboard.analysis.tables import METRICS, Grid, figures
+from harness_leaderboard.analysis.figures import figures
+from harness_leaderboard.analysis.grid import Grid
 from harness_leaderboard.render.page import document, panel, text
 from harness_leaderboard.site.sections import PREDICTIONS, Views, sections
 from harness_leaderboard.views.catalogue import VIEWS
@@ -17,18 +18,18 @@ from harness_leaderboard.views.catalogue import VIEWS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from harness_leaderboard.analysis.tables import Question
+    from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.site.sections import Section
 
 
 def columns(question: Question) -> tuple[str, ...]:
-    """Give the columns that all results are read with."""
+    """Return the columns that all results are read with."""
     needed = [name for view in VIEWS.values() for name in view.columns(question)]
     return tuple(dict.fromkeys(name for name in needed if name != PREDICTIONS))
 
 
 def chosen_columns(question: Question) -> tuple[str, ...]:
-    """Give the columns of those results whose predictions the page holds."""
+    """Return the columns of those results whose predictions the page holds."""
     from harness_leaderboard.site import details
 
     read = (view.columns(question) for view in VIEWS.values())
@@ -46,17 +47,19 @@ def site(runs: pa.Table, chosen: pa.Table, question: Question) -> str:
     """
     from harness_leaderboard.site import details
 
-    grid = Grid(figures(runs, question.metric)[0])
-    numbers = {place: number for number, place in enumerate(grid.figures)}
-    cells = {
-        (*grid.systems[system], grid.corpora[task]): number
-        for (system, task), number in numbers.items()
-    }
-    written = details.packed(chosen, numbers, question)
+    grid = Grid(figures(runs, question.metric)[0], question.metric)
+    cells = {place: number for number, place in enumerate(grid.figures)}
+    written = details.packed(chosen, cells, question)
     whole = len(written["cells"]) == len(cells)
-    views = Views(runs=runs, chosen=chosen if whole else None, question=question)
-    made = list(sections(views, cells))
-    title = f"Leaderboard: {METRICS[question.metric]}"
+    views = Views(
+        runs=runs,
+        chosen=chosen if whole else None,
+        question=question,
+        grid=grid,
+        cells=cells,
+    )
+    made = list(sections(views))
+    title = f"Leaderboard: {question.metric.title}"
     contents = "\n".join(
         f'<li><a href="#{one.name}">{one.heading}</a></li>' for one in made
     )
@@ -86,7 +89,7 @@ def site(runs: pa.Table, chosen: pa.Table, question: Question) -> str:
 def _introduction(runs: pa.Table, grid: Grid, without: int) -> str:
     import pyarrow.compute as pc
 
-    newest = str(pc.max(runs["created"]).as_py() or "")[:10]
+    newest = str(pc.max(runs["training_created"]).as_py() or "")[:10]
     said = (
         f"{len(runs)} results of {len(grid.systems)} systems on "
         f"{_counted(len(grid.corpora), 'corpus', 'corpora')}, the newest of {newest}. "

@@ -6,35 +6,36 @@ from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
 from harness_leaderboard import published
-from harness_leaderboard.analysis.tables import METRICS, Grid, shared
-from harness_leaderboard.render.entries import NOTHING, bounds, percent, word
-from harness_leaderboard.views.intervals import estimates, samples
+from harness_leaderboard.analysis import statistics
+from harness_leaderboard.analysis.estimates import estimates, gather
+from harness_leaderboard.analysis.facets import title
+from harness_leaderboard.analysis.places import Place
+from harness_leaderboard.render.entries import NOTHING, bounds, percent, signed, word
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from harness_leaderboard.analysis.facets import System
+    from harness_leaderboard.analysis.grid import Grid
+    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.statistics import Estimate
-    from harness_leaderboard.analysis.tables import Question
-
 
 AGAINST = ("ours [95 %]", "published", "difference", "published is")
 
 
 def table_2(runs: pa.Table, question: Question) -> Table:
     """Set means over all nine corpora beside Table 2."""
-    from harness_leaderboard.analysis import statistics
-
-    gathered, grid, notes = samples(runs, question.metric)
-    made = estimates(gathered, question.metric)
+    found = gather(runs, question.metric)
+    grid, made = found.grid, estimates(found.samples, question.metric)
     nine = {score.corpus for score in published.languages()}
-    body = []
+    body: list[tuple[Entry, ...]] = []
     for score in published.classifiers():
         for system in _systems_of(score, grid):
-            tasks = {task[0]: task for task in grid.corpora if task[0] in nine}
-            of = [made.get((system, task)) for task in tasks.values()]
+            named = {title(corpus): corpus for corpus in grid.corpora}
+            tasks = [corpus for name, corpus in named.items() if name in nine]
+            of = [made.get(Place(system, corpus)) for corpus in tasks]
             whole = [one for one in of if one]
-            names = [*map(word, grid.systems[system])]
+            names = grid.names(system)
             if len(whole) < len(nine) or grid.mixed:
                 text = f"{len(whole)} of {len(nine)} corpora"
                 body.append(
@@ -47,7 +48,7 @@ def table_2(runs: pa.Table, question: Question) -> Table:
         for score, mean in published.contradictions()
     ]
     return Table(
-        title=f"{METRICS[question.metric]} in percent, mean over corpora, and Table 2",
+        title=f"{question.metric.title} in percent, mean over corpora, and Table 2",
         columns=("upstream", "downstream", *AGAINST),
         rows=tuple(body),
         notes=(
@@ -55,38 +56,39 @@ def table_2(runs: pa.Table, question: Question) -> Table:
             "The paper's own tables disagree. Means of Table 3's columns are: "
             f"{', '.join(contradictions)}.",
             *_said(len(body), len(published.classifiers())),
-            *shared(grid),
-            *notes,
+            *grid.remarks,
+            *found.notes,
         ),
     )
 
 
 def table_3(runs: pa.Table, question: Question) -> Table:
     """Set figures beside Table 3."""
-    gathered, grid, notes = samples(runs, question.metric)
-    made = estimates(gathered, question.metric)
-    body = []
+    found = gather(runs, question.metric)
+    grid, made = found.grid, estimates(found.samples, question.metric)
+    body: list[tuple[Entry, ...]] = []
     for score in published.languages():
         for system in _systems_of(score, grid):
-            for task, label in grid.corpora.items():
-                figure = grid.figures.get((system, task))
-                if task[0] != score.corpus or figure is None:
+            for corpus, label in grid.corpora.items():
+                place = Place(system, corpus)
+                figure = grid.figures.get(place)
+                if title(corpus) != score.corpus or figure is None:
                     continue
-                names = [*map(word, (label, *grid.systems[system]))]
-                of = made.get((system, task)) or (
+                names = (word(label), *grid.names(system))
+                of = made.get(place) or (
                     figure.mean if figure.complete else figure.text()
                 )
                 body.append((*names, *_compared(of, score.f1)))
     return Table(
-        title=f"{METRICS[question.metric]} in percent, and Table 3",
+        title=f"{question.metric.title} in percent, and Table 3",
         columns=("corpus", "upstream", "downstream", *AGAINST),
         rows=tuple(body),
         notes=(
             f"Published: {published.CITATION}. Intervals by bootstrap over test "
             "speakers; four are needed.",
             *_said(len(body), len(published.languages())),
-            *shared(grid),
-            *notes,
+            *grid.remarks,
+            *found.notes,
         ),
     )
 
@@ -103,18 +105,18 @@ def _said(shown: int, printed: int) -> tuple[str, ...]:
 def _systems_of(score: published.PublishedScore, grid: Grid) -> list[System]:
     """Find the systems that a published figure speaks of, however they were fed."""
     names = (score.upstream, score.downstream)
-    found = [system for system in grid.systems if (system[0][0], system[1][0]) == names]
+    found = [
+        one for one in grid.systems if (one.upstream.name, one.downstream.name) == names
+    ]
     return sorted(found, key=grid.systems.__getitem__)
 
 
 def _compared(of: Estimate | float | str, theirs: float) -> list[Entry]:
     """Print ours, the published figure, the difference, and where it lies."""
-    from harness_leaderboard.analysis import statistics
-
     if isinstance(of, str):
         return [Entry(text=of), percent(theirs), NOTHING, NOTHING]
     if isinstance(of, float):
-        return [percent(of), percent(theirs), _signed(of - theirs), NOTHING]
+        return [percent(of), percent(theirs), signed(of - theirs), NOTHING]
     low, high = statistics.interval(of)
     side = "below" if theirs < low else "above" if theirs > high else "inside"
     ours = Entry(
@@ -122,8 +124,4 @@ def _compared(of: Estimate | float | str, theirs: float) -> list[Entry]:
         value=of.value,
         details={"low": low, "high": high},
     )
-    return [ours, percent(theirs), _signed(of.value - theirs), word(side)]
-
-
-def _signed(difference: float) -> Entry:
-    return Entry(text=f"{100 * difference:+.1f}", value=difference)
+    return [ours, percent(theirs), signed(of.value - theirs), word(side)]

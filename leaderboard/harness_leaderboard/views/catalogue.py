@@ -9,16 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness_leaderboard.analysis.tables import Question, board, columns
-from harness_leaderboard.views import averages, inventory, layers, transfer
-from harness_leaderboard.views import intervals as certainty
+from harness.training.metrics import macro_f1, uar
+from harness_leaderboard.analysis.figures import columns
+from harness_leaderboard.analysis.layers import LAYERED
+from harness_leaderboard.views import classifiers, corpora, languages, provenance
+from harness_leaderboard.views.board import board
+from harness_leaderboard.views.layers import layers
+from harness_leaderboard.views.transfer import transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pyarrow as pa
 
-    from harness.types import Table
+    from harness.types import Metric, Table
+    from harness_leaderboard.analysis.question import Question
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,22 +35,29 @@ class View:
         columns: Those that it reads for a question.
         make: From results to the table.
         published: Whether the paper has figures to set beside it.
+        metric: The metric that it always shows, whatever is asked for.
     """
 
     summary: str
     columns: Callable[[Question], tuple[str, ...]]
     make: Callable[[pa.Table, Question], Table]
     published: bool = False
+    metric: Metric | None = None
 
 
 def _scores(question: Question) -> tuple[str, ...]:
-    """Give the columns of figures, with predictions where intervals are needed."""
-    more = ("labels", "predictions") if question.against else ()
-    return (*columns(question.metric), *more)
+    """Return the columns of figures, with predictions where intervals are needed."""
+    return _predicted(question) if question.against else columns(question.metric)
 
 
-def _board(runs: pa.Table, question: Question) -> Table:
-    return board(runs, question.metric)
+def _predicted(question: Question) -> tuple[str, ...]:
+    return (*columns(question.metric), "labels", "predictions")
+
+
+def _intervals(runs: pa.Table, question: Question) -> Table:
+    from harness_leaderboard.views.intervals import intervals  # brings numpy
+
+    return intervals(runs, question)
 
 
 def _spread(runs: pa.Table, question: Question) -> Table:
@@ -55,56 +67,50 @@ def _spread(runs: pa.Table, question: Question) -> Table:
 
 
 VIEWS = {
-    "board": View(summary="systems against corpora", columns=_scores, make=_board),
+    "board": View(summary="systems against corpora", columns=_scores, make=board),
     "intervals": View(
         summary="the board with intervals, ranks and ties",
-        columns=lambda question: (*columns(question.metric), "labels", "predictions"),
-        make=certainty.intervals,
+        columns=_predicted,
+        make=_intervals,
     ),
     "classifiers": View(
         summary="upstreams against downstreams, means over corpora",
         columns=_scores,
-        make=averages.classifiers,
+        make=classifiers.classifiers,
         published=True,
     ),
     "languages": View(
         summary="corpora against upstreams, each with its best downstream",
         columns=_scores,
-        make=averages.languages,
+        make=languages.languages,
         published=True,
     ),
     "corpora": View(
         summary="what was read of each corpus",
-        columns=lambda _: (
-            *(*inventory.READ, "labels", "skipped"),
-            *(f"n_{part}" for part in inventory.PARTS),
-            *(f"speakers_{part}" for part in inventory.PARTS),
-        ),
-        make=inventory.corpora,
+        columns=lambda _: corpora.COLUMNS,
+        make=corpora.corpora,
         published=True,
     ),
     "layers": View(
         summary="the layers that heads weigh",
-        columns=lambda _: (*columns("macro_f1"), *layers.LAYERED),
-        make=layers.layers,
+        columns=lambda _: (*columns(macro_f1), *LAYERED),
+        make=layers,
+        metric=macro_f1,
     ),
     "transfer": View(
         summary="trained on one corpus, tested on another, chance taken off",
-        columns=lambda _: (*columns("uar"), "labels", "labels_absent"),
-        make=transfer.transfer,
+        columns=lambda _: (*columns(uar), "labels", "labels_absent"),
+        make=transfer,
+        metric=uar,
     ),
     "spread": View(
         summary="how much seeds, folds and speakers move a figure",
-        columns=lambda question: (*columns(question.metric), "labels", "predictions"),
+        columns=_predicted,
         make=_spread,
     ),
     "runs": View(
         summary="what stands behind each figure",
-        columns=lambda question: (
-            *columns(question.metric),
-            *("n_train", "n_valid", "n_test", "harness_version", "versions", "device"),
-            "plugin",
-        ),
-        make=inventory.provenance,
+        columns=provenance.needed,
+        make=provenance.provenance,
     ),
 }

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.types import Entry, Table
-from harness_leaderboard.analysis.tables import METRICS, Grid, shared
-from harness_leaderboard.render.entries import NOTHING, number, percent, word
-from harness_leaderboard.views.intervals import samples
+from harness_leaderboard.analysis import statistics
+from harness_leaderboard.analysis.components import spread_of
+from harness_leaderboard.analysis.estimates import figure_of, gather
+from harness_leaderboard.analysis.places import Place
+from harness_leaderboard.render.entries import NOTHING, number, percent, signed, word
+from harness_leaderboard.views.spread import deviation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
 
-    from harness_leaderboard.analysis.facets import Key, System
+    from harness.types import CorpusCondition, Metric
+    from harness_leaderboard.analysis.grid import Grid
+    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.samples import Sample
     from harness_leaderboard.analysis.statistics import Difference
-    from harness_leaderboard.analysis.tables import Question
 
 COLUMNS = (
     *("corpus", "speakers", "A", "B", "A−B", "95 % of it", "p", "p (Holm)"),
@@ -36,18 +41,18 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
         question: Says the metric.
         names: Of A and of B, each ``UPSTREAM/DOWNSTREAM``.
     """
-    from harness_leaderboard.analysis import statistics
-
-    gathered, grid, notes = samples(runs, question.metric)
+    gathered = gather(runs, question.metric)
+    grid = gathered.grid
     a, b = (_system(name, grid) for name in names)
-    found: dict[Key, Difference] = {}
+    found: dict[CorpusCondition, Difference] = {}
     pairs = {}
     unpaired = []
     for task, label in grid.corpora.items():
-        if (a, task) not in gathered or (b, task) not in gathered:
+        both = [gathered.samples.get(Place(system, task)) for system in (a, b)]
+        if both[0] is None or both[1] is None:
             continue
         try:
-            pair = statistics.paired(gathered[a, task], gathered[b, task])
+            pair = statistics.paired(both[0], both[1])
         except ValueError as error:
             unpaired.append(f"{label} is left out: {error}.")
             continue
@@ -64,7 +69,7 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
         for (task, difference), p in zip(found.items(), adjusted, strict=True)
     ]
     return Table(
-        title=f"{METRICS[question.metric]} in percent: "
+        title=f"{question.metric.title} in percent: "
         f"A is {' · '.join(grid.systems[a])}, B is {' · '.join(grid.systems[b])}",
         columns=COLUMNS,
         groups=GROUPS,
@@ -77,8 +82,8 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
             "that holds for other seeds and speakers.",
             *_one_seed(pairs.values()),
             *unpaired,
-            *shared(grid),
-            *notes,
+            *grid.remarks,
+            *gathered.notes,
         ),
     )
 
@@ -87,7 +92,9 @@ def _system(name: str, grid: Grid) -> System:
     """Find the one system that a name means."""
     spelt = {system: "/".join(labels) for system, labels in grid.systems.items()}
     exact = [system for system, label in spelt.items() if label == name]
-    plain = [system for system in spelt if f"{system[0][0]}/{system[1][0]}" == name]
+    plain = [
+        one for one in spelt if f"{one.upstream.name}/{one.downstream.name}" == name
+    ]
     found = exact or plain
     if not found:
         raise UnknownNameError("system", name, spelt.values())
@@ -102,13 +109,13 @@ def _row(
     pair: tuple[Sample, Sample],
     difference: Difference,
     adjusted: float,
-    metric: str,
+    metric: Metric,
 ) -> tuple[Entry, ...]:
     return (
         word(label),
         number(difference.speakers),
-        *(percent(_value(sample, metric)) for sample in pair),
-        _signed(difference.value),
+        *(percent(figure_of(sample, metric)) for sample in pair),
+        signed(difference.value),
         *_sure(difference),
         Entry(text=f"{difference.p:.3g}", value=difference.p),
         Entry(text=f"{adjusted:.3g}", value=adjusted),
@@ -116,25 +123,10 @@ def _row(
     )
 
 
-def _signed(difference: float) -> Entry:
-    return Entry(text=f"{100 * difference:+.1f}", value=difference)
-
-
-def _value(sample: Sample, metric: str) -> float:
-    import numpy as np
-
-    from harness_leaderboard.analysis.statistics import replicate
-
-    ones = np.ones((1, len(sample.speakers)), np.float32)
-    return float(replicate(sample, ones, metric)[0])
-
-
 def _sure(difference: Difference) -> tuple[Entry]:
-    from harness_leaderboard.analysis.statistics import interval_of_difference
-
     if difference.estimate is None:
         return (NOTHING,)
-    low, high = interval_of_difference(difference.estimate)
+    low, high = statistics.interval_of_difference(difference.estimate)
     return (_span(low, high),)
 
 
@@ -145,17 +137,14 @@ def _span(low: float, high: float) -> Entry:
 
 
 def _parts(
-    pair: tuple[Sample, Sample], difference: Difference, metric: str
+    pair: tuple[Sample, Sample], difference: Difference, metric: Metric
 ) -> tuple[Entry, ...]:
-    """Give the spread's parts, and how many seeds or speakers would settle it."""
-    from harness_leaderboard.analysis.statistics import reach
-    from harness_leaderboard.views.spread import deviation, spread_of
-
+    """Return the spread's parts, and how many seeds or speakers would settle it."""
     found = spread_of(pair[0], metric, pair[1])
     if found is None:
         return (NOTHING,) * 4
     parts = (deviation(found.seed), deviation(found.of_speakers))
-    small = abs(difference.value) / reach(found.speakers - 1)
+    small = abs(difference.value) / statistics.reach(found.speakers - 1)
     enough = found.speakers >= FEWEST
     if enough and found.error() <= small:
         return (*parts, word("these do"), word("these do"))
@@ -167,7 +156,7 @@ def _parts(
     )
 
 
-FEWEST = 6  # speakers of whom a paired permutation test can tell anything at 5 %
+FEWEST = 6  # speakers of whom a paired permutation test can find anything at 5 %
 MANY = 9999  # beyond this a number says nothing
 
 
@@ -179,16 +168,17 @@ def _about(count: float) -> Entry:
 
 
 def _one_seed(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
-    """Say what cannot be told where nothing was trained twice."""
+    """Say what is not known where nothing was trained twice."""
     if all(len({part.seed for part in a.parts}) == 1 for a, _ in pairs):
-        return ["What seeds do takes two seeds or more to tell: run with --seeds 0-2."]
+        return [
+            "How much seeds move it is known from two seeds or more: run with "
+            "--seeds 0-2."
+        ]
     return []
 
 
 def _mean_row(grid: Grid, found: Sequence[Difference]) -> list[tuple[Entry, ...]]:
-    """Give the mean difference over corpora, where they were measured alike."""
-    from harness_leaderboard.analysis import statistics
-
+    """Return the mean difference over corpora, where they were measured alike."""
     estimates = [one.estimate for one in found if one.estimate]
     if len(found) < 2 or len(estimates) < len(found) or grid.mixed:
         return []
@@ -196,5 +186,5 @@ def _mean_row(grid: Grid, found: Sequence[Difference]) -> list[tuple[Entry, ...]
     low, high = statistics.interval_of_difference(mean)
     name = f"mean of {len(found)}"
     speakers = number(sum(one.speakers for one in found))
-    sure = (_signed(mean.value), _span(low, high))
+    sure = (signed(mean.value), _span(low, high))
     return [(word(name), speakers, NOTHING, NOTHING, *sure, *[NOTHING] * 6)]

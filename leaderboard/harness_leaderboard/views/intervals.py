@@ -1,161 +1,129 @@
-"""The board with intervals, ranks and ties, from stored predictions."""
+"""The view ``intervals``: the board with intervals, ranks and ties."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
 
 from harness.types import Entry, Table
-from harness_leaderboard.analysis.tables import METRICS, Grid, current, figures, shared
-from harness_leaderboard.render.entries import NOTHING, bounds, marked, spans, word
+from harness_leaderboard.analysis import statistics
+from harness_leaderboard.analysis.estimates import estimates, gather
+from harness_leaderboard.analysis.places import Place
+from harness_leaderboard.render.entries import NOTHING, bounds, marked, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pyarrow as pa
 
-    from harness_leaderboard.analysis.facets import Key, System
+    from harness.types import CorpusCondition, Metric
+    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.samples import Sample
     from harness_leaderboard.analysis.statistics import Estimate
-    from harness_leaderboard.analysis.tables import Question
 
-
-def samples(
-    runs: pa.Table, metric: str
-) -> tuple[dict[tuple[System, Key], Sample], Grid, tuple[str, ...]]:
-    """Gather the predictions behind every figure that has all its folds."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    from harness_leaderboard.analysis.samples import sample_of
-    from harness_leaderboard.analysis.tables import behind
-
-    found, notes = figures(runs, metric)
-    kept, _ = current(runs, metric)
-    complete = {(one.system, one.task) for one in found if one.complete}
-    has = pc.is_valid(kept["predictions"]).to_pylist()
-    gathered = {
-        place: sample_of(kept.take(pa.array(rows)))
-        for place, rows in behind(kept).items()
-        if place in complete and all(has[row] for row in rows)
-    }
-    return gathered, Grid(found), notes
-
-
-def estimates(
-    gathered: Mapping[tuple[System, Key], Sample], metric: str
-) -> dict[tuple[System, Key], Estimate]:
-    """Estimate every figure that has enough speakers."""
-    import numpy as np
-
-    from harness_leaderboard.analysis import statistics
-
-    made = {}
-    for place, sample in gathered.items():
-        speakers = len(sample.speakers)
-        drawn = statistics.resamples(speakers)
-        ones = np.ones((1, speakers), np.float32)
-        value = float(statistics.replicate(sample, ones, metric)[0])
-        replicates = statistics.replicate(sample, drawn, metric)
-        if found := statistics.estimate(value, replicates, speakers):
-            made[place] = found
-    return made
+Made = TypeVar("Made")
 
 
 def intervals(runs: pa.Table, question: Question) -> Table:
     """Show the board with intervals, ranks and what the best does not beat."""
-    gathered, grid, notes = samples(runs, question.metric)
-    made = estimates(gathered, question.metric)
+    metric = question.metric
+    found = gather(runs, metric)
+    grid = found.grid
+    made = estimates(found.samples, metric)
     filled, remarks = [], []
-    for task, label in grid.corpora.items():
-        of_task = {system: one for (system, at), one in gathered.items() if at == task}
-        column, remark = _sure(of_task, task, made, question.metric)
-        filled.append({**dict.fromkeys(grid.systems, NOTHING), **column})
+    for corpus, label in grid.corpora.items():
+        of_corpus = _at(corpus, found.samples)
+        column, remark = _column(of_corpus, _at(corpus, made), metric)
+        keyed = {
+            system: replace(entry, key=Place(system, corpus))
+            for system, entry in column.items()
+        }
+        filled.append({**dict.fromkeys(grid.systems, NOTHING), **keyed})
         remarks += [f"{label}: {remark}"] * bool(remark)
     return Table(
-        title=f"{METRICS[question.metric]} in percent with 95 % intervals",
+        title=f"{metric.title} in percent with 95 % intervals",
         columns=("upstream", "downstream", *grid.corpora.values()),
         heat=True,
         rows=tuple(
-            (
-                *map(word, grid.systems[system]),
-                *(column[system] for column in filled),
-            )
+            (*grid.names(system), *(column[system] for column in filled))
             for system in grid.ranked()
         ),
         notes=(
             "[low, high] by bootstrap over test speakers, seeds and folds held; then "
-            "the ranks that 95 % of resamples give. The best of each column is marked; "
+            "the ranks of 95 % of the resamples. The best of each column is marked; "
             "≈ does not differ from it (paired permutation test by speaker, Holm's "
             "correction over the column, 5 %).",
             *remarks,
-            *shared(grid),
-            *notes,
+            *grid.remarks,
+            *found.notes,
         ),
     )
 
 
-def _sure(
-    gathered: Mapping[System, Sample],
-    task: Key,
-    made: Mapping[tuple[System, Key], Estimate],
-    metric: str,
+def _at(corpus: CorpusCondition, found: Mapping[Place, Made]) -> dict[System, Made]:
+    return {place.system: one for place, one in found.items() if place.corpus == corpus}
+
+
+def _column(
+    samples: Mapping[System, Sample], made: Mapping[System, Estimate], metric: Metric
 ) -> tuple[dict[System, Entry], str]:
     """Fill a column: figure, interval, ranks, ties; and say what stands in the way."""
-    from harness_leaderboard.analysis import statistics
-
-    sure = {system: made[system, task] for system in gathered if (system, task) in made}
-    if not gathered:
+    if not samples:
         return {}, "no system has every fold, with predictions."
-    if not sure:
-        few = {len(sample.speakers) for sample in gathered.values()}
+    if not made:
+        few = {len(sample.speakers) for sample in samples.values()}
         return {}, f"{spans(few)} test speakers are too few for an interval."
-    best = max(sure, key=lambda system: sure[system].value)
-    adjusted, remark = _ties(
-        {system: gathered[system] for system in sure}, best, metric
+    first = max if metric.higher_is_better else min
+    best = first(made, key=lambda system: made[system].value)
+    adjusted, remark = _ties({system: samples[system] for system in made}, best, metric)
+    column = {
+        system: _entry(made[system], ranks, adjusted.get(system))
+        for system, ranks in _ranks(samples, made, metric).items()
+    }
+    return marked(column, lowest=not metric.higher_is_better), remark
+
+
+def _entry(made: Estimate, ranks: tuple[int, int], p: float | None) -> Entry:
+    """Print a figure, its interval, its ranks, and whether it is a tie."""
+    low, high = statistics.interval(made)
+    first, last = ranks
+    rank = str(first) if first == last else f"{first}–{last}"
+    tie = " ≈" if p is not None and p > 1 - statistics.LEVEL else ""
+    return Entry(
+        text=f"{bounds(made.value, low, high)} {rank}{tie}",
+        value=made.value,
+        details={"low": low, "high": high, "first": first, "last": last}
+        | ({} if p is None else {"p": p}),
     )
-    column: dict[System, Entry] = {}
-    for system, (first, last) in _ranks(gathered, sure, metric).items():
-        low, high = statistics.interval(sure[system])
-        tied = adjusted.get(system, 0.0) > 1 - statistics.LEVEL
-        rank = str(first) if first == last else f"{first}–{last}"
-        column[system] = Entry(
-            text=f"{bounds(sure[system].value, low, high)} {rank}{' ≈' * tied}",
-            value=sure[system].value,
-            details={"low": low, "high": high, "first": first, "last": last}
-            | ({"p": adjusted[system]} if system in adjusted else {}),
-        )
-    return marked(column), remark
 
 
 def _ranks(
-    gathered: Mapping[System, Sample], systems: Iterable[System], metric: str
+    samples: Mapping[System, Sample], systems: Iterable[System], metric: Metric
 ) -> dict[System, tuple[int, int]]:
     """Rank systems in every resample, all with the same speakers."""
-    import numpy as np
-
-    from harness_leaderboard.analysis import statistics
-
     names = list(systems)
     replicates = [
         statistics.replicate(
-            gathered[name], statistics.resamples(len(gathered[name].speakers)), metric
+            samples[name], statistics.resamples(len(samples[name].speakers)), metric
         )
         for name in names
     ]
-    ranks = statistics.rank_intervals(np.stack(replicates))
+    sign = 1 if metric.higher_is_better else -1
+    ranks = statistics.rank_intervals(sign * np.stack(replicates))
     return dict(zip(names, ranks, strict=True))
 
 
 def _ties(
-    gathered: Mapping[System, Sample], best: System, metric: str
+    samples: Mapping[System, Sample], best: System, metric: Metric
 ) -> tuple[dict[System, float], str]:
-    """Test the best against each other system; give adjusted p-values and a remark."""
-    from harness_leaderboard.analysis import statistics
-
+    """Test the best against each other system; return adjusted p and a remark."""
     tests, remarks = {}, []
-    for system in gathered.keys() - {best}:
+    for system in samples.keys() - {best}:
         try:
-            tests[system] = statistics.differ(gathered[best], gathered[system], metric)
+            tests[system] = statistics.differ(samples[best], samples[system], metric)
         except ValueError:
             remarks = ["some systems were tested on other utterances than the best."]
     adjusted = statistics.holm([test.p for test in tests.values()])

@@ -1,195 +1,48 @@
-"""How much of a figure's spread comes from seeds, folds and speakers.
-
-A figure is split into what each speaker adds to it in each seed: jackknife
-pseudo-values, S × figure − (S − 1) × figure without the speaker. Where every fold is
-one speaker they are the folds' scores. Their random-effects analysis of variance (seeds
-crossed with speakers, speakers within folds) gives the variance components by the
-method of moments; a negative one counts as nought.
-
-Shape letters here: K seeds, S speakers, F folds.
-"""
+"""The view ``spread``: how much seeds, folds and speakers move a figure."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from harness.types import Entry, Table
-from harness_leaderboard.analysis.statistics import replicate
-from harness_leaderboard.analysis.tables import METRICS, shared
+from harness_leaderboard.analysis.components import spread_of
+from harness_leaderboard.analysis.estimates import gather
+from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.render.entries import NOTHING, number, percent, word
-from harness_leaderboard.views.intervals import samples
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from numpy.typing import NDArray
 
-    from harness_leaderboard.analysis.samples import Sample
-    from harness_leaderboard.analysis.tables import Question
-
-    Floats = NDArray[np.floating]
-    Ints = NDArray[np.integer]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """Variances of what one seed, fold or speaker adds; ``None`` where not known.
-
-    Attributes:
-        seeds: K.
-        speakers: S.
-        fold_size: Speakers of a fold, the larger ones counting for more.
-        seed: Of one seed, in all speakers alike; two seeds are needed.
-        fold: Of one fold, in its speakers alike; folds of two speakers are needed.
-        speaker: Of one speaker, in all seeds alike. With one seed it holds ``rest``,
-            and with folds of one speaker it holds ``fold``.
-        rest: Of one speaker in one seed: chance in training and among utterances.
-    """
-
-    seeds: int
-    speakers: int
-    fold_size: float
-    seed: float | None
-    fold: float | None
-    speaker: float
-    rest: float | None
-
-    @property
-    def of_speakers(self) -> float:
-        """Give what does not shrink with more seeds, times the number of speakers."""
-        return self.speaker + (self.fold or 0.0) * self.fold_size
-
-    def error(self) -> float:
-        """Give the figure's standard error, seeds and speakers both drawn anew."""
-        of_seeds = (self.seed or 0.0) / self.seeds
-        of_rest = (self.rest or 0.0) / (self.seeds * self.speakers)
-        return math.sqrt(of_seeds + self.of_speakers / self.speakers + of_rest)
-
-    def seeds_for(self, error: float) -> float:
-        """Give how many seeds bring the error down to this; infinite if none do."""
-        left = error**2 - self.of_speakers / self.speakers
-        spent = (self.seed or 0.0) + (self.rest or 0.0) / self.speakers
-        return spent / left if left > 0 else math.inf
-
-    def speakers_for(self, error: float) -> float:
-        """Give how many speakers bring the error down to this; infinite if none do."""
-        left = error**2 - (self.seed or 0.0) / self.seeds
-        spent = self.of_speakers + (self.rest or 0.0) / self.seeds
-        return spent / left if left > 0 else math.inf
-
-
-def spread_of(
-    sample: Sample, metric: str, against: Sample | None = None
-) -> Spread | None:
-    """Take a figure's spread apart, or that of a difference of two.
-
-    Args:
-        sample: Whose figure.
-        metric: See ``statistics.score``.
-        against: What is taken off it, paired.
-
-    Returns:
-        The parts, or nothing for one speaker or where seeds had different speakers.
-    """
-    values = pseudo_values(sample, metric)
-    if values is not None and against is not None:
-        others = pseudo_values(against, metric)
-        values = None if others is None else values - others
-    return None if values is None else components(values, fold_of_speakers(sample))
-
-
-def pseudo_values(sample: Sample, metric: str) -> Floats | None:
-    """Give (K, S) pseudo-values, where every seed had the same two speakers or more."""
-    speakers = len(sample.speakers)
-    weights = np.vstack([np.ones(speakers), 1 - np.eye(speakers)]).astype(np.float32)
-    rows = []
-    for seed in sorted({part.seed for part in sample.parts}):
-        parts = tuple(part for part in sample.parts if part.seed == seed)
-        heard = {int(speaker) for part in parts for speaker in part.speakers}
-        if len(heard) < max(speakers, 2):
-            return None
-        figure, *less = replicate(replace(sample, parts=parts), weights, metric)
-        rows.append(speakers * figure - (speakers - 1) * np.array(less))
-    return np.array(rows)
-
-
-def fold_of_speakers(sample: Sample) -> Ints:
-    """Number the folds, (S,); one fold of all where a speaker stands in several."""
-    folds = np.full(len(sample.speakers), -1)
-    first = sample.parts[0].seed
-    for place, part in enumerate(one for one in sample.parts if one.seed == first):
-        if (folds[part.speakers] >= 0).any():
-            return np.zeros(len(folds), int)
-        folds[part.speakers] = place
-    return folds
-
-
-def components(values: Floats, folds: Ints) -> Spread:
-    """Estimate variance components by the method of moments.
-
-    Args:
-        values: (K, S), S at least two.
-        folds: (S,) the fold of each speaker.
-    """
-    seeds, speakers = values.shape
-    _, fold, sizes = np.unique(folds, return_inverse=True, return_counts=True)
-    of_speaker, of_seed, mean = values.mean(0), values.mean(1), values.mean()
-    of_fold = np.bincount(fold, of_speaker) / sizes
-    rest = None
-    if seeds > 1:
-        left = values - of_speaker - of_seed[:, None] + mean
-        rest = float((left**2).sum()) / ((seeds - 1) * (speakers - 1))
-    seed = None if rest is None else of_seed.var(ddof=1) - rest / speakers
-    nested = 1 < len(sizes) < speakers
-    within = of_fold[fold] if nested else mean
-    freedom = speakers - (len(sizes) if nested else 1)
-    around = float(((of_speaker - within) ** 2).sum()) / freedom
-    between = None
-    if nested:
-        square = float((sizes * (of_fold - mean) ** 2).sum()) / (len(sizes) - 1)
-        size = (speakers - (sizes**2).sum() / speakers) / (len(sizes) - 1)
-        between = max((square - around) / size, 0.0)
-    return Spread(
-        seeds=seeds,
-        speakers=speakers,
-        fold_size=float((sizes**2).sum() / speakers),
-        seed=None if seed is None else max(float(seed), 0.0),
-        fold=between,
-        speaker=max(around - (rest or 0.0) / seeds, 0.0),
-        rest=rest,
-    )
-
-
-# ---------------------------------------------------------------- the view
+    from harness_leaderboard.analysis.question import Question
 
 
 def spread(runs: pa.Table, question: Question) -> Table:
     """Show what one seed, fold and speaker more or less would change."""
-    gathered, grid, notes = samples(runs, question.metric)
+    found = gather(runs, question.metric)
+    grid = found.grid
     body = []
     for system in grid.ranked():
-        for task, corpus in grid.corpora.items():
-            sample = gathered.get((system, task))
-            found = sample and spread_of(sample, question.metric)
-            if not found:
+        for corpus, label in grid.corpora.items():
+            place = Place(system, corpus)
+            sample = found.samples.get(place)
+            parts = sample and spread_of(sample, question.metric)
+            if not parts:
                 continue
             body.append(
                 (
-                    *map(word, (*grid.systems[system], corpus)),
-                    percent(grid.figures[system, task].mean),
-                    percent(found.error()),
-                    *map(number, (found.seeds, found.speakers)),
+                    *grid.names(system),
+                    word(label, key=place),
+                    percent(grid.figures[place].mean),
+                    percent(parts.error()),
+                    *map(number, (parts.seeds, parts.speakers)),
                     *map(
-                        deviation, (found.seed, found.fold, found.speaker, found.rest)
+                        deviation, (parts.seed, parts.fold, parts.speaker, parts.rest)
                     ),
                 )
             )
-    metric = METRICS[question.metric]
     return Table(
-        title=f"{metric} in percent: where its spread comes from",
+        title=f"{question.metric.title} in percent: where its spread comes from",
         columns=(
             *("upstream", "downstream", "corpus", "figure", "error"),
             *("seeds", "speakers", "seed", "fold", "speaker", "rest"),
@@ -202,8 +55,8 @@ def spread(runs: pa.Table, question: Question) -> Table:
             "speaker in one seed (rest). With one seed the speaker's holds the rest; "
             "where folds are of one speaker, it holds the fold's. Error is the "
             "figure's standard error, seeds and speakers both drawn anew.",
-            *shared(grid),
-            *notes,
+            *grid.remarks,
+            *found.notes,
         ),
     )
 

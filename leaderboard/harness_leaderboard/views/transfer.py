@@ -1,53 +1,58 @@
-"""The transfer matrix: trained on one corpus, tested on another, chance taken off.
+"""The view ``transfer``: trained on one corpus, tested on another, chance taken off.
 
 Two corpora share more labels than other two, so recalls are not comparable as they are.
-Chance-corrected recall is (UAR − 1/C) / (1 − 1/C) over the C labels of a test: nought
-for guessing, one for perfection.
+Chance-corrected recall is (UAR − 1/C) / (1 − 1/C) over the C labels of a test: 0 for
+guessing, 1 for perfection.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from statistics import fmean, pstdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from harness.training.metrics import uar
 from harness.types import Entry, Table
-from harness_leaderboard.analysis.facets import place_of, system_names
-from harness_leaderboard.analysis.tables import current
-from harness_leaderboard.render.entries import NOTHING, marked, word
+from harness.types.conditions import JOIN
+from harness_leaderboard.analysis.facets import system_names, title
+from harness_leaderboard.analysis.figures import current
+from harness_leaderboard.render.entries import NOTHING, counted, marked, word
+from harness_leaderboard.results.columns import scored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
-    from harness_leaderboard.analysis.facets import Key, System
-    from harness_leaderboard.analysis.tables import Question
+    from harness.types import CorpusCondition
+    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.question import Question
 
-ARROW = "→"
-"""Stands in a corpus' name between what was trained on and what was tested on."""
+Corpora = tuple[str, ...]
+"""The names of corpora that are trained or tested on together."""
 
-Cells = dict[tuple["System", str], dict[str, list[float]]]
+Cells = dict[tuple["System", Corpora], dict[Corpora, list[float]]]
 
 
 def transfer(runs: pa.Table, question: Question) -> Table:
-    """Show, for each system and training corpus, what it reads in other corpora."""
-    usable, notes = current(runs, "uar")
+    """Show, for each system and training corpus, its recall on other corpora."""
+    kept = current(runs, uar)
     away: Cells = defaultdict(lambda: defaultdict(list))
     home: Cells = defaultdict(lambda: defaultdict(list))
-    ways: dict[str, Key] = {}
-    for row in usable.to_pylist():
-        trained, arrow, tested = row["corpus"].partition(ARROW)
-        system, task = place_of(row)
-        if ways.setdefault(row["corpus"], task) != task:
-            raise HarnessError(
-                f"These results cannot be set side by side: '{row['corpus']}' was "
-                "measured in several ways. Choose with --only, for example --only "
-                "split=loso,transfer."
-            )
-        where = away if arrow else home
-        where[system, trained][tested or trained].append(_corrected(row))
+    ways: dict[str, CorpusCondition] = {}
+    alone = 0
+    columns = ["place", "labels", "labels_absent", scored(uar)]
+    for row in kept.runs.select(columns).to_pylist():
+        system, corpus = kept.places[row["place"]]
+        _require_one_way(ways, corpus)
+        recall = _corrected(row)
+        if recall is None:
+            alone += 1
+            continue
+        tested = corpus.tested or corpus.trained
+        where = away if corpus.tested else home
+        where[system, corpus.trained][tested].append(recall)
     if not away:
         raise HarnessError(
             "None of these results was tested on another corpus than it was trained "
@@ -56,34 +61,63 @@ def transfer(runs: pa.Table, question: Question) -> Table:
     names = system_names(system for system, _ in away)
     tests = sorted({tested for cells in away.values() for tested in cells})
     tests += sorted({trained for _, trained in away} - set(tests))
-    columns = {tested: _column(tested, away, home) for tested in tests}
+    shown = {tested: _column(tested, away, home) for tested in tests}
     return Table(
         title="Transfer: chance-corrected recall in percent",
-        columns=("upstream", "downstream", "trained on", *tests),
+        columns=("upstream", "downstream", "trained on", *map(JOIN.join, tests)),
         groups=("", "", "", *["tested on"] * len(tests)),
         heat=True,
         rows=tuple(
-            (*map(word, (*names[system], trained)), *_entries(columns, system, trained))
+            (
+                *map(word, (*names[system], JOIN.join(trained))),
+                *(column.get((system, trained), NOTHING) for column in shown.values()),
+            )
             for system, trained in sorted(away, key=lambda key: (names[key[0]], key[1]))
         ),
         notes=(
             "(UAR − 1/C) / (1 − 1/C) over the C labels that both corpora have; mean ± "
             "population standard deviation over runs, in brackets their number. The "
             "best of each column, tested elsewhere, is marked.",
-            *notes,
+            *_one_label(alone),
+            *kept.notes,
         ),
     )
 
 
-def _corrected(row: dict[str, object]) -> float:
-    """Take chance off a recall: C counts the labels that the test part has."""
-    labels, absent = row["labels"] or (), row["labels_absent"] or ()
-    chance = 1 / (len(labels) - len(absent))  # type: ignore[arg-type]
-    return (float(row["uar"]) - chance) / (1 - chance)  # type: ignore[arg-type]
+def _require_one_way(ways: dict[str, CorpusCondition], corpus: CorpusCondition) -> None:
+    """Refuse a corpus that was measured in several ways."""
+    name = title(corpus)
+    if ways.setdefault(name, corpus) != corpus:
+        raise HarnessError(
+            f"These results cannot be set side by side: '{name}' was measured in "
+            "several ways. Choose with --only, for example --only split=loso,transfer."
+        )
 
 
-def _column(tested: str, away: Cells, home: Cells) -> dict[tuple[System, str], Entry]:
-    """Give a test corpus' figures; its own training corpus stands apart, unmarked."""
+def _corrected(row: Mapping[str, Any]) -> float | None:
+    """Take chance off a recall; one label leaves nothing to be right about.
+
+    C counts the labels that the test part has.
+    """
+    present = len(row["labels"] or ()) - len(row["labels_absent"] or ())
+    if present < 2:
+        return None
+    chance = 1 / present
+    return float((row[scored(uar)] - chance) / (1 - chance))
+
+
+def _one_label(results: int) -> list[str]:
+    if not results:
+        return []
+    return [
+        f"Not counted: {counted(results, 'result')} whose test part has a single label."
+    ]
+
+
+def _column(
+    tested: Corpora, away: Cells, home: Cells
+) -> dict[tuple[System, Corpora], Entry]:
+    """Return a test corpus' figures; its own training corpus stands apart, unmarked."""
     found = {key: cells[tested] for key, cells in away.items() if tested in cells}
     entries = marked({key: _entry(scores) for key, scores in found.items()})
     for key in away:
@@ -100,9 +134,3 @@ def _entry(scores: Sequence[float]) -> Entry:
         value=mean,
         details={"spread": spread, "runs": len(scores)},
     )
-
-
-def _entries(
-    columns: dict[str, dict[tuple[System, str], Entry]], system: System, trained: str
-) -> list[Entry]:
-    return [entries.get((system, trained), NOTHING) for entries in columns.values()]

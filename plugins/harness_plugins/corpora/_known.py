@@ -1,10 +1,11 @@
-"""What is known of published corpora: their files, their splits, and Table 1.
+"""The published lists of the bundled corpora: their files, splits and sizes.
 
-Each table in ``known/`` lists a corpus' files as its archive has them, with labels,
-speakers, the part of the published split and, where we have seen the audio, the SHA-256
-of its bytes. A variant has columns of its own after an ``@``; what it does not have
-itself it takes from the others, and rows without a part are not in it. The tables are
-also tables for ``--corpus csv:PATH``. ``benchmarks/published.py`` writes the splits.
+Each table in ``known/`` lists a corpus' files as its archive has them, with label,
+speaker, the part of the published split and, where the audio was available, the SHA-256
+of the bytes. Columns of a variant end with ``@VARIANT``; where a variant has no column
+of its own, the plain one holds, and rows without a part do not belong to it. The tables
+can also be read by ``--corpus csv:PATH``. ``benchmarks/published.py`` writes their
+splits.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ FOLDER = Path(__file__).with_name("known")
 
 
 def table_1(utterances: int, labels: int, because: str = "") -> tuple[Claim]:
-    """Say what Table 1 of the paper says, which the suite ``paper`` repeats."""
+    """Return the size of a corpus according to the study of the suite ``paper``."""
     return (
         Claim(
-            source="Table 1 of the paper",
+            source="Table 1 of D'Asaro et al. (2024)",
             utterances=utterances,
             labels=labels,
             because=because,
@@ -34,15 +35,16 @@ def table_1(utterances: int, labels: int, because: str = "") -> tuple[Claim]:
     )
 
 
-def known_files(corpus: str) -> Callable[[], Mapping[str, KnownFile]]:
-    """Give a reader of the published files of a corpus or variant, by utterance id."""
-    return partial(_read, corpus)
+def known_files(
+    corpus: str, variant: str = ""
+) -> Callable[[], Mapping[str, KnownFile]]:
+    """Return a function that reads the published list of a corpus or variant."""
+    return partial(_read, corpus, f"@{variant}" if variant else "")
 
 
-def _read(corpus: str) -> dict[str, KnownFile]:
-    name, at, variant = corpus.partition("@")
-    part, label = f"split{at}{variant}", f"label{at}{variant}"
-    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+def _read(corpus: str, suffix: str) -> dict[str, KnownFile]:
+    part, label = f"split{suffix}", f"label{suffix}"
+    with (FOLDER / f"{corpus}.csv").open(encoding="utf-8", newline="") as file:
         return {
             row["path"]: KnownFile(
                 label=row.get(label) or row["label"],

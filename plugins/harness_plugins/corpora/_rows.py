@@ -1,4 +1,4 @@
-"""From the rows of a table that somebody made to a corpus, with every row checked."""
+"""Build a corpus from the rows of a table; every row is checked."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import Corpus, DataError, Utterance
+from harness_plugins.corpora import _tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.types import Gender
+    from harness import Gender
 
 REQUIRED = ("path", "label", "speaker")
 OPTIONAL = ("gender", "language", "sentence", "start", "end", "split")
-GENDERS: dict[str, Gender] = {
-    "f": "female",
-    "female": "female",
-    "m": "male",
-    "male": "male",
-}
+GENDERS: dict[str, Gender] = _tree.GENDERS | {"female": "female", "male": "male"}
 UNKNOWN_GENDERS = ("", "unknown", "other", "diverse", "none")
 PARTS = {
     "train": "train",
@@ -46,17 +42,17 @@ def corpus_of(
     licence: str = "the owner's",
     languages: tuple[str, ...] = (),
 ) -> Corpus:
-    """Describe a corpus that is a table.
+    """Build the description of a corpus from a table.
 
     Args:
-        name: As the user wrote it.
-        table: What error messages speak of.
+        name: The corpus' name, as the user wrote it.
+        table: The table's path, for error messages.
         rows: Cells by column, all text.
-        folder: Where relative paths begin.
-        version: Of the table.
-        title: Of the corpus; by default the table's name.
-        licence: Of the corpus.
-        languages: Of all rows that name none themselves.
+        folder: The folder that relative paths start from.
+        version: The table's version.
+        title: The corpus' title; by default the table's name.
+        licence: The corpus' licence.
+        languages: BCP-47 tags of the rows that name no language.
 
     Raises:
         DataError: Where a column is missing, or a row cannot be used.
@@ -65,38 +61,37 @@ def corpus_of(
         _utterance(f"{table}, row {number}", row, folder)
         for number, row in enumerate(rows, start=1)
     ]
-    _refuse_twice(table, utterances)
-    spoken = Counter(u.language for u in utterances if u.language)
+    _refuse_repeats(table, utterances)
+    found = Counter(u.language for u in utterances if u.language)
     return Corpus(
         name=name,
         title=title or table.stem,
         version=version,
-        languages=languages or tuple(sorted(spoken)) or ("und",),
+        languages=languages or tuple(sorted(found)) or ("und",),
         labels=tuple(sorted({utterance.label for utterance in utterances})),
         licence=licence,
         homepage="",
-        citation="none: it is somebody's own",
-        obtain=f"Mend {table}.",
+        citation="none: a table of the user's own",
+        obtain=f"Fix {table}.",
         read=lambda root: utterances,
         root=folder,
     )
 
 
-def refuse_columns(table: Path, columns: Iterable[str]) -> None:
-    """Stop where a column is missing that every table must have.
+def require_columns(table: Path, columns: Iterable[str]) -> None:
+    """Raise ``DataError`` where a required column is missing.
 
-    Raises:
-        DataError: With what the table has, and which of that may have been meant.
+    The message lists the columns that the table has, and a similar one.
     """
     have = list(columns)
-    for wanted in REQUIRED:
-        if wanted not in have:
-            near = difflib.get_close_matches(wanted, have, n=1)
-            hint = f" Did you mean that by '{near[0]}'?" if near else ""
+    for required in REQUIRED:
+        if required not in have:
+            near = difflib.get_close_matches(required, have, n=1)
+            hint = f" Is it the column '{near[0]}'?" if near else ""
             raise DataError(
-                f"{table} has no column '{wanted}', but {', '.join(have) or 'none'}."
-                f"{hint} A table has the columns {', '.join(REQUIRED)}, and may have "
-                f"{', '.join(OPTIONAL)}."
+                f"{table} has no column '{required}'. It has: "
+                f"{', '.join(have) or 'none'}.{hint} A table has the columns "
+                f"{', '.join(REQUIRED)}, and may have {', '.join(OPTIONAL)}."
             )
 
 
@@ -104,7 +99,9 @@ def _utterance(where: str, row: Mapping[str, str], folder: Path) -> Utterance:
     cells = {name: (row.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
     for name in REQUIRED:
         if not cells[name]:
-            raise DataError(f"{where}: '{name}' is empty. Fill it in, or drop the row.")
+            raise DataError(
+                f"{where}: '{name}' is empty. Fill it in, or delete the row."
+            )
     path = _path(where, cells["path"], folder)
     start, end = _seconds(where, "start", cells), _seconds(where, "end", cells)
     if end is not None and end <= (start or 0.0):
@@ -127,9 +124,9 @@ def _utterance(where: str, row: Mapping[str, str], folder: Path) -> Utterance:
 
 
 def _path(where: str, written: str, folder: Path) -> str:
-    """Check a path; an absolute one is no accident, so it may lead anywhere."""
+    """Return a checked path; an absolute one is deliberate and may lead anywhere."""
     if "\\" in written and not (folder / written).exists():
-        written = written.replace("\\", "/")  # as Windows spells it
+        written = written.replace("\\", "/")  # written on Windows
     if Path(written).is_absolute():
         return written
     path = Path(os.path.normpath(written)).as_posix()
@@ -152,7 +149,7 @@ def _seconds(where: str, name: str, cells: Mapping[str, str]) -> float | None:
         seconds = -1.0
     if not 0.0 <= seconds < float("inf"):
         raise DataError(
-            f"{where}: '{name}' is '{text}', which is no number of seconds like 1.25."
+            f"{where}: '{name}' is '{text}'. It must be a number of seconds like 1.25."
         )
     return seconds
 
@@ -162,7 +159,7 @@ def _gender(where: str, text: str) -> Gender | None:
         return None
     if text.lower() not in GENDERS:
         raise DataError(
-            f"{where}: 'gender' is '{text}'. Known: female, male, or nothing."
+            f"{where}: 'gender' is '{text}'. Known: female, male, or empty."
         )
     return GENDERS[text.lower()]
 
@@ -173,21 +170,19 @@ def _part(where: str, text: str) -> str | None:
     return PARTS.get(text.lower())
 
 
-def _refuse_twice(table: Path, utterances: Iterable[Utterance]) -> None:
+def _refuse_repeats(table: Path, utterances: Iterable[Utterance]) -> None:
     rows: dict[str, int] = {}
     for number, utterance in enumerate(utterances, start=1):
         first = rows.setdefault(utterance.id, number)
         if first != number:
             raise DataError(
                 f"{table}: rows {first} and {number} are the same utterance, "
-                f"'{utterance.id}'. Drop one of them, or give each its start and end."
+                f"'{utterance.id}'. Delete one of them, or add columns start and end."
             )
 
 
-def text_rows(
-    rows: Iterable[Mapping[str, object]],
-) -> Iterator[dict[str, str]]:
-    """Turn values into text; what is missing becomes empty."""
+def text_rows(rows: Iterable[Mapping[str, object]]) -> Iterator[dict[str, str]]:
+    """Convert values to text; missing ones become empty."""
     for row in rows:
         yield {
             name: "" if value is None or value != value else str(value)

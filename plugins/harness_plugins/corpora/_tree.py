@@ -1,4 +1,4 @@
-"""What the corpora share: from a folder on anybody's disk to checked utterances."""
+"""Read a corpus that is a tree of audio files: one utterance a file, all checked."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from harness import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness import Corpus, Utterance
-    from harness.types import Gender
+    from harness import Corpus, Gender, Utterance
 
 
 GENDERS: dict[str, Gender] = {"f": "female", "m": "male"}
-"""The letters that half of the corpora write into their file names."""
+"""The letters in the file names of several corpora."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class File:
 
     Attributes:
         path: Below the corpus' root, spelt as on this disk.
-        folders: Names of the folders on that way, in Unicode NFC.
-        name: Its own name, in Unicode NFC and with the ending in lower case.
+        folders: Names of the folders above it, in Unicode NFC.
+        name: File name, in Unicode NFC and with the ending in lower case.
     """
 
     path: str
@@ -37,7 +36,7 @@ class File:
 
     @classmethod
     def below(cls, root: Path, path: Path) -> File:
-        """Describe the file at ``path``."""
+        """Build the description of the file at ``path``."""
         below = path.relative_to(root)
         spelt = Path(unicodedata.normalize("NFC", str(below)))
         return cls(
@@ -48,7 +47,7 @@ class File:
 
     @property
     def folder(self) -> str:
-        """Name the folder that it is in, in lower case; empty in the root itself."""
+        """The name of its folder, in lower case; empty in the root itself."""
         return self.folders[-1].lower() if self.folders else ""
 
 
@@ -63,51 +62,63 @@ def read_tree(
 ) -> Iterator[Utterance]:
     """Yield an utterance for each audio file, in the order of their ids.
 
-    What is known comes first; only then does it raise for what is wrong, so that a
-    passport can show all there is.
+    Errors are raised after the last utterance, so that a passport can list everything
+    that is there.
 
     Args:
-        corpus: Whom the error messages speak of.
+        corpus: The corpus, for error messages.
         root: The corpus' folder. The archive's own layout may begin there or deeper.
-        parse: From a file to its utterance, or ``None`` for one that is no part of
+        parse: From a file to its utterance, or ``None`` for a file that is no part of
             the corpus.
-        count: How many utterances this version has at most.
-        skip: Says which files are known, but not to be read.
-        suffixes: Which files are audio, in lower case.
+        count: The largest number of utterances of this version.
+        skip: Returns whether a file is known, but not to be read.
+        suffixes: Endings of audio files, in lower case.
 
     Raises:
-        DataError: Where the folder is missing, holds none of the corpus' files, more
-            than there are, an unknown one or one twice, or a link that leads out.
+        DataError: Where the folder is missing; where it holds no file of the corpus,
+            too many, an unknown one or two copies; where a link leads out of it.
     """
     files = list(audio_files(corpus, root, suffixes=suffixes))
     parsed = [(file, parse(file)) for file in files if not skip(file)]
     utterances = [utterance for _, utterance in parsed if utterance is not None]
     unknown = [file.path for file, utterance in parsed if utterance is None]
     if not utterances:
-        seen = _some([file.path for file in files]) or "no audio file at all"
+        found = _some([file.path for file in files]) or "no audio file at all"
         raise DataError(
-            f"{root} holds no file of {corpus.title} ({corpus.version}), but {seen}. "
+            f"{root} holds no file of {corpus.title} ({corpus.version}), but {found}. "
             f"{corpus.obtain}"
         )
     yield from sorted(utterances, key=lambda utterance: utterance.id)
     _refuse_two_copies(corpus, root, utterances)
-    if len(utterances) > count:
+    _refuse_more(corpus, root, utterances, count)
+    _refuse_unknown(corpus, root, unknown)
+
+
+def _refuse_more(
+    corpus: Corpus, root: Path, found: list[Utterance], count: int
+) -> None:
+    """Raise ``DataError`` where there are more utterances than were published."""
+    if len(found) > count:
         raise DataError(
-            f"{root} holds {len(utterances)} utterances where {corpus.title} "
+            f"{root} holds {len(found)} utterances where {corpus.title} "
             f"({corpus.version}) has {count}: it is another version. {corpus.obtain}"
         )
+
+
+def _refuse_unknown(corpus: Corpus, root: Path, unknown: list[str]) -> None:
+    """Raise ``DataError`` where there are audio files of something else."""
     if unknown:
         raise DataError(
             f"{root} holds {len(unknown)} audio file(s) that are no part of "
             f"{corpus.title} ({corpus.version}): {_some(unknown)}. Move them out of "
-            "the folder, or see whether it is another version of the corpus."
+            "the folder, or check whether it is another version of the corpus."
         )
 
 
 def audio_files(
     corpus: Corpus, root: Path, *, suffixes: tuple[str, ...]
 ) -> Iterator[File]:
-    """Yield the audio files below a folder; hidden files and folders do not count.
+    """Yield the audio files below a folder, without hidden files and folders.
 
     Raises:
         DataError: Where the folder or one in it cannot be read, or a link leads out.
@@ -120,7 +131,7 @@ def audio_files(
 
     def stop(error: OSError) -> None:
         raise DataError(
-            f"Cannot read {error.filename}: {error.strerror}. Mend its permissions."
+            f"Cannot read {error.filename}: {error.strerror}. Fix its permissions."
         ) from error
 
     for folder, folders, names in os.walk(root, onerror=stop):
@@ -134,23 +145,25 @@ def audio_files(
 
 
 def _is_junk(name: str) -> bool:
-    """Say whether an operating system left it there, not the corpus' authors."""
+    """Return whether a file or folder was left there by an operating system."""
     return name.startswith(".") or name == "__MACOSX"
 
 
 def _refuse_leading_out(root: Path, link: Path) -> None:
+    """Raise ``DataError`` where a link leads out of a folder."""
     try:
         inside = link.resolve(strict=True).is_relative_to(root.resolve())
-    except (OSError, RuntimeError):  # it leads nowhere, or round in circles
+    except (OSError, RuntimeError):  # its target is missing, or it is a cycle
         inside = False
     if not inside:
         raise DataError(
-            f"{link} is a link that leads out of {root} or nowhere. Put the file or "
-            "folder itself there."
+            f"{link} is a link that leads out of {root}, or to nothing. Replace it by "
+            "the file or folder itself."
         )
 
 
 def _refuse_two_copies(corpus: Corpus, root: Path, found: list[Utterance]) -> None:
+    """Raise ``DataError`` where two files are the same utterance."""
     first: dict[str, str] = {}
     for utterance in found:
         other = first.setdefault(utterance.id, utterance.path)
@@ -162,5 +175,6 @@ def _refuse_two_copies(corpus: Corpus, root: Path, found: list[Utterance]) -> No
 
 
 def _some(paths: list[str], most: int = 5) -> str:
+    """List the first paths, and the number of the others."""
     more = f" and {len(paths) - most} more" if len(paths) > most else ""
     return ", ".join(f"'{path}'" for path in sorted(paths)[:most]) + more

@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 RATE = 16_000  # hertz
 HOP = 80  # samples, 5 ms
 STEP = 2 * HOP  # samples from one filter to the next
-WINDOW = 2 * STEP  # samples that a filter sees; neighbours overlap by half
-FFT = 1024  # leaves a resonance 44 ms to ring
+WINDOW = 2 * STEP  # samples that one filter applies to; neighbours overlap by half
+FFT = 1024  # leaves 44 ms for a resonance to decay
 UPPER_FORMANTS = (3500.0, 4500.0)  # hertz; vowels move the lower three
 LEVEL = -35.0  # of neutral speech, in decibels of full scale
-BREATH = 0.08  # aspiration of neutral speech, against the pulses
+BREATH = 0.08  # aspiration of neutral speech, relative to the pulses
 BANDWIDTHS = np.array([70.0, 90.0, 140.0, 220.0, 300.0])  # hertz
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speaker:
-    """What stays the same in all that a person says into a microphone.
+    """What is constant in everything that one person says into one microphone.
 
     Attributes:
         pitch: Usual fundamental frequency, in hertz.
-        tract: Factor on every formant: short vocal tracts have high ones.
+        tract: Factor on every formant; it is high for a short vocal tract.
         level: Gain of the microphone, in decibels.
         colour: Response of microphone and room, (FFT // 2 + 1,) in decibels.
-        noise: Background noise against the speech, in decibels.
+        noise: Background noise relative to the speech, in decibels.
     """
 
     pitch: float
@@ -52,7 +52,7 @@ class Speaker:
 
 @dataclass(frozen=True, kw_only=True)
 class Prosody:
-    """How something is said: the cue of emotion, against saying it neutrally.
+    """The cue of emotion: how speech differs from neutral speech.
 
     Attributes:
         pitch: Semitones.
@@ -73,15 +73,15 @@ class Prosody:
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """A stretch of speech with steady targets, which the voice glides between.
+    """A segment of speech with constant targets; the voice glides between segments.
 
     Attributes:
-        seconds: How long it lasts at the usual tempo.
+        seconds: Duration at the usual tempo.
         formants: The lower three, in hertz, for a vocal tract of factor one.
         voice: Amplitude of the glottal source.
-        noise: Amplitude of noise made in the mouth.
-        centre: Where that noise is strongest, in hertz.
-        accent: Semitones that the pitch rises to.
+        noise: Amplitude of fricative noise.
+        centre: Centre frequency of that noise, in hertz.
+        accent: Rise of the pitch, in semitones.
     """
 
     seconds: float
@@ -95,10 +95,10 @@ class Sound:
 def speak(
     sounds: list[Sound], speaker: Speaker, prosody: Prosody, rng: np.random.Generator
 ) -> Array:
-    """Say some sounds.
+    """Synthesise a sequence of sounds.
 
     Returns:
-        Waveform (S,) at 16 kHz, at ``LEVEL`` plus what speaker and prosody say.
+        Waveform (S,) at 16 kHz, at ``LEVEL`` plus the levels of speaker and prosody.
     """
     frames = [max(2, round(s.seconds / prosody.tempo * RATE / HOP)) for s in sounds]
     formants = _glide([s.formants for s in sounds], frames, over=9) * speaker.tract
@@ -125,12 +125,12 @@ def _factor(decibels: float) -> float:
 
 
 def _active_level(wave: Array, activity: Array) -> float:
-    """Give the root mean square of what is not pause."""
+    """Return the root mean square of the speech without its pauses."""
     return float(np.sqrt(np.mean(wave[_samples(activity) > 0.1] ** 2)))
 
 
 def _glide(targets: Sequence[object], frames: list[int], *, over: int) -> Array:
-    """Hold each target for its frames, then smooth over so many: (T, …)."""
+    """Repeat each target for its frames, then smooth over ``over`` frames: (T, …)."""
     steps = np.repeat(np.asarray(targets, dtype=float), frames, axis=0)
     return _smooth(steps, over)
 
@@ -145,7 +145,7 @@ def _smooth(track: Array, over: int) -> Array:
 
 
 def _samples(track: Array) -> Array:
-    """Go from frames (T,) to samples (S,), S = T · HOP."""
+    """Interpolate frames (T,) to samples (S,), S = T · HOP."""
     frames = (np.arange(len(track) * HOP) - HOP / 2) / HOP
     return np.interp(frames, np.arange(len(track)), track)
 
@@ -161,12 +161,12 @@ def _pitch(
 
 
 def _glottal_source(pitch: Array, prosody: Prosody, rng: np.random.Generator) -> Array:
-    """Make the derivative of the glottal flow (S,) with breath while it is open.
+    """Synthesise the derivative of the glottal flow (S,), with breath noise.
 
     Args:
         pitch: Fundamental frequency (S,) in hertz.
-        prosody: Says how breathy.
-        rng: For jitter (1 %), shimmer (5 %) and breath.
+        prosody: Its ``breath`` is used.
+        rng: Draws jitter (1 %), shimmer (5 %) and breath.
     """
     cycle = np.floor(np.cumsum(pitch) / RATE).astype(int)
     jitter = 1 + 0.01 * rng.standard_normal(cycle[-1] + 2)
@@ -179,7 +179,7 @@ def _glottal_source(pitch: Array, prosody: Prosody, rng: np.random.Generator) ->
 
 
 def _rosenberg(phase: Array, opening: float = 0.4, closing: float = 0.2) -> Array:
-    """Give the glottal flow at a phase in [0, 1): it opens, closes and stays shut."""
+    """Return the glottal flow at a phase in [0, 1): it opens, closes, stays shut."""
     rising = 0.5 * (1 - np.cos(np.pi * phase / opening))
     falling = np.cos(0.5 * np.pi * (phase - opening) / closing)
     shut = np.zeros_like(phase)
@@ -188,7 +188,7 @@ def _rosenberg(phase: Array, opening: float = 0.4, closing: float = 0.2) -> Arra
 
 
 def _vocal_tract(formants: Array) -> Response:
-    """Give the response (T, FFT // 2 + 1) of five resonances in cascade.
+    """Return the response (T, FFT // 2 + 1) of five resonances in cascade.
 
     Args:
         formants: The lower three, (T, 3), in hertz.
@@ -201,19 +201,19 @@ def _vocal_tract(formants: Array) -> Response:
 
 
 def _resonance(centre: Array, width: Array) -> Response:
-    """Give a digital resonator's response (T, FFT // 2 + 1), one at 0 Hz."""
+    """Return a digital resonator's response (T, FFT // 2 + 1), one at 0 Hz."""
     return _all_pole(_poles(centre, width))
 
 
 def _poles(centre: Array, width: Array | float) -> Array:
-    """Give a resonator's denominator, (T, 3) coefficients."""
+    """Return a resonator's denominator, (T, 3) coefficients."""
     radius = np.exp(-np.pi * width / RATE) * np.ones_like(centre)
     cosine = np.cos(2 * np.pi * np.minimum(centre, 7600) / RATE)
     return np.stack([np.ones_like(centre), -2 * radius * cosine, radius**2], axis=1)
 
 
 def _multiply(left: Array, right: Array) -> Array:
-    """Multiply polynomials row by row: (T, m) by (T, n) gives (T, m + n - 1)."""
+    """Multiply polynomials row by row: (T, m) by (T, n) is (T, m + n - 1)."""
     product = np.zeros((len(left), left.shape[1] + right.shape[1] - 1))
     for power in range(right.shape[1]):
         product[:, power : power + left.shape[1]] += left * right[:, power, None]
@@ -227,13 +227,13 @@ def _all_pole(denominator: Array) -> Response:
 
 
 def slope(decibels: float) -> Array:
-    """Give decibels (FFT // 2 + 1,) that change by so much an octave over 500 Hz."""
+    """Return a gain (FFT // 2 + 1,) in decibels: ``decibels`` an octave over 500 Hz."""
     frequency = np.fft.rfftfreq(FFT, 1 / RATE)
     return np.asarray(decibels * np.log2(np.maximum(frequency, 500.0) / 500.0))
 
 
 def _response(decibels: Array) -> Response:
-    """Give the causal, minimum-phase response (1, FFT // 2 + 1) of such a gain."""
+    """Return the causal, minimum-phase response (1, FFT // 2 + 1) of a gain."""
     cepstrum = np.fft.irfft(decibels * np.log(10) / 20, FFT)
     cepstrum[1 : FFT // 2] *= 2
     cepstrum[FFT // 2 + 1 :] = 0
@@ -241,7 +241,7 @@ def _response(decibels: Array) -> Response:
 
 
 def _room_noise(samples: int, decibels: Array, rng: np.random.Generator) -> Array:
-    """Draw noise (S,) of standard deviation one with such a spectrum."""
+    """Draw noise (S,) of standard deviation one with a gain as its spectrum."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     bins = np.linspace(0, FFT // 2, len(spectrum))
     gain = 10 ** (np.interp(bins, np.arange(FFT // 2 + 1), decibels) / 20)
@@ -250,14 +250,14 @@ def _room_noise(samples: int, decibels: Array, rng: np.random.Generator) -> Arra
 
 
 def _filtered(wave: Array, response: Response) -> Array:
-    """Filter (S,) by a response a step, in overlapping windows."""
+    """Filter (S,) by one response a step, in overlapping windows."""
     starts = np.arange(0, len(wave) + WINDOW, STEP)
     padded = np.pad(wave, (WINDOW // 2, 2 * WINDOW + FFT))
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[starts]
     windows = windows * np.hanning(WINDOW + 1)[:-1]
     filters = np.minimum(np.arange(len(starts)), len(response) - 1)
-    rung = np.fft.irfft(np.fft.rfft(windows, FFT) * response[filters], FFT)
+    pieces = np.fft.irfft(np.fft.rfft(windows, FFT) * response[filters], FFT)
     out = np.zeros(len(padded))
-    for start, piece in zip(starts, rung, strict=True):
+    for start, piece in zip(starts, pieces, strict=True):
         out[start : start + FFT] += piece
     return out[WINDOW // 2 : WINDOW // 2 + len(wave)]

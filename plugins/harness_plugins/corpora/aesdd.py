@@ -6,17 +6,17 @@ What     504 utterances of speakers 1 to 5, 5 emotions: anger 101, disgust 102, 
 Paper    Vryzas, Kotsakis, Liatsou, Dimoulas, Kalliris: Speech emotion recognition for
          performance interaction. J. Audio Eng. Soc. 66(6), 2018, 457-467.
 Licence  Not stated; offered for research.
-Get it   The folder that http://m3c.web.auth.gr/research/ links to on mega.nz, 410 MB.
-Variants aesdd: the five speakers of the first version. aesdd@all: all that today's
-         archive holds, 604 utterances of six speakers, 41 minutes (anger 121, disgust
-         122, fear 120, happiness 119, sadness 122).
-Counts   Papers say 500, also the study of the paper suite: that is the plan of the
-         first version, 5 speakers x 5 emotions x 20. Second takes and missing ones make
-         504 of it; no rule gives exactly 500 today.
+Get it   The folder on mega.nz, 410 MB, linked from http://m3c.web.auth.gr/research/.
+Variants aesdd: the five speakers of the first version. aesdd@all: everything in today's
+         archive, 604 utterances of six speakers, 41 minutes (anger 121, disgust 122,
+         fear 120, happiness 119, sadness 122).
+Counts   Publications report 500, which is the plan of the first version: 5 speakers x
+         5 emotions x 20. With second takes and without missing ones it has 504; no
+         rule yields exactly 500 today.
 Traps    "s05 (3).wav" is in the archive but cannot be decoded: it is left out. Five
-         names have a speaker "(01)" for "(1)". Second takes have a letter after the
+         names have the speaker "(01)" for "(1)". Second takes have a letter after the
          bracket, "s01 (5)a.wav". Sources disagree on the speakers' genders, and the
-         authors do not list them: they stay unknown.
+         authors do not list them: they are unknown here.
 Run      harness run --upstream whisper-base --downstream linear --corpus aesdd
 """
 
@@ -66,7 +66,7 @@ def read(root: Path) -> Iterator[Utterance]:
 
 
 def read_all(root: Path) -> Iterator[Utterance]:
-    """List the wavs of all six speakers but the corrupt one."""
+    """List the wavs of all six speakers, without the corrupt one."""
     count = sum(COUNTS_ALL.values())
     return read_tree(AESDD, root, _utterance, count=count, skip=_is_corrupt)
 
@@ -110,11 +110,11 @@ AESDD = Corpus(
     counts=COUNTS,
     versions={"5 speakers": 504, "6 speakers": 604},
     files=known_files("aesdd"),
-    defects={f"sadness/{CORRUPT}": "cannot be decoded, in no copy that we know of"},
+    defects={f"sadness/{CORRUPT}": "cannot be decoded in any known copy"},
     claims=table_1(
         *(500, 5),
         because="500 is the plan of the first version, 5 speakers x 5 emotions x 20; "
-        "its speakers have 504 utterances today, and no rule gives exactly 500.",
+        "its speakers have 504 utterances today, and no rule yields exactly 500.",
     ),
 )
 AESDD_ALL = replace(
@@ -123,7 +123,7 @@ AESDD_ALL = replace(
     version="6 speakers",
     read=read_all,
     counts=COUNTS_ALL,
-    files=known_files("aesdd@all"),
+    files=known_files("aesdd", "all"),
     claims=table_1(
         *(500, 5),
         because="A sixth speaker came later; 'aesdd' is the first five.",
@@ -133,6 +133,6 @@ AESDD_ALL = replace(
 
 @hookimpl
 def harness_corpora() -> Iterator[Corpus]:
-    """Offer AESDD as it was first published, and with all its speakers."""
+    """Offer AESDD as first published, and with all its speakers."""
     yield AESDD
     yield AESDD_ALL

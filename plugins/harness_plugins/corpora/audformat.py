@@ -1,8 +1,9 @@
 """Databases in audEERING's format: ``--corpus audformat:PATH``.
 
-What     A folder with db.yaml, such as ``audb.load`` makes. It needs the schemes
-         emotion and speaker; gender and language are taken where it has them, also as
-         properties of speakers. Its splits train, dev and test serve --split column.
+What     A folder with db.yaml, such as ``audb.load`` writes. It needs the schemes
+         emotion and speaker; gender and language are read where they exist, also as
+         properties of speakers. Its splits train, dev and test are those of
+         --split column.
 Needs    pip install "speech-harness[audformat]"
 Paper    Wagner, Wierstorf, Geng, Triantafyllopoulos, Burkhardt, Eyben, Schuller:
          https://audeering.github.io/audformat
@@ -29,13 +30,13 @@ NEEDED = ("emotion", "speaker")
 
 @hookimpl
 def harness_corpus(name: str) -> Corpus | None:
-    """Describe the corpus that a database is."""
+    """Build the description of a corpus from a database."""
     if not name.startswith(PREFIX):
         return None
     folder = Path(name.removeprefix(PREFIX)).expanduser()
     header = folder / HEADER
     if not header.is_file():
-        raise DataError(f"{folder} is no database: there is no {header}.")
+        raise DataError(f"{folder} is not a database: it has no {header}.")
     database = _load(folder)
     return corpus_of(
         name,
@@ -50,6 +51,11 @@ def harness_corpus(name: str) -> Corpus | None:
 
 
 def _load(folder: Path) -> Any:  # noqa: ANN401 - audformat is not typed
+    """Load a database's header, without its tables.
+
+    Raises:
+        DataError: Where audformat is missing, or the header cannot be used.
+    """
     try:
         import audformat
         import yaml
@@ -66,8 +72,8 @@ def _load(folder: Path) -> Any:  # noqa: ANN401 - audformat is not typed
         if scheme not in database.schemes:
             have = ", ".join(database.schemes) or "none"
             raise DataError(
-                f"{folder} has no scheme '{scheme}', but {have}. Write a table for "
-                "--corpus csv:PATH from it."
+                f"{folder} has no scheme '{scheme}'. It has: {have}. Convert it to a "
+                "table for --corpus csv:PATH."
             )
     return database
 
@@ -88,10 +94,10 @@ def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: 
     table = table[table["emotion"].notna()].astype(object)
     table = table.where(table.notna(), None)
     segmented = audformat.utils.to_segmented_index(table)
-    for key, place, cells in zip(
+    for key, span, cells in zip(
         _keys(table), segmented.index, table.to_dict("records"), strict=True
     ):
-        file, start, end = place
+        file, start, end = span
         yield {
             "path": file,
             "label": cells["emotion"],
@@ -109,7 +115,7 @@ def _keys(table: Any) -> list[object]:  # noqa: ANN401 - audformat is not typed
 
 
 def _language(code: object) -> str:
-    """Shorten ISO 639-3, as audformat has it, to BCP-47."""
+    """Convert ISO 639-3, which audformat uses, to BCP-47."""
     from iso639 import Lang
     from iso639.exceptions import InvalidLanguageValue
 

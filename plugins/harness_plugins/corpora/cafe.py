@@ -2,7 +2,7 @@
 
 What     936 utterances, 7 emotions: 144 each of anger, disgust, fear, happiness,
          sadness and surprise, 72 neutral. Twelve actors (6 F, 6 M, aged 15 to 64) say
-         six sentences, each emotion but neutral weakly and strongly. 48 kHz, mono, 16
+         six sentences, each emotion but neutral at two intensities. 48 kHz, mono, 16
          bit; 69 minutes in all, clips of 2.6 to 7.7 s.
 Paper    Gournay, Lahaie, Lefebvre: A Canadian French emotional speech dataset. ACM
          Multimedia Systems 2018, 399-402.
@@ -10,9 +10,9 @@ Licence  CC BY-NC-SA 4.0; free download, no form.
 Get it   CaFE_48k.zip from https://zenodo.org/record/1478765.
 Variants cafe: the 48 kHz wavs. cafe@192k: the same recordings as AIFF with 192 kHz and
          24 bit, from CaFE_192k_1.zip (speakers 01 to 06) and CaFE_192k_2.zip (07 to
-         12). Either one lies beside the other without harm.
-Traps    The zip's folder names come out as "Colère", "ColŠre" or "ColКre", as the
-         unpacking program pleases: labels are taken from the file names alone. A
+         12). Both may be in the same folder.
+Traps    The zip's folder names become "Colère", "ColŠre" or "ColКre", depending on the
+         unpacking program: labels are taken from the file names alone. A
          neutral wav is "08-N-1-1.wav", a neutral AIFF "08-N-1.aiff".
 Run      harness run --upstream whisper-base --downstream linear --corpus cafe
 """

@@ -8,14 +8,14 @@ Paper    Parada-Cabaleiro, Costantini, Batliner, Schmitt, Schuller: DEMoS: an It
 Licence  The authors' end user licence agreement: academic use.
 Get it   Ask on https://zenodo.org/records/2544829: permanent staff signs the agreement.
 Variants demos: every file. demos@7: without neutral, 9365 utterances of 7 labels.
-         demos@no-guilt: without guilt, 8568 utterances of the 7 labels that other
-         corpora have too.
-Counts   Table 1 of the paper suite's study says 9697 samples and 7 emotions. 9697 files
-         have 8 labels; perhaps neutral was not counted as an emotion. The plain name is
-         what has that many samples.
-Traps    Neutral names have no "PR_" or "NP_" (prototypical or not) in front. Ten
+         demos@no-guilt: without guilt, 8568 utterances of the 7 labels that are
+         common in other corpora.
+Counts   The study of the suite paper reports 9697 samples and 7 emotions. 9697 files
+         have 8 labels; perhaps neutral was not counted as an emotion. The plain name
+         has that number of samples.
+Traps    Names of neutral files have no prefix "PR_" or "NP_" (prototypical or not). Ten
          speakers have no neutral. A well-known loader lists seven men as women: here
-         gender is that of the name.
+         the gender is that of the file name.
 Run      harness run --upstream whisper-base --downstream linear --corpus demos
 """
 
@@ -119,15 +119,15 @@ DEMOS = Corpus(
 )
 
 
-def _without(label: str, name: str) -> Corpus:
+def _without(label: str, variant: str) -> Corpus:
     return replace(
         DEMOS,
-        name=name,
+        name=f"{DEMOS.name}@{variant}",
         version=f"7 labels, without {label}",
         labels=tuple(other for other in COUNTS if other != label),
         read=partial(read_without, label=label),
         counts={other: count for other, count in COUNTS.items() if other != label},
-        files=known_files(name),
+        files=known_files("demos", variant),
     )
 
 
@@ -135,5 +135,5 @@ def _without(label: str, name: str) -> Corpus:
 def harness_corpora() -> Iterator[Corpus]:
     """Offer DEMoS with its eight labels, and two choices of seven."""
     yield DEMOS
-    yield _without("neutral", "demos@7")
-    yield _without("guilt", "demos@no-guilt")
+    yield _without("neutral", "7")
+    yield _without("guilt", "no-guilt")

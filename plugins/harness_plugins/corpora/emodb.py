@@ -7,11 +7,11 @@ Paper    Burkhardt, Paeschke, Rolfes, Sendlmeier, Weiss: A database of German
          emotional speech. Interspeech 2005, 1517-1520.
 Licence  CC0-1.0, as published by audEERING in audb; free download, no form.
 Get it   http://emodb.bilderbar.info/download/download.zip, unpacked so that the
-         wavs lie in emodb/wav/.
-Traps    Version 2.0 (816 files, among them those that listeners did not recognise,
-         and as many laryngograph recordings) has names that look the same: it is
-         refused. audb's versions before 1.1.1 had wrong genders; the table below is
-         the corpus' own. All files are normalised to full scale: level says little.
+         wavs are in emodb/wav/.
+Traps    Version 2.0 (816 files, with those that were not recognised in the perception
+         test, and as many laryngograph recordings) has the same names: it is refused.
+         audb's versions before 1.1.1 had wrong genders; the table below is the corpus'
+         own. All files are normalised to full scale, so that level is uninformative.
 Run      harness run --upstream whisper-base --downstream linear --corpus emodb
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.types import Gender
+    from harness import Gender
 
 NAME = re.compile(
     r"(?P<speaker>03|08|09|1[0-6])"
@@ -69,7 +69,7 @@ SPEAKERS: dict[str, Gender] = {
 
 
 def read(root: Path) -> Iterator[Utterance]:
-    """List the wavs; ``read_tree`` says what is refused."""
+    """List the wavs; ``read_tree`` refuses what is not this corpus."""
     return read_tree(EMODB, root, _utterance, count=sum(COUNTS.values()))
 
 
@@ -101,7 +101,7 @@ EMODB = Corpus(
     ),
     obtain=(
         "Get version 1 from http://emodb.bilderbar.info/download/download.zip and "
-        "unpack it so that its wavs lie in emodb/wav/."
+        "unpack it so that its wavs are in emodb/wav/."
     ),
     read=read,
     about=__doc__ or "",

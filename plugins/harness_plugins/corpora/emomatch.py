@@ -1,22 +1,22 @@
 """EmoMatchSpanishDB: Spanish, elicited from 50 non-actors.
 
 What     2020 utterances, 7 emotions: anger, disgust, fear, happiness, neutral, sadness
-         and surprise. It is the part of a larger recording whose listeners agreed with
-         the emotion that was asked for, so that the label in the name is the final one.
-         48 kHz; may be stereo.
+         and surprise. It is the part of a larger recording in which a perception test
+         confirmed the intended emotion, so that the label in the name is the final
+         one. 48 kHz; may be stereo.
 Paper    Garcia-Cuesta, Barba Salvador, Gachet Páez: EmoMatchSpanishDB. Multimed. Tools
          Appl. 83(5), 2024, 13093-13112, doi 10.1007/s11042-023-15959-w.
-Licence  Not known to us.
-Get it   Ask the authors; no public address is known to us.
-Counts   The paper's 2020 is Table 1's. 2005 and about 2050 are reported elsewhere: see
-         what is yours by "harness corpus check emomatch". More than 2050 is refused.
-Traps    We know the grammar of the names from the authors' later code, not from a list
-         of the released files. Names end in upper case, "41_Ira_12.WAV". The sister
+Licence  Not known.
+Get it   Ask the authors; no public address is known.
+Counts   The study of the suite paper reports 2020, others 2005 and about 2050: count
+         your copy by "harness corpus check emomatch". More than 2050 is refused.
+Traps    The grammar of the names is taken from the authors' later code, not from a list
+         of the released files. Names end in upper case, "41_Ira_12.WAV". The related
          corpus EmoSpanishDB has names like these whose label is not the one in the
-         name: do not put it here. The first recordings, a folder a speaker with names
-         like "Ira_2.WAV", are another collection too, and are refused. Sources differ
-         about the number of women, and no list of theirs is published: gender stays
-         unknown.
+         name: do not put it here. The original recordings, one folder a speaker with
+         names like "Ira_2.WAV", are another collection and are refused. Sources differ
+         on the number of women, and no list of them is published: the gender is
+         unknown here.
 Run      harness run --upstream whisper-base --downstream linear --corpus emomatch
 """
 
@@ -90,7 +90,7 @@ EMOMATCH = Corpus(
     claims=table_1(
         *(2020, 7),
         because="2005 and about 2050 are reported elsewhere; no list of the released "
-        "files is known to us.",
+        "files is known.",
     ),
 )
 

@@ -9,8 +9,8 @@ Licence  Not stated clearly; for research.
 Get it   EMOVO.zip from http://voice.fub.it/activities/corpora/emovo/index.html
          or, as that page is often down, Google Drive, file
          1SUtaKeA-LYnKaD3qv87Y5wYgihJiNJAo.
-Traps    The two channels differ in nearly all files: what is heard is their mean. One
-         file, rab-f1-b1.wav, is mono. Ten files touch full scale.
+Traps    The two channels differ in nearly all files: the input is their mean. One file,
+         rab-f1-b1.wav, is mono. Ten files reach full scale.
 Run      harness run --upstream whisper-base --downstream linear --corpus emovo
 """
 

@@ -2,16 +2,16 @@
 
 What     579 utterances, 4 emotions: anger 150, neutral 150, sadness 147, happiness 132.
          Three women with 80 each, three men with 117, 110 and 112. 44.1 kHz, mono, 16
-         bit, recorded softly; 23 minutes in all, clips of 0.8 to 5.8 s.
+         bit, recorded at a low level; 23 minutes in all, clips of 0.8 to 5.8 s.
 Paper    Abdel-Hamid: Egyptian Arabic speech emotion recognition using prosodic,
          spectral and wavelet features. Speech Communication 122, 2020, 19-30.
 Licence  Not stated.
 Get it   EYASE.rar from Google Drive, file 1dGEhcc3hjtZKMkojdLxdSGYo2Nk4UJxF, unpacked
          with its folders.
 Traps    The 80 files of Female02 have the names of those of Female01, "fm01_...", with
-         other speech in them: the speaker is the folder, and so is part of the id.
-         Unpacked without folders 499 files remain, of which 80 have an unknown
-         speaker: that is refused.
+         other speech: the speaker is the folder, which is therefore part of the id.
+         Unpacked without folders, 499 files remain, 80 of them of an unknown speaker:
+         that is refused.
 Run      harness run --upstream whisper-base --downstream linear --corpus eyase
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.types import Gender
+    from harness import Gender
 
 NAME = re.compile(
     r"(?P<prefix>fm0[13]|ml0[1-3])"
@@ -39,7 +39,7 @@ LABELS = {"ang": "anger", "hap": "happiness", "neu": "neutral", "sad": "sadness"
 COUNTS = {"anger": 150, "happiness": 132, "neutral": 150, "sadness": 147}
 PREFIXES = {
     "Female01": "fm01",
-    "Female02": "fm01",  # so in every copy
+    "Female02": "fm01",  # in every known copy
     "Female03": "fm03",
     "Male01": "ml01",
     "Male02": "ml02",

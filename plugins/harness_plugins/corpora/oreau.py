@@ -5,18 +5,18 @@ What     502 utterances, 7 emotions: anger, disgust, fear, happiness, neutral, s
          44.1 kHz; clips of 1.0 to 6.8 s.
 Paper    Kerkeni, Cleder, Serrestou, Raoof: French emotional speech database - Oréau.
          Zenodo, 2020, doi 10.5281/zenodo.4405783.
-Licence  CC BY 4.0, as far as we know; free download, no form.
+Licence  CC BY 4.0, as far as known; free download, no form.
 Get it   https://zenodo.org/records/4405783
-Variants oreau: the first version, OréauFR_01, which has the number of Table 1 in the
-         paper suite's study. oreau@v2: OréauFR_02, the 434 utterances left after a
-         perception test: anger 67, disgust 67, fear 51, happiness 62, neutral 70,
-         sadness 55, surprise 62. Other tools' lists of Oréau are of this one.
-Traps    Both versions have the same folders below their own, and the same names. Where
-         "OréauFR_01" or "OréauFR_02" stands in the path, it decides; the é comes in
-         one character or two, or broken. Where neither does, 434 files are version 2.
-         A sentence's number counts within its emotion: a01 of anger is not a01 of
-         fear, so its code here is Ca01. How version 1 divides into labels we have not
-         seen.
+Variants oreau: the first version, OréauFR_01, with the number of utterances that the
+         study of the suite paper reports. oreau@v2: OréauFR_02, the 434 utterances
+         left after a perception test: anger 67, disgust 67, fear 51, happiness 62,
+         neutral 70, sadness 55, surprise 62. Other tools' lists of Oréau are of this
+         version.
+Traps    Both versions have the same subfolders and the same names. "OréauFR_01" or
+         "OréauFR_02" in the path decides; its é is one character, two, or garbled.
+         Without either, 434 files are version 2. Sentences are numbered within an
+         emotion: a01 of anger is not a01 of fear, so its code here is Ca01. The number
+         of utterances of each label in version 1 is not known.
 Run      harness run --upstream whisper-base --downstream linear --corpus oreau
 """
 
@@ -72,8 +72,8 @@ def read(root: Path) -> Iterator[Utterance]:
         number += 1
     if number == sum(COUNTS_2.values()) and not VERSION.search(utterance.path):
         raise DataError(
-            f"{root} holds {number} utterances, as version 2 of {OREAU.title} has. Ask "
-            f"for '{OREAU_V2.name}', or get version 1. {OREAU.obtain}"
+            f"{root} holds {number} utterances, as version 2 of {OREAU.title} has. Use "
+            f"'{OREAU_V2.name}', or get version 1. {OREAU.obtain}"
         )
 
 
@@ -92,7 +92,7 @@ def _is_version_2(file: File) -> bool:
 
 
 def _version(file: File) -> str | None:
-    """Give the version that the folders name, if they do."""
+    """Return the version that the folders name, if they do."""
     found = VERSION.search("/".join(file.folders))
     return found["version"] if found else None
 
@@ -147,7 +147,7 @@ OREAU_V2 = replace(
     ),
     read=read_v2,
     counts=COUNTS_2,
-    files=known_files("oreau@v2"),
+    files=known_files("oreau", "v2"),
 )
 
 

@@ -9,15 +9,15 @@ Licence  None stated; free of charge for academic purposes.
 Get it   male.zip and female.zip, 870 MB, from the links in the README of
          https://github.com/pariajm/sharif-emotional-speech-dataset. The zips of
          https://github.com/mansourehk/ShEMO are pointers of 134 bytes.
-Variants shemo: labels as in the names of the wavs, whose numbers are the paper's.
-         shemo@modified: the labels of Yazdani & Shekofteh (arXiv 2211.09956), who found
-         the transcript of each recording by speech recognition: 163 are others, most of
-         them neutral (neutral 1160, anger 1042, sadness 361, happiness 203, surprise
-         202, fear 32).
+Variants shemo: labels as in the names of the wavs, with the counts of the publication.
+         shemo@modified: the labels of Yazdani & Shekofteh (arXiv 2211.09956), who
+         matched each recording to its transcript by speech recognition: 163 differ,
+         most of them now neutral (neutral 1160, anger 1042, sadness 361, happiness
+         203, surprise 202, fear 32).
 Traps    The names in shemo.json and in the transcripts agree with those of the wavs for
-         2838 files only: do not match by them. In a name, F is female in front and fear
-         in the fourth place, W is surprise. Rates differ from file to file: each is
-         resampled by its own. Fear is rare; many leave it out.
+         2838 files only: do not match by them. In a name, F is female in the first
+         place and fear in the fourth, W is surprise. Sampling rates differ between
+         files: each is resampled from its own. Fear is rare; many studies exclude it.
 Run      harness run --upstream whisper-base --downstream linear --corpus shemo
 """
 
@@ -106,11 +106,11 @@ def read(root: Path) -> Iterator[Utterance]:
 
 
 def read_modified(root: Path) -> Iterator[Utterance]:
-    """List the wavs with the labels that were mended later."""
-    mended = {name: label for label in MODIFIED for name in MODIFIED[label].split()}
+    """List the wavs with the labels that were corrected later."""
+    corrected = {name: label for label in MODIFIED for name in MODIFIED[label].split()}
     for utterance in read(root):
         name = PurePosixPath(utterance.id).stem
-        yield replace(utterance, label=mended.get(name, utterance.label))
+        yield replace(utterance, label=corrected.get(name, utterance.label))
 
 
 def _utterance(file: File) -> Utterance | None:
@@ -172,12 +172,12 @@ SHEMO_MODIFIED = replace(
     read=read_modified,
     counts=COUNTS_MODIFIED,
     versions={"labels modified by Yazdani and Shekofteh": 3000},
-    files=known_files("shemo@modified"),
+    files=known_files("shemo", "modified"),
 )
 
 
 @hookimpl
 def harness_corpora() -> Iterator[Corpus]:
-    """Offer ShEMO with either truth about its labels."""
+    """Offer ShEMO with its original labels and with the modified ones."""
     yield SHEMO
     yield SHEMO_MODIFIED

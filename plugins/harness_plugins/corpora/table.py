@@ -1,13 +1,13 @@
-r"""Your own data with no plugin: ``--corpus csv:PATH``.
+r"""Your own data without a plugin: ``--corpus csv:PATH``.
 
-What     A table with a row an utterance. Columns: path, label, speaker; and if you like
-         gender, language (BCP-47), sentence, start and end (seconds in the file), split
-         (train, valid or test, for --split column). Others are ignored. Labels are
-         read in lower case, so that corpora can share them.
-Form     CSV in UTF-8 with commas, semicolons or tabs; Parquet if the name ends so.
-Paths    Relative ones begin at the table's folder and may not leave it, neither by ..
-         nor by a link; \ is read as /. An absolute path is no accident: it is taken as
-         it is, and is then the utterance's id, too.
+What     A table with one row an utterance. Required columns: path, label, speaker.
+         Optional: gender, language (BCP-47), sentence, start and end (seconds in the
+         file), split (train, valid or test, for --split column). Others are ignored.
+         Labels are converted to lower case, so that corpora can share them.
+Form     CSV in UTF-8 with commas, semicolons or tabs; Parquet by the file's ending.
+Paths    Relative ones start from the table's folder and may not leave it, neither by
+         .. nor by a link; \ is read as /. An absolute path is taken as it is, and is
+         then the utterance's id, too.
 Run      harness corpus check csv:my/utterances.csv
          harness run --upstream whisper-base --downstream linear \
                      --corpus csv:my/utterances.csv
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from harness import Corpus, DataError, hookimpl
 from harness.files import sha256_bytes
-from harness_plugins.corpora._rows import corpus_of, refuse_columns, text_rows
+from harness_plugins.corpora._rows import corpus_of, require_columns, text_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,21 +32,23 @@ SEPARATORS = ",;\t"
 
 @hookimpl
 def harness_corpus(name: str) -> Corpus | None:
-    """Describe the corpus that a table is."""
+    """Build the description of a corpus from a table."""
     if not name.startswith(PREFIX):
         if Path(name).is_file():
-            raise DataError(f"{name} is a file. To read it as a table: {PREFIX}{name}.")
+            raise DataError(
+                f"{name} is a file. To read it as a table, use {PREFIX}{name}."
+            )
         return None
     table = Path(name.removeprefix(PREFIX)).expanduser()
     try:
         content = table.read_bytes()
         columns, rows = _parquet(table) if _is_parquet(table) else _csv(content)
     except UnicodeDecodeError as error:
-        raise DataError(f"{table} is no text in UTF-8. {_advice(content)}") from error
+        raise DataError(f"{table} is not UTF-8 text. {_advice(content)}") from error
     except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"Cannot read the table {table}: {reason}.") from error
-    refuse_columns(table, columns)
+    require_columns(table, columns)
     if not rows:
         raise DataError(f"{table} has no rows. Write one for each utterance.")
     return corpus_of(
@@ -56,7 +58,7 @@ def harness_corpus(name: str) -> Corpus | None:
 
 @hookimpl
 def harness_corpus_root(corpus: Corpus) -> Path | None:
-    """Say where a corpus lies that says it itself."""
+    """Return the folder of a corpus that names its own."""
     return corpus.root
 
 
@@ -65,7 +67,7 @@ def _is_parquet(table: Path) -> bool:
 
 
 def _advice(content: bytes) -> str:
-    """Say how to save a table from the program that most people make it with."""
+    """Return how to save the table as UTF-8 from a spreadsheet program."""
     if content.startswith(b"PK"):
         return "It is a workbook: in Excel, save the sheet as «CSV UTF-8»."
     return "In Excel, save it as «CSV UTF-8»; elsewhere choose UTF-8 as its encoding."

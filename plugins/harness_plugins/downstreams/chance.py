@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+VERSION = 1
+"""Raised when a change of this file moves a number."""
+
 
 def fit(
     train: Batch, labels: Tensor, *, classes: int, seed: int
 ) -> Callable[[Batch], Tensor]:
-    """Learn the labels' shares, and draw from them."""
+    """Count the labels' shares, and draw from them."""
     import torch
 
     shares = labels.bincount(minlength=classes) / len(labels)
@@ -34,11 +37,12 @@ def fit(
 
 @hookimpl
 def harness_downstreams() -> Iterator[Downstream]:
-    """Offer the classifier that throws dice."""
+    """Offer the classifier that draws labels at random."""
     yield Downstream(
         name="chance",
-        summary="a label drawn at random by the training part's shares (a control)",
+        summary="a label drawn at random by the training part's shares (label-only)",
         reads=Reads(layers="last", frames=False),
         fit=fit,
-        control="deaf",
+        version=VERSION,
+        control="label-only",
     )

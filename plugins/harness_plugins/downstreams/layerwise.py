@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness import Downstream, Reads, hookimpl
 from harness_plugins.downstreams import linear
+from harness_plugins.recipes import PEFT_SER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,4 +27,6 @@ def harness_downstreams() -> Iterator[Downstream]:
         summary="the linear head on each layer alone, the best in validation",
         reads=Reads(layers="each", frames=False),
         build=linear.build,
+        recipe=PEFT_SER,
+        version=linear.VERSION,
     )

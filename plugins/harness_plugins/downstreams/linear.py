@@ -10,11 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import Batch, Downstream, Reads, hookimpl
+from harness_plugins.recipes import PEFT_SER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch.nn import Module
+
+VERSION = 1
+"""Raised when a change of this file moves a number."""
 
 PROJECTION = 256
 """m, the paper's section 4.2."""
@@ -49,4 +53,6 @@ def harness_downstreams() -> Iterator[Downstream]:
         summary="one projection, mean over time, classes (the paper's eq. 2)",
         reads=Reads(layers="last", frames=False),
         build=build,
+        recipe=PEFT_SER,
+        version=VERSION,
     )

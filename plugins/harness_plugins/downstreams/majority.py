@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+VERSION = 1
+"""Raised when a change of this file moves a number."""
+
 
 def fit(
     train: Batch, labels: Tensor, *, classes: int, seed: int
 ) -> Callable[[Batch], Tensor]:
-    """Learn the labels' shares; of two that are equally common the first one wins."""
+    """Count the labels' shares; of two that are equally common the first one wins."""
     shares = labels.bincount(minlength=classes) / len(labels)
 
     def predict(batch: Batch) -> Tensor:
@@ -30,11 +33,12 @@ def fit(
 
 @hookimpl
 def harness_downstreams() -> Iterator[Downstream]:
-    """Offer the classifier that does not listen."""
+    """Offer the classifier that reads no feature."""
     yield Downstream(
         name="majority",
-        summary="always the commonest label of the training part (a control)",
+        summary="always the commonest label of the training part (label-only)",
         reads=Reads(layers="last", frames=False),
         fit=fit,
-        control="deaf",
+        version=VERSION,
+        control="label-only",
     )

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 
 from harness import Batch, Downstream, Reads, hookimpl
 from harness_plugins.downstreams import nonlinear
+from harness_plugins.recipes import PEFT_SER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch.nn import Module
+
+VERSION = 1
+"""Raised when a change of the weighted sum moves a number."""
 
 
 def build(*, layers: int, dim: int, classes: int) -> Module:
@@ -54,4 +58,6 @@ def harness_downstreams() -> Iterator[Downstream]:
         summary="a learned sum of all layers, then nonlinear (the paper's eq. 4, 5)",
         reads=Reads(layers="all", frames=True),
         build=build,
+        recipe=PEFT_SER,
+        version=nonlinear.VERSION + VERSION,
     )

@@ -11,11 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import Batch, Downstream, Reads, hookimpl
+from harness_plugins.recipes import PEFT_SER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch.nn import Module
+
+VERSION = 1
+"""Raised when a change of this file moves a number."""
 
 PROJECTION = 256
 """m, the paper's section 4.2."""
@@ -63,4 +67,6 @@ def harness_downstreams() -> Iterator[Downstream]:
         summary="two ReLU blocks on the last layer's frames (the paper's eq. 3)",
         reads=Reads(layers="last", frames=True),
         build=build,
+        recipe=PEFT_SER,
+        version=VERSION,
     )

@@ -35,13 +35,13 @@ def read_config(folder: Path, *families: str) -> dict[str, object]:
 
 
 def read_settings(folder: Path, **defaults: object) -> dict[str, object]:
-    """Read ``preprocessor_config.json``, or give the defaults where there is none."""
+    """Read ``preprocessor_config.json``, or return the defaults where there is none."""
     file = folder / "preprocessor_config.json"
     return defaults | (read_json(file) if file.exists() else {})
 
 
 def require(checkpoint: Path | None) -> Path:
-    """Give the checkpoint's folder, which a model with weights must have."""
+    """Return the checkpoint's folder, which a model with weights must have."""
     if checkpoint is None:
         raise CheckpointError("It needs a checkpoint: --checkpoint NAME=PATH.")
     return checkpoint

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
+    from torch.nn import ModuleDict
     from transformers.models.wav2vec2_bert.modeling_wav2vec2_bert import (
         Wav2Vec2BertEncoder as Encoder,
     )
@@ -27,32 +28,19 @@ def load(
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Read the projection and the Conformer; no adapter that may follow."""
     import torch
-    from transformers import (
-        SeamlessM4TFeatureExtractor,
-        Wav2Vec2BertConfig,
-        Wav2Vec2BertModel,
-    )
+    from transformers import SeamlessM4TFeatureExtractor
 
-    from harness_plugins.upstreams import _config, _weights
+    from harness_plugins.upstreams import _config
 
     folder = _config.require(checkpoint)
-    found = _config.read_config(folder, "wav2vec2-bert")
-    config = Wav2Vec2BertConfig.from_dict(found)
-    with torch.device("meta"):
-        whole = Wav2Vec2BertModel(config)
-    parts = ("feature_projection", "encoder")
-    encoder = whole.encoder
-    if encoder.embed_positions is not None:  # computed from the config, in no file
-        encoder.embed_positions = type(encoder.embed_positions)(config)
-    model = torch.nn.ModuleDict({part: getattr(whole, part) for part in parts})
-    _weights.fill(model, folder, ("wav2vec2_bert.", ""))
-    model.to(device)
+    model = read_parts(folder).to(device)
     log_mel = SeamlessM4TFeatureExtractor(**_config.read_settings(folder))
 
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         """Turn waveforms, each (S,), into states, each (L, T, D)."""
-        return run_blocks(encoder, [embed(wave) for wave in waveforms], conformer)
+        clips = [embed(waveform) for waveform in waveforms]
+        return run_blocks(model["encoder"], clips, conformer)
 
     def embed(waveform: Tensor) -> Tensor:
         """Turn a waveform (S,) into the Conformer's input (T, D)."""
@@ -62,10 +50,30 @@ def load(
             pad_to_multiple_of=None,
             return_tensors="pt",
         )["input_features"]
-        embedded: Tensor = first(whole.feature_projection(features.to(device)))[0]
+        embedded: Tensor = first(model["feature_projection"](features.to(device)))[0]
         return embedded
 
     return encode
+
+
+def read_parts(folder: Path) -> ModuleDict:
+    """Read what is used of a checkpoint: the projection and the Conformer."""
+    import torch
+    from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel
+
+    from harness_plugins.upstreams import _config, _weights
+
+    found = _config.read_config(folder, "wav2vec2-bert")
+    config = Wav2Vec2BertConfig.from_dict(found)
+    with torch.device("meta"):
+        whole = Wav2Vec2BertModel(config)
+    encoder = whole.encoder
+    if encoder.embed_positions is not None:  # computed from the config, in no file
+        encoder.embed_positions = type(encoder.embed_positions)(config)
+    parts = ("feature_projection", "encoder")
+    model = torch.nn.ModuleDict({part: getattr(whole, part) for part in parts})
+    _weights.fill(model, folder, ("wav2vec2_bert.", ""))
+    return model
 
 
 def conformer(encoder: Encoder, real: Tensor) -> Callable[[Block, Tensor], Tensor]:

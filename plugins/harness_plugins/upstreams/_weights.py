@@ -29,7 +29,7 @@ RENAMED = {  # torch's weight norm, before 2.0 and since
 
 
 def fill(module: Module, folder: Path, prefixes: Sequence[str]) -> None:
-    """Give a module that was built on the meta device its weights, in float32.
+    """Fill a module that was built on the meta device with weights, in float32.
 
     Args:
         module: What is used of the checkpoint; nothing else is read into memory.

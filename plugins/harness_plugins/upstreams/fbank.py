@@ -1,4 +1,4 @@
-"""``fbank``: log-mel filter banks, the baseline that every learnt upstream must beat.
+"""``fbank``: log-mel filter banks, the baseline that every trained upstream must beat.
 
 128 Kaldi log-mel energies every 10 ms, seen by a head as one layer of 128 dims. No
 weights, no download; over 1 000 times faster than real time on one core. The settings
@@ -7,6 +7,7 @@ https://arxiv.org/abs/2104.01778), which ``--baseline ast`` trains on it. One bi
 fourth, is narrower than the spectrum's grid and always empty, as there.
 
     harness run --upstream fbank --downstream nonlinear --corpus demo
+    harness run --upstream fbank:bins=40 --downstream nonlinear --corpus demo
 
 It is the smallest upstream there is, and the one to copy: describe it in
 ``harness_upstreams``, do the work in ``load``.
@@ -14,6 +15,7 @@ It is the smallest upstream there is, and the one to copy: describe it in
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+VERSION = 1
+"""Raised when a change of this file moves a number."""
+
 RATE = 16_000
 
 # AudioSet's mean and standard deviation of such energies, from AST's recipe (its
@@ -32,6 +37,26 @@ RATE = 16_000
 # features depend on that utterance alone.
 MEAN = -4.2677393
 SPREAD = 2 * 4.5689974
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a user may set by ``fbank:bins=40``.
+
+    Attributes:
+        bins: Mel bins, at least 4, as Kaldi has it.
+    """
+
+    bins: int = 128
+
+    def __post_init__(self) -> None:
+        """Refuse what Kaldi refuses."""
+        if self.bins < 4:
+            raise ValueError("bins begins at 4")
+
+    def describe(self, upstream: Upstream) -> Upstream:
+        """Return the description under these options."""
+        return replace(upstream, dim=self.bins)
 
 
 @hookimpl
@@ -47,13 +72,18 @@ def harness_upstreams() -> Iterator[Upstream]:
         min_seconds=0.025,
         pretraining="none",
         licence="Apache-2.0",
-        paper="https://arxiv.org/abs/2104.01778",
+        options=Options,
+        version=VERSION,
         control=True,
     )
 
 
 def load(
-    checkpoint: Path | None, *, device: str, feeding: str
+    checkpoint: Path | None,
+    *,
+    device: str,
+    feeding: str,
+    options: Options = Options(),
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Build the encoder; there is nothing to read and one way to feed it."""
     import torch
@@ -61,7 +91,7 @@ def load(
 
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
-        """Turn waveforms, each (S,), into log-mel energies, each (1, T, 128)."""
+        """Turn waveforms, each (S,), into log-mel energies, each (1, T, bins)."""
         return [energies(waveform.to(device)) for waveform in waveforms]
 
     def energies(waveform: Tensor) -> Tensor:
@@ -70,7 +100,7 @@ def load(
             sample_frequency=RATE,
             frame_length=25.0,
             frame_shift=10.0,
-            num_mel_bins=128,
+            num_mel_bins=options.bins,
             window_type="hanning",
             use_energy=False,
             htk_compat=True,

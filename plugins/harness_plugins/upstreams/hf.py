@@ -48,7 +48,7 @@ def harness_upstream(name: str) -> Upstream | None:
 
 
 def _folders(name: str, place: str) -> list[Path]:
-    """Give where a local copy may lie; ``$HARNESS_CHECKPOINTS`` may have one, too."""
+    """List where a local copy may lie; ``$HARNESS_CHECKPOINTS`` may have one, too."""
     root = os.environ.get("HARNESS_CHECKPOINTS")
     return [Path(place).expanduser(), *([Path(root, name)] if root else [])]
 
@@ -107,6 +107,7 @@ def describe(name: str, folder: Path, checkpoint: str, revision: str) -> Upstrea
         checkpoint=checkpoint,
         revision=revision,
         files=wav2vec2.FILES,
+        version=VERSIONS[family],
         **size,
     )
 
@@ -164,4 +165,6 @@ LOADS = {
     "wavlm": wavlm.load,
     "whisper": whisper.load,
 }
+VERSIONS = dict.fromkeys(LOADS, wav2vec2.VERSION) | {"whisper": whisper.VERSION}
+"""A family's version is that of the module whose code it runs."""
 SIZES = {"wav2vec2-bert": _conformer, "whisper": _whisper}

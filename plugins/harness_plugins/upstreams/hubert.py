@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
-from harness_plugins.upstreams.wav2vec2 import FILES, load_like
+from harness_plugins.upstreams import wav2vec2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +30,12 @@ def harness_upstreams() -> Iterator[Upstream]:
         hop=0.020,
         checkpoint="facebook/hubert-base-ls960",
         revision="dba3bb02fda4248b6e082697eee756de8fe8aa8a",
-        files=FILES,
+        files=wav2vec2.FILES,
         parameters=94_370_944,
         languages=("en",),
         pretraining="960 h of English audio books (LibriSpeech)",
         licence="Apache-2.0",
-        paper="https://arxiv.org/abs/2106.07447",
+        version=wav2vec2.VERSION,
     )
 
 
@@ -45,4 +45,4 @@ def load(
     """Read the convolutions and the Transformer."""
     from transformers import HubertModel
 
-    return load_like(HubertModel, checkpoint, device)
+    return wav2vec2.load_like(HubertModel, checkpoint, device)

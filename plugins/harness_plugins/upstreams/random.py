@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PREFIX = "random:"
 SEED = 0
 
+VERSION = 1
+"""Raised when a change of this file moves a number; the versions add up."""
+
 
 @hookimpl
 def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | None:
@@ -35,13 +38,20 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
     trained = find(name.removeprefix(PREFIX))
     if trained.checkpoint is None:
         raise CheckpointError(f"{trained.name} has no weights, so none can be random.")
+    if trained.more_checkpoints:
+        raise CheckpointError(
+            f"{trained.name} is made of several checkpoints, and only the weights of "
+            "one can be drawn at random."
+        )
     return replace(
         trained,
         name=name,
         load=partial(load, trained),
-        checkpoint_of=trained.name,
+        checkpoint_of=trained.checkpoint_of or trained.name,
         pretraining="none (random weights)",
         languages=(),
+        options=None,
+        version=trained.version + VERSION,
     )
 
 

@@ -1,6 +1,9 @@
 """wav2vec 2.0: the self-supervised models of the paper, and those built like them.
 
-Baevski et al. 2020, https://arxiv.org/abs/2006.11477.
+wav2vec 2.0: Baevski et al. 2020, https://arxiv.org/abs/2006.11477. XLSR-53: Conneau et
+al. 2020, https://arxiv.org/abs/2006.13979. XLS-R: Babu et al. 2021,
+https://arxiv.org/abs/2111.09296. MMS: Pratap et al. 2023,
+https://arxiv.org/abs/2305.13516.
 
     harness run --upstream wav2vec2-base --downstream multilayer --corpus emodb
 
@@ -13,6 +16,7 @@ by clip; only then are clips padded and stacked, and the attention sees no paddi
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
-    from torch.nn import Module
+    from torch.nn import Module, ModuleDict
     from transformers import PreTrainedModel
     from transformers.models.wav2vec2.modeling_wav2vec2 import (
         Wav2Vec2Encoder as Encoder,
@@ -43,87 +47,67 @@ FILES = (
     "pytorch_model*.bin",
     "pytorch_model.bin.index.json",
 )
-LICENCE = "Apache-2.0"
-PAPER = "https://arxiv.org/abs/2006.11477"
+VERSION = 1
+"""Raised when a change moves a number of wav2vec 2.0 or of a family built on it here:
+HuBERT, WavLM, data2vec, wav2vec2-BERT."""
 
 
 @hookimpl
 def harness_upstreams() -> Iterator[Upstream]:
     """Offer the paper's three, and two more that are multilingual."""
-    yield Upstream(
+    base = _base()
+    large = partial(base, layers=24, dim=1024, parameters=315_437_696)
+    yield base(
         name="wav2vec2-base",
-        load=load,
-        layers=12,
-        dim=768,
-        hop=HOP / RATE,
         checkpoint="facebook/wav2vec2-base",
         revision="0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
-        files=FILES,
-        parameters=94_370_944,
         languages=("en",),
         pretraining="960 h of English audio books (LibriSpeech)",
-        licence=LICENCE,
-        paper=PAPER,
     )
-    yield Upstream(
+    yield large(
         name="wav2vec2-large",
-        load=load,
-        layers=24,
-        dim=1024,
-        hop=HOP / RATE,
         checkpoint="facebook/wav2vec2-large",
         revision="312b2410566b698c7a649068d413b2067848bd75",
-        files=FILES,
         parameters=315_427_968,
         languages=("en",),
         pretraining="960 h of English audio books (LibriSpeech)",
-        licence=LICENCE,
-        paper=PAPER,
     )
-    yield Upstream(
+    yield large(
         name="xls-r-300m",
-        load=load,
-        layers=24,
-        dim=1024,
-        hop=HOP / RATE,
         checkpoint="facebook/wav2vec2-xls-r-300m",
         revision="1a640f32ac3e39899438a2931f9924c02f080a54",
-        files=FILES,
-        parameters=315_437_696,
         languages=("mul",),
         pretraining="436 000 h of speech in 128 languages",
-        licence=LICENCE,
-        paper="https://arxiv.org/abs/2111.09296",
     )
-    yield Upstream(
+    yield large(
         name="xlsr-53",
-        load=load,
-        layers=24,
-        dim=1024,
-        hop=HOP / RATE,
         checkpoint="facebook/wav2vec2-large-xlsr-53",
         revision="c3f9d884181a224a6ac87bf8885c84d1cff3384f",
-        files=FILES,
-        parameters=315_437_696,
         languages=("mul",),
         pretraining="56 000 h of speech in 53 languages",
-        licence=LICENCE,
-        paper="https://arxiv.org/abs/2006.13979",
     )
-    yield Upstream(
+    yield large(
         name="mms-300m",
-        load=load,
-        layers=24,
-        dim=1024,
-        hop=HOP / RATE,
         checkpoint="facebook/mms-300m",
         revision="4ee317ce793c53dbc041fc4376c7558292dd38dc",
-        files=FILES,
-        parameters=315_437_696,
         languages=("mul",),
         pretraining="500 000 h of speech in 1 400 languages",
         licence="CC-BY-NC-4.0",
-        paper="https://arxiv.org/abs/2305.13516",
+    )
+
+
+def _base() -> partial[Upstream]:
+    """Return what is common to the models of the base size."""
+    return partial(
+        Upstream,
+        load=load,
+        layers=12,
+        dim=768,
+        parameters=94_370_944,
+        hop=HOP / RATE,
+        files=FILES,
+        licence="Apache-2.0",
+        version=VERSION,
     )
 
 
@@ -148,52 +132,71 @@ def load_like(
         kind: Its class in transformers.
         checkpoint: Its folder.
         device: Where it runs.
-        steps: How its blocks are run, by default as ``blind_to_padding`` has it.
+        steps: How its blocks are run, by default as ``masked`` has it.
     """
     import torch
-    from torch.nn.functional import layer_norm
 
-    from harness_plugins.upstreams import _config, _weights
+    from harness_plugins.upstreams import _config
 
     folder = _config.require(checkpoint)
-    family = kind.config_class.model_type
-    config = kind.config_class.from_dict(_config.read_config(folder, family))
-    with torch.device("meta"):
-        whole = kind(config)
-    encoder = whole.encoder
-    parts = ("feature_extractor", "feature_projection", "encoder")
-    model = torch.nn.ModuleDict({part: getattr(whole, part) for part in parts})
-    _weights.fill(model, folder, (f"{kind.base_model_prefix}.", ""))
-    _fold_weight_norm(model)
-    model.to(device)
+    model = read_parts(kind, folder).to(device)
+    encoder: Encoder = model["encoder"]
     normalise = _config.read_settings(folder, do_normalize=True)["do_normalize"]
-    norm_first = getattr(config, "do_stable_layer_norm", False)
+    norm_first = getattr(encoder.config, "do_stable_layer_norm", False)
 
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         """Turn waveforms, each (S,), into states, each (L, T, D)."""
-        clips = [embed(waveform.to(device)) for waveform in waveforms]
-        states = run_blocks(encoder, clips, steps or blind_to_padding)
+        inputs = [waveform.to(device) for waveform in waveforms]
+        if normalise:
+            inputs = [normed(waveform) for waveform in inputs]
+        clips = [embed(model, waveform) for waveform in inputs]
+        if not norm_first:
+            clips = [encoder.layer_norm(clip) for clip in clips]
+        states = run_blocks(encoder, clips, steps or masked)
         if norm_first:
             for state in states:
                 state[-1] = encoder.layer_norm(state[-1])
         return states
 
-    def embed(waveform: Tensor) -> Tensor:
-        """Turn a waveform (S,) into the Transformer's input (T, D)."""
-        if normalise:
-            waveform = layer_norm(waveform, waveform.shape, eps=1e-7)
-        frames = whole.feature_extractor(waveform[None]).transpose(1, 2)
-        states = first(whole.feature_projection(frames))
-        states = states + encoder.pos_conv_embed(states)
-        embedded: Tensor = states if norm_first else encoder.layer_norm(states)
-        return embedded[0]
-
     return encode
 
 
-def blind_to_padding(encoder: Encoder, real: Tensor) -> Step:
-    """Run blocks as they are, with an attention that sees the frames of (B, T)."""
+def normed(waveform: Tensor) -> Tensor:
+    """Bring a waveform (S,) to mean 0 and variance 1."""
+    from torch.nn.functional import layer_norm
+
+    return layer_norm(waveform, waveform.shape, eps=1e-7)
+
+
+def read_parts(kind: type[PreTrainedModel], folder: Path) -> ModuleDict:
+    """Read what is used of a checkpoint: convolutions, projection, Transformer."""
+    import torch
+
+    from harness_plugins.upstreams import _config, _weights
+
+    family = kind.config_class.model_type
+    config = kind.config_class.from_dict(_config.read_config(folder, family))
+    with torch.device("meta"):
+        whole = kind(config)
+    parts = ("feature_extractor", "feature_projection", "encoder")
+    model = torch.nn.ModuleDict({part: getattr(whole, part) for part in parts})
+    _weights.fill(model, folder, (f"{kind.base_model_prefix}.", ""))
+    _fold_weight_norm(model)
+    return model
+
+
+def embed(model: ModuleDict, waveform: Tensor) -> Tensor:
+    """Turn a waveform (S,) into frames with their positions (T, D)."""
+    frames = model["feature_extractor"](waveform[None]).transpose(1, 2)
+    states = first(model["feature_projection"](frames))
+    encoder: Encoder = model["encoder"]
+    embedded: Tensor = (states + encoder.pos_conv_embed(states))[0]
+    return embedded
+
+
+def masked(encoder: Encoder, real: Tensor) -> Step:
+    """Run blocks as they are, with an attention that sees only the real frames."""
     import torch
 
     scores = torch.zeros(real.shape, device=real.device)
@@ -207,9 +210,9 @@ def run_blocks(
     clips: Sequence[Tensor],
     steps: Callable[[Encoder, Tensor], Step],
 ) -> list[Tensor]:
-    """Run a Transformer's blocks on clips, each (T, D), giving each (L, T, D).
+    """Run a Transformer's blocks on clips, each (T, D), to states, each (L, T, D).
 
-    The loop is our own, so that every release of transformers gives the same states.
+    The loop is our own: states are the same under every release of transformers.
 
     Args:
         encoder: Has the blocks as ``layers``.
@@ -236,7 +239,7 @@ def run_blocks(
 
 
 def first(output: Tensor | tuple[Tensor, ...]) -> Tensor:
-    """Take what matters of a module's output, whichever form its release gives it."""
+    """Take what matters of a module's output, whichever form its release has."""
     return output[0] if isinstance(output, tuple) else output
 
 

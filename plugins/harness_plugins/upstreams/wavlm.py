@@ -7,10 +7,11 @@ Chen et al. 2021, https://arxiv.org/abs/2110.13900.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
-from harness_plugins.upstreams.wav2vec2 import FILES, load_like
+from harness_plugins.upstreams import wav2vec2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def harness_upstreams() -> Iterator[Upstream]:
-    """Offer the base size that heard the most."""
+    """Offer the base size that was trained on the most speech."""
     yield Upstream(
         name="wavlm-base-plus",
         load=load,
@@ -35,12 +36,12 @@ def harness_upstreams() -> Iterator[Upstream]:
         hop=0.020,
         checkpoint="microsoft/wavlm-base-plus",
         revision="4c66d4806a428f2e922ccfa1a962776e232d487b",
-        files=FILES,
+        files=wav2vec2.FILES,
         parameters=94_381_168,
         languages=("en",),
         pretraining="94 000 h of English audio books, podcasts and parliament",
         licence="CC-BY-SA-3.0",
-        paper="https://arxiv.org/abs/2110.13900",
+        version=wav2vec2.VERSION,
     )
 
 
@@ -50,7 +51,7 @@ def load(
     """Read the convolutions and the Transformer."""
     from transformers import WavLMModel
 
-    return load_like(WavLMModel, checkpoint, device, gated)
+    return wav2vec2.load_like(WavLMModel, checkpoint, device, gated)
 
 
 def gated(
@@ -66,29 +67,13 @@ def gated(
         real: Which frames are real, (B, T).
     """
     import torch
-    from torch.nn.functional import scaled_dot_product_attention
 
     frames = real.shape[1]
     positions = encoder.layers[0].attention.compute_bias(frames, frames)  # heads, T, T
     padding = torch.zeros(real.shape, device=real.device)
     padding = padding.masked_fill(~real, -torch.inf)[:, None, None]
 
-    def attend(attention: WavLMAttention, states: Tensor) -> Tensor:
-        def heads(inputs: Tensor) -> Tensor:
-            split = torch.unflatten(inputs, -1, (attention.num_heads, -1))
-            return split.transpose(1, 2)
-
-        gates = attention.gru_rel_pos_linear(heads(states))
-        first, second = torch.unflatten(gates, -1, (2, 4)).sum(-1).sigmoid().unbind(-1)
-        gate = first * (second * attention.gru_rel_pos_const[..., 0] - 1) + 2
-        mixed = scaled_dot_product_attention(
-            heads(attention.q_proj(states)),
-            heads(attention.k_proj(states)),
-            heads(attention.v_proj(states)),
-            attn_mask=gate[..., None] * positions + padding,
-        )
-        output: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
-        return output
+    attend = partial(_attend, positions=positions, padding=padding)
 
     def step(block: WavLMEncoderLayer, states: Tensor) -> Tensor:
         if encoder.config.do_stable_layer_norm:
@@ -100,3 +85,27 @@ def gated(
         return states
 
     return step
+
+
+def _attend(
+    attention: WavLMAttention, states: Tensor, *, positions: Tensor, padding: Tensor
+) -> Tensor:
+    """Mix the frames of (B, T, D), biased by positions (heads, T, T) and padding."""
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    def heads(inputs: Tensor) -> Tensor:
+        split = torch.unflatten(inputs, -1, (attention.num_heads, -1))
+        return split.transpose(1, 2)
+
+    gates = attention.gru_rel_pos_linear(heads(states))
+    first, second = torch.unflatten(gates, -1, (2, 4)).sum(-1).sigmoid().unbind(-1)
+    gate = first * (second * attention.gru_rel_pos_const[..., 0] - 1) + 2
+    mixed = scaled_dot_product_attention(
+        heads(attention.q_proj(states)),
+        heads(attention.k_proj(states)),
+        heads(attention.v_proj(states)),
+        attn_mask=gate[..., None] * positions + padding,
+    )
+    output: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    return output

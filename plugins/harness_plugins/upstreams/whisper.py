@@ -4,9 +4,9 @@ Radford et al. 2022, https://arxiv.org/abs/2212.04356. Only the encoder is read 
 
     harness run --upstream whisper-base --downstream linear --corpus emodb --split loso
 
-gives a macro-F1 near 83 % in about ten minutes on two cores.
+reaches a macro-F1 near 83 % in about ten minutes on two cores.
 
-Whisper hears windows of 30 s, so a clip of 3 s is nine tenths silence, which costs time
+Whisper reads windows of 30 s, so a clip of 3 s is nine tenths silence, which costs time
 and changes the states of the speech. Three feedings:
 
 * ``full``: the window as in pre-training; the default.
@@ -15,8 +15,8 @@ and changes the states of the speech. Three feedings:
   as fast at 3 s; in Whisper base the mean states keep a cosine of 0.9998 to ``full``.
 * ``trimmed``: the silence is cut to one second. 9 times as fast, a cosine of 0.98.
 
-Under each of them only the frames that cover the clip are given back. A clip that is
-longer than the window is heard in consecutive windows.
+Under each of them only the frames that cover the clip are returned. A clip that is
+longer than the window is encoded in consecutive windows.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
         WhisperEncoder,
         WhisperEncoderLayer,
     )
+
+VERSION = 1
+"""Raised when a change of this file moves a number."""
 
 RATE = 16_000
 FEEDINGS = ("full", "condensed", "trimmed")
@@ -79,7 +82,7 @@ def _whisper(size: str, layers: int, dim: int, revision: str) -> Upstream:
         languages=("en",) if english else ("mul",),
         pretraining=ENGLISH if english else MULTILINGUAL,
         licence="Apache-2.0",
-        paper="https://arxiv.org/abs/2212.04356",
+        version=VERSION,
     )
 
 
@@ -88,49 +91,71 @@ def load(
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Read the encoder; of the decoder not a byte is read."""
     import torch
-    from torch.nn.utils.rnn import pad_sequence
-    from transformers import WhisperConfig, WhisperFeatureExtractor
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+    from transformers import WhisperFeatureExtractor
 
-    from harness_plugins.upstreams import _config, _weights
+    from harness_plugins.upstreams import _config
 
     folder = _config.require(checkpoint)
-    config = WhisperConfig.from_dict(_config.read_config(folder, "whisper"))
-    with torch.device("meta"):
-        encoder = WhisperEncoder(config)
-    _weights.fill(encoder, folder, ("model.encoder.", "encoder."))
-    encoder.to(device)
-    settings = _config.read_settings(folder, feature_size=config.num_mel_bins)
-    log_mel = WhisperFeatureExtractor(**settings)
-    window: int = config.max_source_positions
+    encoder = read_encoder(folder).to(device)
+    mels = encoder.config.num_mel_bins
+    log_mel = WhisperFeatureExtractor(
+        **_config.read_settings(folder, feature_size=mels)
+    )
 
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         """Turn waveforms, each (S,), into states, each (L, T, D)."""
+        window = encoder.config.max_source_positions
         clips = [torch.split(waveform, window * HOP) for waveform in waveforms]
         pieces = [piece for clip in clips for piece in clip]
-        heard = (
+        states = (
             states
             for start in range(0, len(pieces), BATCH)
-            for states in hear(pieces[start : start + BATCH])
+            for states in _encode(
+                encoder, log_mel, pieces[start : start + BATCH], feeding
+            )
         )
-        return [torch.cat([next(heard) for _ in clip], dim=1) for clip in clips]
-
-    def hear(pieces: Sequence[Tensor]) -> list[Tensor]:
-        """Encode pieces of at most a window each; absent frames count nothing."""
-        real = [_frames(piece) for piece in pieces]
-        contexts = [_context(feeding, frames, window) for frames in real]
-        inputs = [
-            _embed(encoder, log_mel, piece, positions)
-            for piece, (positions, _) in zip(pieces, contexts, strict=True)
-        ]
-        states = pad_sequence(inputs, batch_first=True)
-        counts = pad_sequence([counts for _, counts in contexts], batch_first=True)
-        bias = None if counts.eq(1).all() else counts.log()[:, None, None].to(device)
-        layers = _blocks(encoder, states, bias, max(real))
-        return [layers[:, row, :frames] for row, frames in enumerate(real)]
+        return [torch.cat([next(states) for _ in clip], dim=1) for clip in clips]
 
     return encode
+
+
+def read_encoder(folder: Path) -> WhisperEncoder:
+    """Read the encoder of a checkpoint, with or without a decoder."""
+    import torch
+    from transformers import WhisperConfig
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    from harness_plugins.upstreams import _config, _weights
+
+    config = WhisperConfig.from_dict(_config.read_config(folder, "whisper"))
+    with torch.device("meta"):
+        encoder = WhisperEncoder(config)
+    _weights.fill(encoder, folder, ("model.encoder.", "encoder."))
+    return encoder
+
+
+def _encode(
+    encoder: WhisperEncoder,
+    log_mel: WhisperFeatureExtractor,
+    pieces: Sequence[Tensor],
+    feeding: str,
+) -> list[Tensor]:
+    """Encode pieces, each (S,) of at most a window; absent frames count nothing."""
+    from torch.nn.utils.rnn import pad_sequence
+
+    real = [_frames(piece) for piece in pieces]
+    window = encoder.config.max_source_positions
+    contexts = [_context(feeding, frames, window) for frames in real]
+    inputs = [
+        _embed(encoder, log_mel, piece, positions)
+        for piece, (positions, _) in zip(pieces, contexts, strict=True)
+    ]
+    states = pad_sequence(inputs, batch_first=True)
+    counts = pad_sequence([counts for _, counts in contexts], batch_first=True)
+    bias = counts.log()[:, None, None].to(states.device)
+    layers = _blocks(encoder, states, None if counts.eq(1).all() else bias, max(real))
+    return [layers[:, row, :frames] for row, frames in enumerate(real)]
 
 
 def _frames(piece: Tensor) -> int:
@@ -158,7 +183,7 @@ def _context(feeding: str, real: int, window: int) -> tuple[Tensor, Tensor]:
 
 
 def _groups(start: int, window: int) -> Iterator[tuple[int, int]]:
-    """Divide the silence from a frame on; give each group's first frame and size.
+    """Divide the silence from a frame on; yield each group's first frame and size.
 
     The window's very last frame sees its edge and is like no other: it stands alone.
     """
@@ -175,14 +200,14 @@ def _embed(
     piece: Tensor,
     positions: Tensor,
 ) -> Tensor:
-    """Run the log-mel and the convolutions on a piece (S,), giving (K, D).
+    """Run the log-mel and the convolutions on a piece (S,), to (K, D).
 
     After the clip all frames of the window are equal, up to its very last one, which
     sees the edge. So the clip and four silent frames are computed, and repeated.
     """
     from torch.nn.functional import gelu
 
-    window = encoder.embed_positions.num_embeddings
+    window = encoder.config.max_source_positions
     computed = min(_frames(piece) + 4, window)
     mel = log_mel(
         piece.cpu().numpy(),
@@ -203,7 +228,7 @@ def _blocks(
 ) -> Tensor:
     """Run the blocks on (B, K, D) and keep their first frames, (L, B, real, D).
 
-    The loop is our own, so that every release of transformers gives the same states:
+    The loop is our own: states are the same under every release of transformers:
     each block's output, the last one's after the final norm. The last block is run for
     the real frames alone, as nothing reads the others.
     """

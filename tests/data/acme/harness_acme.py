@@ -15,11 +15,22 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+VERSION = 1
+"""Raised when a change of this file moves a number."""
+
 
 @hookimpl
 def harness_upstreams() -> Iterator[Upstream]:
     """Describe the model; nothing is loaded here."""
-    yield Upstream(name="acme", load=load, layers=1, dim=64, hop=0.02, min_seconds=0.04)
+    yield Upstream(
+        name="acme",
+        load=load,
+        layers=1,
+        dim=64,
+        hop=0.02,
+        min_seconds=0.04,
+        version=VERSION,
+    )
 
 
 def load(
@@ -33,11 +44,11 @@ def load(
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         """Turn waveforms, each (S,) at 16 kHz, into states, each (layers, T, dim)."""
-        return [hear(waveform.to(device)) for waveform in waveforms]
+        return [spectrum(waveform.to(device)) for waveform in waveforms]
 
-    def hear(waveform: Tensor) -> Tensor:
+    def spectrum(waveform: Tensor) -> Tensor:
         frames = waveform.unfold(0, 640, 320) * window
-        spectrum: Tensor = torch.fft.rfft(frames).abs()[:, 1:65]
-        return spectrum.clamp(min=0.01).log()[None]
+        bins: Tensor = torch.fft.rfft(frames).abs()[:, 1:65]
+        return bins.clamp(min=0.01).log()[None]
 
     return encode

@@ -133,7 +133,7 @@ def test_every_command_names_a_plugin_that_is_broken(harness, manager, blocked):
 
 
 def test_a_bug_keeps_its_traceback(manager, monkeypatch):
-    monkeypatch.setattr("harness.cli.verbs.print_table", lambda *table: 1 / 0)
+    monkeypatch.setattr("harness.cli.listing.print_table", lambda *table: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         execute(["list"], manager)
 
@@ -142,7 +142,7 @@ def test_an_interrupt_says_that_nothing_is_lost(harness, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.cli.verbs.print_table", interrupt)
+    monkeypatch.setattr("harness.cli.listing.print_table", interrupt)
     code, _, err = harness("list")
     assert code == 130
     assert "kept" in err

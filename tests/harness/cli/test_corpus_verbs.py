@@ -17,7 +17,7 @@ def silent(tones):
 CHECK = ("corpus", "check", "tones")
 
 
-def test_a_whole_corpus_leaves_with_nothing_to_mend(harness):
+def test_a_complete_corpus_exits_with_0(harness):
     code, out, _ = harness(*CHECK)
     assert code == 0
     assert "40 utterances of 5 speakers, 2 labels" in out
@@ -25,7 +25,7 @@ def test_a_whole_corpus_leaves_with_nothing_to_mend(harness):
     assert "unknown: nothing is known" in out
 
 
-def test_a_bad_file_is_shown_and_leaves_with_2(harness, silent):
+def test_a_bad_file_is_listed_and_exits_with_2(harness, silent):
     code, out, _ = harness(*CHECK)
     assert code == 2
     assert [line.split() for line in out.splitlines() if "s9_low_0" in line] == [
@@ -33,7 +33,7 @@ def test_a_bad_file_is_shown_and_leaves_with_2(harness, silent):
     ]
 
 
-def test_many_problems_are_counted_beyond_some(harness, tones):
+def test_many_problems_are_counted_beyond_the_first(harness, tones):
     for take in range(30):
         (tones / f"s9_low_{take}.wav").touch()
     _, out, _ = harness(*CHECK)
@@ -58,7 +58,7 @@ def test_markdown_has_tables(harness):
     assert "| speaker | gender | high | low | all |\n| --- | --- |" in out
 
 
-def test_all_takes_what_is_there_and_names_the_rest(harness):
+def test_all_checks_what_is_there_and_names_the_rest(harness):
     code, out, err = harness("corpus", "check", "--all", "--format", "json")
     assert code == 0
     found = [passport["corpus"] for passport in json.loads(out)]
@@ -66,7 +66,7 @@ def test_all_takes_what_is_there_and_names_the_rest(harness):
     assert "aesdd, aesdd@all, cafe" in err
 
 
-def test_all_tells_of_a_folder_that_is_something_else(harness, tones):
+def test_all_reports_a_folder_that_is_something_else(harness, tones):
     (tones.parent / "emovo").mkdir()
     code, _, err = harness("corpus", "check", "--all")
     assert code == 2
@@ -75,25 +75,59 @@ def test_all_tells_of_a_folder_that_is_something_else(harness, tones):
 
 
 @pytest.mark.parametrize("arguments", [(), ("tones", "--all")])
-def test_either_names_or_all_are_wanted(harness, arguments):
+def test_either_names_or_all_are_required(harness, arguments):
     code, _, err = harness("corpus", "check", *arguments)
     assert code == 2
-    assert "give --all" in err
+    assert "pass --all" in err
 
 
-def test_info_tells_what_a_corpus_is_without_having_it(harness):
+def test_info_reports_what_is_on_this_machine(harness, tones):
+    _, out, _ = harness("corpus", "info", "tones")
+    assert f"40 utterances in {tones}" in out
+    assert ["intensities", "not", "coded"] in [line.split() for line in out.split("\n")]
+
+
+def test_info_of_a_folder_that_is_something_else_repeats_the_error(harness, tones):
+    (tones.parent / "emovo").mkdir()
+    code, out, _ = harness("corpus", "info", "emovo")
+    assert code == 0
+    assert "0 utterances in" in out
+    assert "no audio file at all" in out
+
+
+def test_info_counts_intensities(harness, tones):
+    for name in ("01-C-1-1.wav", "01-C-2-1.wav", "01-D-2-1.wav", "01-N-1-1.wav"):
+        (tones.parent / "cafe").mkdir(exist_ok=True)
+        (tones.parent / "cafe" / name).touch()
+    _, out, _ = harness("corpus", "info", "cafe")
+    assert "2 strong, 1 weak; 1 utterances without a code" in out
+    _, out, _ = harness("corpus", "info", "cafe", "--format", "json")
+    assert json.loads(out)["intensities"] == {"strong": 2, "weak": 1}
+
+
+@pytest.mark.parametrize("verb", ["check", "info", "download"])
+def test_a_corpus_that_can_be_synthesised_is(harness, tmp_path, verb):
+    code, out, err = harness("corpus", verb, "demo@a")
+    assert code == 0, err
+    assert "demo-v1" in out
+    assert len(list((tmp_path / "cache" / "demo-v1").iterdir())) == 288
+
+
+def test_info_describes_a_corpus_that_is_not_on_this_machine(harness):
     code, out, _ = harness("corpus", "info", "aesdd")
     assert code == 0
-    for told in (
+    for fact in (
         "Greek, acted, 5 or 6 speakers",
         "not stated; offered for research",
         "http://m3c.web.auth.gr",
         "Vryzas",
         "mega.nz",
         "sadness/s05 (3).wav cannot be decoded",
-        "500 utterances of 5 labels; in aesdd are 504 of 5. 500 is the plan",
+        "Table 1 of D'Asaro et al. (2024) has 500 utterances of 5 labels; in aesdd are "
+        "504 of 5. 500 is the plan",
+        "not at ",
     ):
-        assert told in out
+        assert fact in out
     rows = [line.split() for line in out.splitlines()]
     assert ["corpus", "aesdd", "aesdd@all"] in rows
     assert ["anger", "101", "121"] in rows
@@ -108,19 +142,20 @@ def test_info_says_which_corpora_can_be_downloaded(harness):
 
 def test_info_as_json_can_be_read(harness):
     _, out, _ = harness("corpus", "info", "emodb", "--format", "json")
-    told = json.loads(out)
-    assert told["licence"] == "CC0-1.0"
-    assert told["labels"]["anger"] == 127
+    description = json.loads(out)
+    assert description["licence"] == "CC0-1.0"
+    assert description["labels"]["anger"] == 127
+    assert description["claims"][0]["utterances"] == 535
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
-def test_a_corpus_that_says_little_of_itself_has_an_info_too(harness, form):
+def test_a_minimal_description_has_an_info_too(harness, form):
     code, out, _ = harness("corpus", "info", "tones", "--format", form)
     assert code == 0
     assert "CC0-1.0" in out
 
 
-def test_an_unknown_corpus_is_told_with_a_near_name(harness):
+def test_an_unknown_corpus_is_reported_with_a_near_name(harness):
     code, _, err = harness("corpus", "info", "emo-db")
     assert code == 2
     assert "Did you mean 'emodb'?" in err
@@ -130,4 +165,3 @@ def test_the_list_of_corpora_has_their_size_beside_the_papers(harness):
     _, out, _ = harness("list", "corpora")
     rows = {line.split()[0]: line.split() for line in out.splitlines() if line}
     assert rows["aesdd"][2:7] == ["504", "5", "500", "of", "5"]
-    assert "says why" in out

@@ -46,7 +46,7 @@ def test_channels_are_averaged(tmp_path):
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 192_000])
-def test_tones_that_the_model_can_hear_pass_unchanged(tmp_path, rate):
+def test_tones_below_half_the_rate_pass_unchanged(tmp_path, rate):
     soundfile.write(tmp_path / "x.wav", tone(3000, rate), rate, subtype="FLOAT")
     samples = load(tmp_path / "x.wav", RATE)
     assert len(samples) == RATE
@@ -59,7 +59,7 @@ def test_tones_above_half_the_rate_do_not_come_back_as_aliases(tmp_path, hertz):
     assert load(tmp_path / "x.wav", RATE)[2000:-2000].abs().max() < 1e-5
 
 
-def test_seven_kilohertz_is_not_damped(tmp_path):
+def test_seven_kilohertz_is_not_attenuated(tmp_path):
     soundfile.write(tmp_path / "x.wav", tone(7000, 44_100), 44_100, subtype="FLOAT")
     assert abs(level(load(tmp_path / "x.wav", RATE), 7000, RATE)) < 0.1
 
@@ -140,7 +140,7 @@ def test_audio_that_cannot_be_used_is_named_with_its_reason(tmp_path, make, reas
 
 
 @pytest.mark.parametrize("suffix", ["aiff", "flac"])
-def test_a_truncated_file_of_another_container_is_seen(tmp_path, suffix):
+def test_a_truncated_file_of_another_container_is_detected(tmp_path, suffix):
     path = tmp_path / f"x.{suffix}"
     rng = np.random.default_rng(0)
     soundfile.write(path, 0.1 * rng.standard_normal(RATE), RATE)

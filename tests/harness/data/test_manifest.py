@@ -1,3 +1,5 @@
+"""A corpus on disk: every file is read, checked and hashed; bad ones are named."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -8,9 +10,9 @@ import pytest
 import soundfile
 from toys import TONES
 
-from harness import DataError, KnownFile, Utterance
+from harness import DataError, Utterance
 from harness.data.manifest import difference, read_manifest, refuse_bad
-from harness.files import Memory, sha256_file
+from harness.files import Memory
 
 
 @pytest.fixture
@@ -52,22 +54,40 @@ def spoil(tones):
     soundfile.write(tones / "s9_low_4.wav", long, 8000)
 
 
-def test_all_bad_files_are_told_at_once(read, tones):
+def test_all_bad_files_are_reported_at_once(read, tones):
     spoil(tones)
-    manifest = read(min_seconds=0.025)
+    manifest = read().lasting(0.025)
     assert len(manifest.recordings) == 40
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as raised:
         refuse_bad([manifest])
     for reason in ("zero bytes", "unreadable", "10 ms", "NaN", "40 min", "--skip-bad"):
-        assert reason in str(told.value)
+        assert reason in str(raised.value)
 
 
 def test_cutting_clips_makes_a_long_one_good(read, tones):
     spoil(tones)
-    manifest = read(min_seconds=0.025, max_seconds=6.0)
+    manifest = read(max_seconds=6.0).lasting(0.025)
     assert [line.split(":")[0] for line in manifest.bad] == [
         f"s9_low_{take}.wav" for take in range(4)
     ]
+
+
+def test_each_upstream_leaves_out_the_clips_that_are_too_short_for_it(read, tones):
+    spoil(tones)
+    manifest = read()
+    assert "s9_low_2.wav" in {one.id for one in manifest.utterances}
+    lasting = manifest.lasting(0.35)
+    assert {one.seconds >= 0.35 for one in lasting.recordings} == {True}
+    short = [line for line in lasting.bad if "too short" in line]
+    assert len(short) + len(lasting.recordings) == len(manifest.recordings)
+    assert "s9_low_2.wav: too short (10 ms; the model needs 350 ms)" in short
+    assert list(lasting.bad) == sorted(lasting.bad)
+    assert lasting.sha256 != manifest.sha256
+
+
+def test_a_corpus_without_short_clips_is_the_same_for_every_upstream(read):
+    manifest = read()
+    assert manifest.lasting(0.31) is manifest.lasting(0.025) is manifest
 
 
 def test_a_long_list_of_bad_files_is_cut(read, tones):
@@ -119,15 +139,8 @@ def test_two_spans_of_a_file_are_two_recordings(read):
 
 
 @pytest.fixture
-def published(tones):
-    """The corpus of tones as if its files were published, with their hashes."""
-    files = {
-        path.name: KnownFile(
-            label="low", speaker="s0", part="train", sha256=sha256_file(path)
-        )
-        for path in tones.glob("*.wav")
-    }
-    return dataclasses.replace(TONES, files=lambda: files)
+def published(listed):
+    return dataclasses.replace(TONES, files=lambda: listed)
 
 
 def test_a_corpus_as_it_was_published_raises_no_doubt(read, published):

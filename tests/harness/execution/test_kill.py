@@ -20,23 +20,24 @@ from harness.registry import plugin_manager
 
 KILLS = 20
 COMMAND = (
-    *("run", *GRID, "--quiet", "--downstream", "linear,multilayer"),
+    *(*GRID, "--quiet", "--downstream", "linear,multilayer"),
     *("--split", "loso", "--seeds", "0-1"),
 )
 
 
-def run(folder):
+def run(folder, command=COMMAND):
     """Run the program in this process, with its results below a folder."""
     manager = plugin_manager()
     manager.register(ToyPlugin())
     folders = ("--cache", str(folder / "cache"), "--runs", str(folder / "runs"))
-    return execute([*COMMAND, *folders], manager)
+    return execute(["run", *command, *folders], manager)
 
 
 def results(folder):
-    names = ["run_id", "macro_f1", "best_epoch", "layer_weights", "predictions"]
-    table = pyarrow.parquet.read_table(folder / "runs", columns=names)
-    return sorted(table.to_pylist(), key=lambda row: row["run_id"])
+    """Every number of every stored result below a folder."""
+    rows = pyarrow.parquet.read_table(folder / "runs").to_pylist()
+    numbers = ("scores", "best_epoch", "layer_weights", "history", "predictions")
+    return {row["run_id"]: [str(row[name]) for name in numbers] for row in rows}
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
@@ -80,33 +81,28 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def start(tones, tmp_path):
-    """Start the program with worker processes, on cells that take long."""
+    """Start the program in worker processes, on so many cells that take long."""
     script = tmp_path / "script.py"
     script.write_text(WORKERS)
-    grid = (
-        "--upstream",
-        "toy",
-        "--corpus",
-        "tones",
-        "--downstream",
-        "multilayer",
-        "--no-controls",
-    )
-    folders = ("--cache", str(tmp_path / "cache"), "--runs", str(tmp_path / "runs"))
-    return lambda: subprocess.Popen(
-        [
-            *(sys.executable, str(script), "run", *grid, *folders),
-            *("--executor", "local", "--workers", "2", "--seeds", "0-999"),
-        ],
-        env=os.environ
-        | {
-            "HARNESS_DATA": str(tones.parent),
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-        },
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+
+    def start(cells):
+        words = (
+            *("run", "--upstream", "toy", "--corpus", "tones", "--no-controls"),
+            *("--downstream", "multilayer", "--seeds", f"0-{cells - 1}"),
+            *("--executor", "local", "--workers", "2"),
+            *("--cache", tmp_path / "cache", "--runs", tmp_path / "runs"),
+        )
+        tests = str(Path(__file__).parents[2])
+        return subprocess.Popen(
+            [sys.executable, str(script), *map(str, words)],
+            env=os.environ | {"HARNESS_DATA": str(tones.parent), "PYTHONPATH": tests},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start
 
 
 def wait_for_results(runs, process):
@@ -131,22 +127,57 @@ def alive(session):
     return found
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads Linux' /proc")
+def workers(session):
+    """Those of them that are worker processes."""
+
+    def is_worker(pid):
+        try:
+            return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+
+    return sorted(filter(is_worker, alive(session)))
+
+
+on_linux = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="reads Linux' /proc"
+)
+
+
+@on_linux
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_the_program(start, tmp_path, kill):
-    process = start()
+    process = start(cells=1000)
     wait_for_results(tmp_path / "runs", process)
-    assert len(alive(process.pid)) >= 3
+    assert len(workers(process.pid)) == 2
     os.kill(process.pid, kill)
-    code = process.wait(60)
+    _, errors = process.communicate(timeout=60)
     for _ in range(600):
         if not alive(process.pid):
             break
         time.sleep(0.05)
     assert alive(process.pid) == []
-    errors = process.stderr.read()
-    process.stderr.close()
     if kill == signal.SIGINT:
-        assert code == 130
+        assert process.returncode == 130
         assert "the same command goes on" in errors
         assert "Traceback" not in errors
+
+
+@on_linux
+def test_a_worker_that_is_killed_costs_another_try_and_no_number(
+    start, tmp_path, tones, monkeypatch
+):
+    process = start(cells=24)
+    wait_for_results(tmp_path / "runs", process)
+    before = workers(process.pid)
+    os.kill(before[0], signal.SIGKILL)
+    assert len(list((tmp_path / "runs").glob("*.parquet"))) < 24
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    interrupted = results(tmp_path)
+    assert len(interrupted) == 24
+    monkeypatch.setenv("HARNESS_DATA", str(tones.parent))
+    command = (*GRID, "--quiet", "--downstream", "multilayer", "--seeds", "0-23")
+    assert run(tmp_path / "whole", command) == 0
+    assert interrupted == results(tmp_path / "whole")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from itertools import product
 
 import pyarrow.parquet
 import pytest
-from toys import GRID, write_tone
+from toys import GRID, TOY, write_tone
 
 from harness import Downstream, HarnessError, Reads, hookimpl
 
@@ -27,9 +28,9 @@ def rows(tmp_path, **columns):
 def results(tmp_path):
     """Every number of every stored result, by cell."""
     return {
-        (row["downstream"], row["fold"], row["seed"]): (
+        (row["condition"]["downstream"]["name"], row["fold"], row["seed"]): (
             row["run_id"],
-            row["macro_f1"],
+            sorted(row["scores"]),
             row["history"],
             row["predictions"],
             row["layer_weights"],
@@ -60,16 +61,25 @@ def test_a_finished_cell_is_never_computed_again(harness, tmp_path):
 def test_a_result_says_what_it_was_computed_from(harness, tmp_path):
     harness("run", *LINEAR, "--split", "loso")
     row = rows(tmp_path)[0]
-    assert row["upstream"] == "toy"
-    assert (row["layers"], row["dim"]) == (3, 8)
-    assert row["folds"] == 5
-    assert dict(row["plugin"])["upstream"] == "toy-plugin"
-    assert dict(row["plugin"])["downstream"].startswith("linear (speech-harness ")
-    assert dict(row["versions"]).keys() >= {"torch", "python"}
+    upstream, downstream, corpus = (
+        row["condition"][axis] for axis in ("upstream", "downstream", "corpus")
+    )
+    assert upstream["name"] == "toy"
+    assert (upstream["layers"], upstream["dim"], upstream["hop"]) == (3, 8, 0.02)
+    assert (corpus["trained"], corpus["folds"]) == (["tones"], 5)
+    plugins = dict(row["training"]["plugins"])
+    assert plugins["upstream"] == "toy-plugin"
+    assert plugins["downstream"].startswith("linear (speech-harness ")
+    assert dict(row["training"]["versions"]).keys() >= {"torch", "python"}
     assert row["n_train"] + row["n_valid"] + row["n_test"] == 40
-    assert row["recipe"] == "peft-ser"
-    assert row["recipe_deviations"]
-    assert row["seconds_extract"] > 0
+    assert downstream["recipe"]["name"] == "peft-ser"
+    assert downstream["recipe"]["deviations"]
+    extraction = row["extraction"]
+    assert extraction["seconds"] > 0
+    assert extraction["devices"][0].startswith("cpu (")
+    assert dict(extraction["versions"]).keys() >= {"torch", "python"}
+    assert extraction["first"] <= extraction["last"] <= row["training"]["created"]
+    assert dict(extraction["certificate"])["batched_delta"] == 0
     assert len(row["predictions"]) == row["n_test"]
 
 
@@ -159,17 +169,98 @@ def test_frames_in_half_precision_are_another_result(harness, tmp_path):
     harness("run", *grid, "--frame-type", "float16")
     one, other = rows(tmp_path)
     assert one["run_id"] != other["run_id"]
-    assert one["macro_f1"] == pytest.approx(other["macro_f1"], abs=0.2)
+    scores = [dict(row["scores"])["macro_f1"] for row in (one, other)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.2)
+
+
+@pytest.mark.parametrize("head", ["linear", "nonlinear", "multilayer", "layerwise"])
+def test_every_head_reads_frames_in_half_precision(harness, head):
+    grid = (*GRID, "--downstream", head, "--frame-type", "float16")
+    code, _, err = harness("run", *grid)
+    assert code == 0, err
+
+
+def test_a_cell_does_not_depend_on_what_else_is_asked_for(harness, tones, manager):
+    """An upstream that needs longer clips leaves out its own short ones alone."""
+
+    class Plugin:
+        @hookimpl
+        def harness_upstreams(self):
+            yield dataclasses.replace(TOY, name="patient", min_seconds=0.35)
+
+    manager.register(Plugin())
+    both = [word if word != "toy" else "toy,patient" for word in PLANNED]
+    code, _, err = harness("run", *both)
+    assert code == 2
+    assert "too short" in err
+    assert harness("run", *both, "--skip-bad", "--executor", "serial")[0] == 0
+    _, _, err = harness("run", *PLANNED, "--executor", "serial")
+    assert "1 cell, 1 of them done before" in err
+
+
+def test_an_upstream_that_does_not_load_fails_its_cells_alone(
+    harness, manager, tmp_path
+):
+    def load(checkpoint, *, device, feeding):
+        raise RuntimeError("no such layer")
+
+    class Plugin:
+        @hookimpl
+        def harness_upstreams(self):
+            yield dataclasses.replace(TOY, name="broken", load=load)
+
+    manager.register(Plugin(), name="broken-plugin")
+    asked = [word if word != "toy" else "broken,toy" for word in LINEAR]
+    code, out, err = harness("run", *asked, "--keep-going", "--seeds", "0-1")
+    assert code == 3
+    assert err.count("failed: broken · linear · tones") == 2
+    assert "broken-plugin" in err
+    assert "no such layer" in err
+    names = [row["condition"]["upstream"]["name"] for row in rows(tmp_path)]
+    assert names == ["toy", "toy"]
+    assert "toy" in out
+
+
+def test_every_checkpoint_that_is_named_belongs_to_an_upstream(harness, tmp_path):
+    code, _, err = harness("run", *LINEAR, "--checkpoint", f"toi={tmp_path}")
+    assert code == 2
+    assert "'toi'" in err
+    assert "Did you mean 'toy'?" in err
+
+
+def test_a_split_that_takes_no_folds_refuses_a_number_of_them(harness):
+    code, _, err = harness("run", *LINEAR, "--split", "loso", "--folds", "5")
+    assert code == 2
+    assert "takes no number of folds" in err
+
+
+def test_a_folder_for_results_is_written_to_before_anything_is_fetched(
+    harness, tmp_path, monkeypatch
+):
+    (tmp_path / "file").write_text("")
+    fetched = []
+    monkeypatch.setattr(
+        "harness.execution.run.find_checkpoint", lambda *a, **k: fetched.append(a)
+    )
+    asked = [word if word != "toy" else "wav2vec2-base" for word in LINEAR]
+    code, _, err = harness("run", *asked, "--runs", str(tmp_path / "file" / "runs"))
+    assert code == 2
+    assert "cannot be written" in err
+    assert not fetched
 
 
 class Moody:
-    """Offers a head that fails on one fold."""
+    """Offers a head that fails when it is built a second time."""
+
+    def __init__(self):
+        self.built = 0
 
     @hookimpl
     def harness_downstreams(self):
         def fit(train, labels, *, classes, seed):
-            if seed == 1:
-                raise HarnessError("Seed 1 is unlucky. Take another.")
+            self.built += 1
+            if self.built == 2:
+                raise HarnessError("The second is unlucky. Try again.")
             return lambda batch: batch.pooled[:, :classes]
 
         reads = Reads(layers="last", frames=False)
@@ -185,9 +276,9 @@ def test_a_run_whose_results_nobody_would_store_is_refused(harness, manager):
 
 def test_a_failed_cell_ends_a_run(harness, manager):
     manager.register(Moody())
-    code, _, err = harness("run", *GRID, "--downstream", "moody", "--seeds", "1")
+    code, _, err = harness("run", *GRID, "--downstream", "moody", "--seeds", "0-1")
     assert code == 2
-    assert "Seed 1 is unlucky" in err
+    assert "The second is unlucky" in err
 
 
 def test_other_cells_go_on_if_asked(harness, manager, tmp_path):
@@ -195,7 +286,7 @@ def test_other_cells_go_on_if_asked(harness, manager, tmp_path):
     grid = (*GRID, "--downstream", "moody", "--seeds", "0-2")
     code, out, err = harness("run", *grid, "--keep-going")
     assert code == 3
-    assert "failed: toy (full) · moody" in err
+    assert "failed: toy · moody" in err
     assert sorted(row["seed"] for row in rows(tmp_path)) == [0, 2]
     assert "moody" in out
 

@@ -1,3 +1,5 @@
+"""Extraction into the store: what is stored, what is reused, what is refused."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -5,52 +7,97 @@ import threading
 
 import pytest
 import torch
+from conditions import upstream_condition
 from toys import TONES, TOY, load_toy, write_tone
 
-from harness import DataError, PluginError, Reads
-from harness.data import audio
+from harness import CheckpointError, DataError, PluginError, Reads
+from harness.data import audio, stored
 from harness.data.manifest import read_manifest
-from harness.features.checkpoints import Checkpoint
+from harness.data.places import Places
 from harness.features.extraction import (
+    CHUNK,
     Extraction,
-    Source,
-    chunks,
+    Use,
+    certify,
     encoder,
     extract,
+    find_source,
     kinds_for,
+    store_of,
 )
-from harness.features.store import NORMS
+from harness.features.shards import NORMS
 from harness.files import Memory
 
-HERE = Checkpoint(folder=None, revision="", sha256="")
+TOY_CONDITION = upstream_condition()
 
 
-def source(load=load_toy, **changes):
-    upstream = dataclasses.replace(TOY, load=load)
-    return Source(upstream=upstream, checkpoint=HERE, feeding="full", **changes)
+@pytest.fixture(autouse=True)
+def no_encoder_of_another_test():
+    """Encoders are loaded once a process, by what their features depend on."""
+    encoder.cache_clear()
 
 
-def tasks(root, tmp_path, kinds=("pooled", "all"), used=None):
-    manifest = read_manifest(TONES, root, Memory(tmp_path / "memory.json"))
-    return [
-        Extraction(
-            source=used or source(),
-            recordings=chunk,
-            kinds=kinds,
-            cache=tmp_path / "cache",
+@pytest.fixture
+def use(tones, tmp_path):
+    """Build how a task uses the toy upstream, loaded by some function."""
+
+    def use(load=load_toy, **changes):
+        return Use(
+            upstream=dataclasses.replace(TOY, load=load),
+            condition=upstream_condition(**changes),
+            plugin="toy-plugin",
+            places=Places(data=tones.parent, cache=tmp_path / "cache"),
             device="cpu",
         )
-        for chunk in chunks(manifest.recordings)
-    ]
+
+    return use
+
+
+@pytest.fixture
+def recordings(tones, tmp_path):
+    """Read the recordings as they are by now."""
+
+    def recordings():
+        memory = Memory(tmp_path / "memory.json")
+        return read_manifest(TONES, tones, memory).recordings
+
+    return recordings
+
+
+@pytest.fixture
+def tasks(use, recordings):
+    """Build the tasks of the whole corpus."""
+
+    def tasks(kinds=("pooled", "all"), used=None):
+        used, listed = used or use(), recordings()
+        corpus = stored.store(used.places, listed, ())
+        return [
+            Extraction(
+                use=used,
+                corpus=corpus,
+                first=first,
+                last=min(first + CHUNK, len(listed)),
+                kinds=kinds,
+            )
+            for first in range(0, len(listed), CHUNK)
+        ]
+
+    return tasks
+
+
+def stored_by(used):
+    """Open the store that a use of an upstream writes to."""
+    return store_of(used.condition, used.places.cache)
 
 
 class Counting:
-    """An encoder's loader that counts the clips that are heard."""
+    """An encoder's loader that counts the clips that are encoded."""
 
     def __init__(self):
-        self.clips = 0
+        self.clips = self.loaded = 0
 
     def __call__(self, checkpoint, *, device, feeding):
+        self.loaded += 1
         encode = load_toy(checkpoint, device=device, feeding=feeding)
 
         def counted(waveforms):
@@ -60,79 +107,114 @@ class Counting:
         return counted
 
 
-def test_stored_features_are_the_encoders_own(tones, tmp_path):
+def test_stored_features_are_the_encoders_own(tasks, recordings):
     encode = load_toy(None, device="cpu", feeding="full")
-    for task in tasks(tones, tmp_path, kinds=("pooled", "last", "all")):
+    for task in tasks(kinds=("pooled", "last", "all")):
         extract(task)
-        store = task.source.store(task.cache)
-        keys = [recording.key for recording in task.recordings]
-        pooled, last, every = (store.read(kind, keys) for kind in task.kinds)
-        for recording in task.recordings:
-            waveform = audio.load(tones / recording.utterance.path, TOY.rate)
-            (expected,) = encode([waveform])
-            assert torch.equal(every[recording.key], expected)
-            assert torch.equal(last[recording.key], expected[-1])
-            assert torch.allclose(pooled[recording.key], expected.mean(1), atol=1e-6)
-            norms = expected.square().sum(2).sqrt().mean(1)
-            assert torch.allclose(pooled[recording.key + NORMS], norms, atol=1e-6)
+    store, listed = stored_by(task.use), recordings()
+    keys = [recording.key for recording in listed]
+    pooled, last, every = (store.read(kind, keys) for kind in task.kinds)
+    for recording in listed:
+        waveform = audio.load(recording.path, TOY.rate)
+        (expected,) = encode([waveform])
+        assert torch.equal(every[recording.key], expected)
+        assert torch.equal(last[recording.key], expected[-1])
+        assert torch.allclose(pooled[recording.key], expected.mean(1), atol=1e-6)
+        norms = expected.square().sum(2).sqrt().mean(1)
+        assert torch.allclose(pooled[recording.key + NORMS], norms, atol=1e-6)
 
 
-def test_what_is_stored_is_never_extracted_again(tones, tmp_path):
+def test_a_task_extracts_its_own_utterances_and_no_others(tasks, recordings):
+    _, second, _ = tasks()
+    extract(second)
+    expected = {one.key for one in recordings()[second.first : second.last]}
+    assert len(expected) == CHUNK
+    assert stored_by(second.use).keys("pooled") == expected
+
+
+def test_what_is_stored_is_never_extracted_again(tasks, use):
     load = Counting()
     for _ in range(2):
-        for task in tasks(tones, tmp_path, used=source(load)):
+        for task in tasks(used=use(load)):
             extract(task)
     assert load.clips == 40
 
 
-def test_frames_are_added_when_a_head_wants_them(tones, tmp_path):
+def test_an_upstream_is_loaded_once_for_all_tasks(tasks, use):
+    load = Counting()
+    for task in tasks(used=use(load)):
+        extract(task)
+    assert load.loaded == 1
+
+
+def test_an_upstream_is_not_loaded_where_nothing_is_missing(tasks, use):
+    load = Counting()
+    for task in tasks():
+        extract(task)
+    encoder.cache_clear()
+    for task in tasks(used=use(load)):
+        extract(task)
+    assert load.loaded == 0
+
+
+def test_frames_are_added_when_a_head_wants_them(tasks, use):
     load = Counting()
     for kinds in (("pooled",), ("pooled", "last")):
-        for task in tasks(tones, tmp_path, kinds=kinds, used=source(load)):
+        for task in tasks(kinds, use(load)):
             extract(task)
     assert load.clips == 80
-    assert len(source(load).store(tmp_path / "cache").keys("last")) == 40
+    assert len(stored_by(use(load)).keys("last")) == 40
 
 
-def test_one_changed_file_costs_one_extraction(tones, tmp_path):
+def test_one_changed_file_costs_one_extraction(tasks, use, tones):
     load = Counting()
-    for task in tasks(tones, tmp_path, used=source(load)):
+    for task in tasks(used=use(load)):
         extract(task)
     write_tone(tones / "s0_low_0.wav", 300.0, seconds=0.5, seed=99)
-    for task in tasks(tones, tmp_path, used=source(load)):
+    for task in tasks(used=use(load)):
         extract(task)
     assert load.clips == 41
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"max_seconds": 0.2},
-        {"feeding": "trimmed"},
-        {"frame_type": "float16"},
-        {"precision": "bfloat16"},
-        {"checkpoint": dataclasses.replace(HERE, sha256="abc")},
-        {"upstream": dataclasses.replace(TOY, version=2)},
-    ],
-)
-def test_whatever_changes_a_feature_changes_the_store(tmp_path, change):
-    changed = dataclasses.replace(source(), **change)
-    assert changed.store(tmp_path).folder != source().store(tmp_path).folder
+def test_a_file_that_changes_after_it_was_checked_is_not_stored_as_the_old_one(
+    tasks, tones
+):
+    work = tasks()
+    write_tone(tones / "s0_low_0.wav", 300.0, seconds=0.5, seed=99)
+    with pytest.raises(DataError, match=r"s0_low_0\.wav"):
+        for task in work:
+            extract(task)
 
 
-def test_clips_are_cut_before_the_model_hears_them(tones, tmp_path):
-    used = source(max_seconds=0.2)
-    for task in tasks(tones, tmp_path, used=used):
+def other(value):
+    """Return a value that a field of the same type can have, and does not have."""
+    if value is None:
+        return 0.2
+    return value + 1 if isinstance(value, int | float) else f"{value} changed"
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(TOY_CONDITION)])
+def test_whatever_changes_a_feature_changes_the_store(tmp_path, field):
+    changed = dataclasses.replace(
+        TOY_CONDITION, **{field: other(getattr(TOY_CONDITION, field))}
+    )
+    folders = [store_of(one, tmp_path).folder for one in (TOY_CONDITION, changed)]
+    assert folders[0] != folders[1]
+
+
+def test_clips_are_cut_before_the_model_encodes_them(tasks, use, recordings):
+    used = use(max_seconds=0.2)
+    for task in tasks(used=used):
         extract(task)
-        reader = used.store(task.cache).read("all", [r.key for r in task.recordings])
-        assert {reader[r.key].shape[1] for r in task.recordings} == {10}
+    keys = [recording.key for recording in recordings()]
+    reader = stored_by(used).read("all", keys)
+    assert {reader[key].shape[1] for key in keys} == {10}
 
 
-def test_two_at_once_do_the_work_once(tones, tmp_path):
+def test_two_at_once_do_the_work_once(tasks, use):
     load = Counting()
-    work = tasks(tones, tmp_path, used=source(load))
-    encoder.cache_clear()
-    encoder(work[0].source, "cpu")
+    work = tasks(used=use(load))
+    encoder(find_source(work[0].use, work[0].use.places), "cpu")
     threads = [
         threading.Thread(target=lambda: [extract(task) for task in work])
         for _ in range(2)
@@ -153,21 +235,51 @@ def test_two_at_once_do_the_work_once(tones, tmp_path):
         (torch.full((3, 2, 8), torch.nan), "NaN"),
     ],
 )
-def test_an_upstream_that_breaks_its_word_is_named(tones, tmp_path, states, complaint):
+def test_an_upstream_that_returns_something_else_is_named(
+    tasks, use, states, complaint
+):
     def load(checkpoint, *, device, feeding):
         return lambda waveforms: [states for _ in waveforms]
 
-    with pytest.raises(PluginError, match=f"'toy' gave.*{complaint}"):
-        extract(tasks(tones, tmp_path, used=source(load))[0])
+    with pytest.raises(PluginError, match=f"'toy' returned.*{complaint}"):
+        extract(tasks(used=use(load))[0])
 
 
-def test_frames_too_large_for_half_precision_are_refused(tones, tmp_path):
+@pytest.mark.parametrize("when", ["loading", "extracting"])
+def test_the_plugin_of_an_upstream_that_raises_is_named(tasks, use, when):
+    def load(checkpoint, *, device, feeding):
+        if when == "loading":
+            raise RuntimeError("no such layer")
+        return lambda waveforms: [][0]
+
+    with pytest.raises(PluginError, match=f"toy-plugin failed while {when}.*'toy'"):
+        extract(tasks(used=use(load))[0])
+
+
+def test_an_upstream_without_a_hop_returns_one_vector_a_clip(tasks, use):
+    used = use()
+    vectors = dataclasses.replace(used.upstream, hop=None)
+    used = dataclasses.replace(used, upstream=vectors)
+    with pytest.raises(PluginError, match="one vector a clip"):
+        extract(tasks(used=used)[0])
+
+
+def test_frames_too_large_for_half_precision_are_refused(tasks, use):
     def load(checkpoint, *, device, feeding):
         return lambda waveforms: [torch.full((3, 2, 8), 1e6) for _ in waveforms]
 
-    used = source(load, frame_type="float16")
     with pytest.raises(DataError, match="--frame-type float32"):
-        extract(tasks(tones, tmp_path, used=used)[0])
+        extract(tasks(used=use(load, frame_type="float16"))[0])
+
+
+def test_frames_are_stored_in_half_precision_and_means_are_not(tasks, use, recordings):
+    used = use(frame_type="float16")
+    for task in tasks(used=used):
+        extract(task)
+    key = recordings()[0].key
+    kinds = {kind: stored_by(used).read(kind, [key])[key] for kind in task.kinds}
+    assert kinds["all"].dtype == torch.float16
+    assert kinds["pooled"].dtype == torch.float32
 
 
 @pytest.mark.parametrize(
@@ -176,6 +288,8 @@ def test_frames_too_large_for_half_precision_are_refused(tones, tmp_path):
         ([("last", False), ("all", False)], ("pooled",)),
         ([("last", False), ("last", True)], ("pooled", "last")),
         ([("last", True), ("all", True)], ("pooled", "all")),
+        ([("each", False)], ("pooled",)),
+        ([("each", True)], ("pooled", "all")),
     ],
 )
 def test_no_more_is_stored_than_the_heads_read(reads, kinds):
@@ -183,7 +297,7 @@ def test_no_more_is_stored_than_the_heads_read(reads, kinds):
     assert kinds_for(asked) == kinds
 
 
-def test_less_exact_arithmetic_is_asked_for_and_named(tones, tmp_path):
+def test_less_exact_arithmetic_is_used_where_it_is_asked_for(tasks, use, recordings):
     """On a CPU here, since autocast is the same there; the program refuses that."""
 
     def load(checkpoint, *, device, feeding):
@@ -194,15 +308,64 @@ def test_less_exact_arithmetic_is_asked_for_and_named(tones, tmp_path):
 
         return encode
 
-    def heard(precision):
-        used = source(load, precision=precision)
-        task = tasks(tones, tmp_path, used=used)[0]
-        extract(task)
-        key = task.recordings[0].key
-        return used.fed, used.store(tmp_path / "cache").read("all", [key])[key]
+    def states(precision):
+        used = use(load, precision=precision)
+        extract(tasks(used=used)[0])
+        key = recordings()[0].key
+        return stored_by(used).read("all", [key])[key]
 
-    exact, coarse = heard("float32"), heard("bfloat16")
-    assert (exact[0], coarse[0]) == ("full", "full, bfloat16")
-    assert coarse[1].dtype == torch.float32
-    assert not torch.equal(exact[1], coarse[1])
-    assert torch.allclose(exact[1], coarse[1], atol=0.2)
+    exact, coarse = states("float32"), states("bfloat16")
+    assert coarse.dtype == torch.float32
+    assert not torch.equal(exact, coarse)
+    assert torch.allclose(exact, coarse, atol=0.2)
+
+
+def test_features_say_where_and_when_they_were_made(tasks, recordings):
+    for task in tasks():
+        extract(task)
+    keys = [recording.key for recording in recordings()]
+    record = stored_by(task.use).record(keys)
+    assert record.devices[0].startswith("cpu (")
+    assert record.versions.keys() >= {"torch", "python"}
+    assert "" < record.first <= record.last
+    assert record.seconds > 0
+
+
+# ---------------------------------------------------------------- certificates
+
+
+def test_an_upstream_is_certified_once(use):
+    load = Counting()
+    certify(use(load))
+    clips, figures = load.clips, stored_by(use()).certificate
+    assert clips > 0
+    assert figures["batched_delta"] == 0
+    certify(use(load))
+    assert load.clips == clips
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the weights of an upstream."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("damage", "state"),
+    [
+        (lambda folder: None, "another one by now"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "no checkpoint"),
+    ],
+)
+def test_a_task_refuses_other_weights_than_the_plan_saw(use, folder, damage, state):
+    used = use(checkpoint="the hash of the plan")
+    upstream = dataclasses.replace(used.upstream, checkpoint=str(folder))
+    damage(folder)
+    with pytest.raises(CheckpointError, match=state):
+        certify(dataclasses.replace(used, upstream=upstream))

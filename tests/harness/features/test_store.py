@@ -1,9 +1,13 @@
+"""The feature store: what is written is read, whatever happens in between."""
+
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,9 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import StoreError
-from harness.features.store import ALIGNMENT, NORMS, FeatureStore, stored
+from harness.errors import FeaturesGoneError
+from harness.features.shards import ALIGNMENT, NORMS
+from harness.features.store import FeatureStore, stored
 
-IDENTITY = {"upstream": "toy", "checkpoint": "abc"}
+IDENTITY = {"name": "toy", "checkpoint": "abc"}
 
 
 @pytest.fixture
@@ -21,9 +27,12 @@ def store(tmp_path):
     return FeatureStore(tmp_path, IDENTITY)
 
 
-def fill(store, *keys, kind="pooled"):
+MADE = {"device": "cpu", "versions": {"torch": "2.6"}, "created": "2026-01-02"}
+
+
+def fill(store, *keys, kind="pooled", **made):
     tensors = {key: torch.full((2, 3), float(len(key))) for key in keys}
-    store.write(kind, tensors, dict.fromkeys(keys, 1.5))
+    store.write(kind, tensors, dict.fromkeys(keys, 1.5), MADE | made)
     return tensors
 
 
@@ -31,10 +40,58 @@ def test_what_was_written_is_read(store):
     tensors = fill(store, "a", "bb")
     reader = store.read("pooled", ["bb", "a"])
     assert all(torch.equal(reader[key], tensors[key]) for key in tensors)
-    assert store.seconds(["a", "bb"]) == 3.0
+    assert store.record(["a", "bb"]).seconds == 3.0
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+def test_an_extraction_that_two_machines_shared_names_both(store):
+    fill(store, "a")
+    fill(store, "b", device="cuda", created="2026-01-01", versions={"torch": "2.7"})
+    fill(store, "c", device="tpu")
+    record = store.record(["a", "b"])
+    assert record.devices == ("cpu", "cuda")
+    assert record.versions == {"torch": "2.6, 2.7"}
+    assert (record.first, record.last) == ("2026-01-01", "2026-01-02")
+
+
+def test_the_certificate_is_kept_with_the_features(store):
+    assert store.certificate == {}
+    store.certify({"batched_delta": 0.5})
+    assert store.certificate == {"batched_delta": 0.5}
+    assert store.record([]).certificate == {"batched_delta": 0.5}
+
+
+@pytest.mark.parametrize("damage", ["", "{", "no"])
+def test_a_damaged_certificate_is_none(store, damage):
+    store.certify({"batched_delta": 0.5})
+    (store.folder / "certificate.json").write_text(damage)
+    assert store.certificate == {}
+
+
+def test_all_layers_hold_the_last_one(store):
+    frames = torch.arange(12.0).view(3, 2, 2)
+    store.write("all", {"a": frames}, {})
+    assert store.keys("last") == {"a"}
+    assert torch.equal(store.read("last", ["a"])["a"], frames[-1])
+
+
+@pytest.mark.parametrize("name", ["fbank", "hf:acme/model", "../" * 30, "é x\n"])
+def test_the_folder_of_a_store_lies_below_the_root_whatever_its_name(tmp_path, name):
+    store = FeatureStore(tmp_path, IDENTITY | {"name": name})
+    fill(store, "a")
+    assert store.folder.parent == tmp_path
+    assert not store.folder.name.startswith(".")
+    (found,) = stored(tmp_path)
+    assert (found.folder, found.identity["name"]) == (store.folder, name)
+
+
+QUICK = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=30,
+    deadline=None,
+)
+
+
+@QUICK
 @given(
     st.lists(
         st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 5), min_size=1),
@@ -72,9 +129,33 @@ def test_a_damaged_shard_is_passed_over_and_can_be_written_again(store, keep):
     assert store.keys("pooled") == {"a"}
 
 
+def flip(path, place):
+    """Flip one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("place", [-1, -20])
+def test_a_flipped_bit_is_never_read(store, place):
+    """A shard is checked once a process, so it is damaged before it is first read."""
+    fill(store, "a", "b")
+    fill(store, "c")
+    (damaged,) = (s.path for s in store.shards("pooled") if "a" in s.keys)
+    flip(damaged, place)
+    assert store.damaged() == [damaged]
+    with pytest.raises(FeaturesGoneError, match="lacks 2 clips"):
+        store.read("pooled", ["a", "b", "c"])
+    assert store.keys("pooled") == {"c"}
+    tensors = fill(store, "a", "b")
+    reader = store.read("pooled", ["a", "b", "c"])
+    assert all(torch.equal(reader[key], tensors[key]) for key in tensors)
+    assert store.damaged() == []
+
+
 def test_features_that_are_gone_are_named(store):
     fill(store, "a")
-    with pytest.raises(StoreError, match=r"lacks 1 utterances.*again"):
+    with pytest.raises(StoreError, match=r"lacks 1 clip, .*again"):
         store.read("pooled", ["a", "b"])
 
 
@@ -95,14 +176,13 @@ def test_a_store_is_listed_with_its_identity(tmp_path, store):
 def test_a_full_disk_leaves_a_usable_store(store, monkeypatch):
     fill(store, "a")
 
-    def full(tensors, path, metadata):
-        from safetensors import SafetensorError
-
-        path.write_bytes(b"half")
-        raise SafetensorError("I/O error: No space left on device (os error 28)")
+    def full(path, data):
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("safetensors.torch.save_file", full)
+        patch.setattr(Path, "write_bytes", full)
         with pytest.raises(StoreError, match="disk is full"):
             fill(store, "b")
     assert store.keys("pooled") == {"a"}
@@ -138,6 +218,7 @@ def test_a_claim_ends_with_the_process_that_was_killed(tmp_path, store):
     assert holder.exitcode == -signal.SIGKILL
 
 
+@QUICK
 @given(
     st.dictionaries(
         st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1),

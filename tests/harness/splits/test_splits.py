@@ -11,14 +11,27 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from manifests import manifest_of
 
-from harness.errors import DataError, StoreError, UnknownNameError
+from harness import (
+    DataError,
+    Fold,
+    KnownFile,
+    PluginError,
+    Split,
+    SplitOptions,
+    SplitStrategy,
+    StoreError,
+    Utterance,
+)
+from harness.splits import strategies
 from harness.splits.assignment import SWAPPED, Role, assign
 from harness.splits.balance import closeness, describe
+from harness.splits.checks import check
 from harness.splits.files import read_split, write_split
-from harness.splits.strategies import STRATEGIES, Fold, Split, check_split, make_split
-from harness.types import KnownFile, Utterance
 
+OFFERED = {strategy.name: strategy for strategy in strategies.harness_splits()}
+STRATEGIES = [name for name in OFFERED if name not in ("column", "published")]
 BY_SPEAKER = [name for name in STRATEGIES if name != "stratified"]
 THREE_FOLDS = [Role((2,), 1, 0), Role((0,), 2, 1), Role((1,), 0, 2)]
 ONE_FOLD = [Role((0,), 1, 2)]
@@ -43,9 +56,8 @@ def random_corpus(seed: int, speakers: int, labels: str = "aabcd") -> list[Utter
     )
 
 
-def distinct(utterances):
-    """Contents of which no two are the same."""
-    return {utterance.id: f"sha of {utterance.id}" for utterance in utterances}
+def make_split(utterances, strategy, **options):
+    return strategies.make_split(OFFERED[strategy], utterances, SplitOptions(**options))
 
 
 def mapped(utterances, ids, field):
@@ -115,22 +127,22 @@ def test_every_utterance_is_tested_once(utterances, strategy):
 @given(data=st.data(), utterances=corpora(), strategy=st.sampled_from(STRATEGIES))
 def test_the_order_of_the_utterances_does_not_matter(data, utterances, strategy):
     split = split_or_discard(utterances, strategy, folds=3)
-    shuffled = data.draw(st.permutations(utterances))
-    assert make_split(shuffled, strategy, folds=3) == split
+    reordered = data.draw(st.permutations(utterances))
+    assert make_split(reordered, strategy, folds=3) == split
 
 
 @quick
 @given(utterances=corpora(), strategy=st.sampled_from(STRATEGIES))
 def test_every_split_that_is_made_passes_the_check(utterances, strategy):
     split = split_or_discard(utterances, strategy, folds=3)
-    check_split(split, utterances, distinct(utterances))
+    check(split, manifest_of(utterances))
 
 
 @pytest.mark.parametrize("strategy", BY_SPEAKER)
-def test_a_corpus_too_large_to_look_at_all_is_split_without_leaks(strategy):
+def test_a_corpus_too_large_to_try_all_is_split_without_leaks(strategy):
     utterances = random_corpus(0, speakers=24)
     split = make_split(utterances, strategy)
-    check_split(split, utterances, distinct(utterances))
+    check(split, manifest_of(utterances))
 
 
 def test_the_order_does_not_matter_to_a_local_search_either():
@@ -142,19 +154,27 @@ def test_the_order_does_not_matter_to_a_local_search_either():
 
 FRESH = """
 import sys
+from types import SimpleNamespace
 from harness.splits.balance import closeness
-from harness.splits.strategies import check_split, make_split
-from harness.types import KnownFile, Utterance
+from harness.splits.checks import check
+from harness.splits.strategies import harness_splits, make_split
+from harness.types import SplitOptions, Utterance
 utterances = [
     Utterance(id=f"{s}-{n}", path="", speaker=f"s{s}", label="abc"[n * s % 3])
     for s in range(16) for n in range(12)
 ]
-split = make_split(utterances, "loso")
-check_split(split, utterances, {u.id: u.id for u in utterances})
+offered = {strategy.name: strategy for strategy in harness_splits()}
+def made(name):
+    return make_split(offered[name], utterances, SplitOptions())
+split = made("loso")
+recordings = [
+    SimpleNamespace(utterance=u, content=u.id, path=u.id) for u in utterances
+]
+check(split, SimpleNamespace(recordings=recordings))
 closeness(split, utterances)
 print(split.sha256, "numpy" in sys.modules)
 for strategy in ("stratified", "kfold", "speaker-independent"):
-    print(make_split(utterances, strategy).sha256)
+    print(made(strategy).sha256)
 """
 
 
@@ -232,7 +252,7 @@ def least_of_all(utterances, folds):
 
 
 def reached(utterances, strategy, folds):
-    """Give the objective of the split that is made; None if it is refused."""
+    """Return the objective of the split that is made; None if it is refused."""
     try:
         split = make_split(utterances, strategy, folds=folds)
     except DataError:
@@ -268,7 +288,7 @@ def test_kfold_with_four_folds_is_the_closest_of_all(utterances):
 
 @pytest.mark.parametrize("folds", [1, 3])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_local_search_finds_what_looking_at_all_finds(seed, folds):
+def test_a_local_search_finds_what_trying_all_finds(seed, folds):
     speakers = by_speaker(random_corpus(seed, speakers=9))
     roles = ONE_FOLD if folds == 1 else THREE_FOLDS
     searched = assign(speakers, roles, seed=seed, exhaustive=0)
@@ -279,7 +299,7 @@ def test_a_local_search_finds_what_looking_at_all_finds(seed, folds):
 
 
 def least_near(speakers, parts, steps):
-    """Give the least distance after one step; it maps speakers to their new parts."""
+    """Return the least distance after one step; it maps speakers to their new parts."""
     choices = [[step.get(n, part) for n, part in enumerate(parts)] for step in steps]
     near = [distance_of_assignment(speakers, choice, 1) for choice in choices]
     return min(value for value in near if value is not None)
@@ -412,11 +432,6 @@ def test_the_hash_of_a_split_depends_on_its_folds():
 # ---------------------------------------------------------------- what is refused
 
 
-def test_an_unknown_strategy_is_met_with_a_near_one():
-    with pytest.raises(UnknownNameError, match=r"split strategy.*mean 'kfold'"):
-        make_split(EVEN, "k-fold")
-
-
 def test_a_corpus_without_utterances_is_refused():
     with pytest.raises(DataError, match="no utterances"):
         make_split([], "loso")
@@ -453,7 +468,7 @@ def test_stratified_needs_a_label_for_all_three_parts():
 
 def test_one_speaker_is_enough_for_stratified():
     utterances = corpus(p="aaabbb")
-    check_split(make_split(utterances, "stratified"), utterances, distinct(utterances))
+    check(make_split(utterances, "stratified"), manifest_of(utterances))
 
 
 @pytest.mark.parametrize("strategy", ["loso", "kfold"])
@@ -483,21 +498,22 @@ def changed(**parts: tuple[str, ...]) -> Split:
 
 
 def test_the_same_audio_in_two_parts_is_refused_with_both_files():
-    contents = distinct(EVEN) | {"p-1": "same", "t-2": "same"}
+    contents = {"p-1": "same", "t-2": "same"}
     with pytest.raises(
         DataError, match=r"same audio is in train \('p-1'\) and in test \('t-2'\)"
     ):
-        check_split(GOOD, EVEN, contents)
+        check(GOOD, manifest_of(EVEN, contents))
 
 
 def test_the_same_audio_twice_in_one_part_is_no_leak():
-    check_split(GOOD, EVEN, distinct(EVEN) | {"p-1": "same", "q-2": "same"})
+    check(GOOD, manifest_of(EVEN, {"p-1": "same", "q-2": "same"}))
 
 
 def test_stratified_is_checked_for_the_same_audio_too():
     with pytest.raises(DataError, match="same audio"):
-        check_split(
-            make_split(EVEN, "stratified"), EVEN, dict.fromkeys(distinct(EVEN), "same")
+        check(
+            make_split(EVEN, "stratified"),
+            manifest_of(EVEN, {utterance.id: "same" for utterance in EVEN}),
         )
 
 
@@ -505,32 +521,32 @@ def test_a_speaker_in_two_parts_is_refused():
     fold = GOOD.folds[0]
     split = changed(train=(*fold.train, fold.test[0]), test=fold.test[1:])
     with pytest.raises(DataError, match=r"speaker is in train \('t-0'\) and in test"):
-        check_split(split, EVEN, distinct(EVEN))
+        check(split, manifest_of(EVEN))
 
 
 def test_an_unknown_utterance_is_refused():
     split = changed(test=(*GOOD.folds[0].test, "zzz"))
     with pytest.raises(DataError, match="test has 'zzz', which is not in the corpus"):
-        check_split(split, EVEN, distinct(EVEN))
+        check(split, manifest_of(EVEN))
 
 
 def test_a_missing_utterance_is_refused():
     split = changed(train=GOOD.folds[0].train[1:])
     with pytest.raises(DataError, match="in no part: 1 of 20, the first is 'p-0'"):
-        check_split(split, EVEN, distinct(EVEN))
+        check(split, manifest_of(EVEN))
 
 
 @pytest.mark.parametrize("part", ["test", "valid"])
 def test_an_utterance_given_twice_is_refused(part):
     split = changed(test=(*GOOD.folds[0].test, getattr(GOOD.folds[0], part)[0]))
     with pytest.raises(DataError, match=f"is in {part} and again in test"):
-        check_split(split, EVEN, distinct(EVEN))
+        check(split, manifest_of(EVEN))
 
 
 @pytest.mark.parametrize("part", ["train", "valid", "test"])
 def test_an_empty_part_is_refused(part):
     with pytest.raises(DataError, match=f"{part} is empty"):
-        check_split(changed(**{part: ()}), EVEN, distinct(EVEN))
+        check(changed(**{part: ()}), manifest_of(EVEN))
 
 
 @pytest.mark.parametrize("part", ["valid", "test"])
@@ -540,7 +556,7 @@ def test_a_label_that_train_lacks_is_refused(part):
     parts |= {part: ("r-0", "r-1", "r-2")}
     split = Split(strategy="loso", folds=(Fold(name="r", **parts),))
     with pytest.raises(DataError, match=rf"label 'b' of {part} \('r-2'\) is not"):
-        check_split(split, utterances, distinct(utterances))
+        check(split, manifest_of(utterances))
 
 
 # ---------------------------------------------------------------- how close it came
@@ -586,6 +602,29 @@ def test_the_same_code_in_another_language_is_another_sentence():
     assert (fold.repeated, fold.sentences) == (0, 2)
 
 
+def test_overlapping_utterances_in_two_parts_are_refused():
+    spans = {"p-0": (0.0, 2.0), "t-1": (1.5, None), "q-0": (3.0, 4.0)}
+    utterances = [
+        replace(u, path="tape.wav", start=spans[u.id][0], end=spans[u.id][1])
+        if u.id in spans
+        else u
+        for u in EVEN
+    ]
+    with pytest.raises(DataError, match=r"'p-0' in train and 't-1' in test overlap"):
+        check(GOOD, manifest_of(utterances))
+
+
+def test_utterances_that_follow_each_other_do_not_overlap():
+    spans = {"p-0": (0.0, 2.0), "t-1": (2.0, 3.0), "q-0": (3.0, None)}
+    utterances = [
+        replace(u, path="tape.wav", start=spans[u.id][0], end=spans[u.id][1])
+        if u.id in spans
+        else u
+        for u in EVEN
+    ]
+    check(GOOD, manifest_of(utterances))
+
+
 def test_the_goals_of_kfold_are_equal_folds():
     folds = closeness(make_split(EVEN, "kfold"), EVEN)
     assert folds[0].goals == pytest.approx((0.6, 0.2, 0.2))
@@ -616,23 +655,21 @@ def test_several_folds_are_described_by_their_range():
 # ---------------------------------------------------------------- files
 
 
-HEADER = {"corpus": "beeps", "version": "1.0", "manifest_sha256": "12ab"}
-
-
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "split.json"
-    write_split(make_split(EVEN, "kfold"), path, **HEADER)
+    write_split(make_split(EVEN, "kfold"), path, manifest_of(EVEN))
     return path
 
 
-def test_a_split_comes_back_from_its_file(path):
-    assert read_split(path).split == make_split(EVEN, "kfold")
+def test_folds_come_back_from_their_file(path):
+    assert read_split(path).folds == make_split(EVEN, "kfold").folds
 
 
-def test_a_header_comes_back_from_its_file(path):
+def test_what_a_split_was_made_for_comes_back_from_its_file(path):
     file = read_split(path)
-    assert {name: getattr(file, name) for name in HEADER} == HEADER
+    assert (file.corpus, file.version, file.strategy) == ("beeps", "1.0", "kfold")
+    assert file.manifest_sha256 == manifest_of(EVEN).sha256
 
 
 def test_nothing_else_is_left_beside_the_file(path):
@@ -642,7 +679,7 @@ def test_nothing_else_is_left_beside_the_file(path):
 def test_ids_stand_in_the_file_as_they_are(tmp_path):
     utterances = [replace(u, id=f"شاد/{u.id}") for u in EVEN]
     path = tmp_path / "split.json"
-    write_split(make_split(utterances, "loso"), path, **HEADER)
+    write_split(make_split(utterances, "loso"), path, manifest_of(utterances))
     assert '"شاد/p-0"' in path.read_text("utf-8")
 
 
@@ -650,12 +687,12 @@ def test_ids_are_sorted_however_they_stand_in_the_file(path):
     value = json.loads(path.read_text())
     value["folds"][0]["train"].reverse()
     path.write_text(json.dumps(value))
-    assert read_split(path).split == make_split(EVEN, "kfold")
+    assert read_split(path).folds == make_split(EVEN, "kfold").folds
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(path):
     with pytest.raises(StoreError, match="Cannot write"):
-        write_split(GOOD, path / "split.json", **HEADER)
+        write_split(GOOD, path / "split.json", manifest_of(EVEN))
 
 
 @pytest.mark.parametrize(
@@ -677,7 +714,6 @@ def test_a_file_that_is_no_split_is_refused(path, content, reason):
 @pytest.mark.parametrize(
     ("entry", "value", "reason"),
     [
-        ("strategy", "bootstrap", "'bootstrap' is none of speaker-independent"),
         ("strategy", None, "'strategy' is missing or is not of type str"),
         ("corpus", 7, "'corpus' is missing or is not of type str"),
         ("folds", {}, "'folds' is missing or is not of type list"),
@@ -743,20 +779,20 @@ def known(utterances):
     }
 
 
-def test_a_published_split_is_the_speaker_independent_one():
+def test_a_published_split_is_called_so():
     own = parted(p="test", q="train", r="valid")
     plain = parted(p=None, q=None, r=None)
     split = make_split(plain, "published", files=lambda: known(own))
-    assert split.strategy == "speaker-independent"
+    assert (split.strategy, split.speaker_independent) == ("published", True)
     assert split.folds == make_split(own, "column").folds
 
 
 def test_a_corpus_that_differs_from_the_published_split_is_refused_with_the_list():
     files = known(parted(p="test", q="train", r="valid"))
     here = parted(q=None, r=None, s=None)
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as refused:
         make_split(here, "published", files=lambda: files)
-    assert str(told.value).endswith(
+    assert str(refused.value).endswith(
         "\n  missing here: pa\n  missing here: pb\n  only here: sa\n  only here: sb"
     )
 
@@ -774,7 +810,55 @@ def test_without_published_files_there_is_no_published_split():
 
 def test_a_column_can_be_written_and_read(tmp_path):
     split = make_split(parted(p="test", q="train", r="valid"), "column")
-    write_split(
-        split, tmp_path / "s.json", corpus="c", version="1", manifest_sha256="x"
-    )
-    assert read_split(tmp_path / "s.json").split == split
+    write_split(split, tmp_path / "s.json", manifest_of([]))
+    assert read_split(tmp_path / "s.json").folds == split.folds
+
+
+# ---------------------------------------------------------------- a plugin's strategy
+
+
+def leave_one_language_out(utterances, options):
+    """Test each language; validate with the next one."""
+    languages = sorted({utterance.language for utterance in utterances})
+    for number, test in enumerate(languages):
+        valid = languages[(number + 1) % len(languages)]
+        parts = {"train": [], "valid": [], "test": []}
+        for utterance in utterances:
+            part = {test: "test", valid: "valid"}.get(utterance.language, "train")
+            parts[part].append(utterance.id)
+        yield Fold(name=test, **{part: tuple(ids) for part, ids in parts.items()})
+
+
+LOLO = SplitStrategy(
+    name="leave-one-language-out",
+    summary="one fold a language",
+    divide=leave_one_language_out,
+    version=3,
+)
+LANGUAGES = dict(zip("pqrst", ["ar", "ar", "de", "el", "fr"], strict=True))
+POLYGLOT = [replace(u, language=LANGUAGES[u.speaker]) for u in EVEN]
+
+
+def test_a_strategy_of_a_plugin_divides_a_corpus():
+    split = strategies.make_split(LOLO, POLYGLOT[::-1], SplitOptions())
+    check(split, manifest_of(POLYGLOT))
+    assert (split.strategy, split.version) == ("leave-one-language-out", 3)
+    assert [fold.name for fold in split.folds] == ["ar", "de", "el", "fr"]
+    assert set(mapped(POLYGLOT, split.folds[0].test, "speaker")) == {"p", "q"}
+
+
+def test_a_strategy_of_a_plugin_is_checked_as_the_others_are():
+    utterances = [*POLYGLOT[1:], replace(POLYGLOT[0], language="fr")]
+    split = strategies.make_split(LOLO, utterances, SplitOptions())
+    with pytest.raises(DataError, match="language-out', fold 'ar': the same speaker"):
+        check(split, manifest_of(utterances))
+    shared = replace(LOLO, speaker_independent=False)
+    split = strategies.make_split(shared, utterances, SplitOptions())
+    check(split, manifest_of(utterances))
+
+
+@pytest.mark.parametrize("made", [0, 2])
+def test_a_strategy_without_folds_or_with_two_of_a_name_is_refused(made):
+    strategy = replace(LOLO, divide=lambda utterances, options: [*GOOD.folds] * made)
+    with pytest.raises(PluginError, match="'leave-one-language-out' made no folds"):
+        strategies.make_split(strategy, EVEN, SplitOptions())

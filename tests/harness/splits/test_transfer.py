@@ -1,18 +1,17 @@
-"""Training on one corpus and testing on another, or on several joined."""
+"""Runs that train on one corpus and test on another, or on several joined."""
 
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from itertools import product
 
 import numpy as np
-import pyarrow.parquet
 import pytest
 import soundfile
+from collector import Collector
 from toys import LABELS, RATE, TONES, read_tones, write_tone
 
-from harness import Corpus, Utterance, hookimpl
+from harness import Corpus, hookimpl
 
 RUN = (
     *("run", "--upstream", "toy", "--downstream", "linear", "--no-controls"),
@@ -57,12 +56,22 @@ def chords(tones, manager):
     return folder
 
 
-def rows(tmp_path):
-    return pyarrow.parquet.read_table(tmp_path / "runs").to_pylist()
+@pytest.fixture
+def results(manager):
+    """The results of the runs of a test."""
+    collector = Collector()
+    manager.register(collector)
+    return collector.results
+
+
+def divided(result):
+    """Return what a result was trained on, tested on, and divided by."""
+    corpus = result.condition.corpus
+    return corpus.trained, corpus.tested, corpus.strategy
 
 
 def shards(tmp_path):
-    """When each file of features was written."""
+    """Return when each file of features was written."""
     return {
         path: path.stat().st_mtime_ns
         for path in (tmp_path / "cache").rglob("*.safetensors")
@@ -70,28 +79,27 @@ def shards(tmp_path):
 
 
 def test_a_head_is_trained_on_one_corpus_and_tested_on_all_of_another(
-    harness, chords, tmp_path
+    harness, chords, results
 ):
     grid = ("--corpus", "chords", "--test-corpus", "tones")
     assert harness(*RUN, *grid)[0] == 0
-    (row,) = rows(tmp_path)
-    assert row["corpus"] == "chords→tones"
-    assert row["split"] == "transfer"
-    assert row["labels"] == ["high", "low"]
-    assert row["n_test"] == 40
-    assert {p["speaker"].split("/")[0] for p in row["predictions"]} == {"tones"}
-    trained = row["speakers_train"] + row["speakers_valid"]
+    (result,) = results
+    assert divided(result) == (("chords",), ("tones",), "transfer")
+    assert result.labels == ("high", "low")
+    assert result.n_test == 40
+    assert {p.speaker.split("/")[0] for p in result.predictions} == {"tones"}
+    trained = result.speakers_train + result.speakers_valid
     assert {speaker.split("/")[0] for speaker in trained} == {"chords"}
     assert len(trained) == 3
-    assert row["language"] == "x-chords, x-tones"
+    assert result.condition.corpus.languages == ("x-chords", "x-tones")
 
 
-def test_the_corpus_itself_may_be_among_those_to_test_on(harness, chords, tmp_path):
+def test_the_corpus_itself_may_be_among_those_to_test_on(harness, chords, results):
     grid = ("--corpus", "tones", "--test-corpus", "tones,chords")
     assert harness(*RUN, *grid)[0] == 0
-    assert {(row["corpus"], row["split"]) for row in rows(tmp_path)} == {
-        ("tones", "speaker-independent"),
-        ("tones→chords", "transfer"),
+    assert {divided(result) for result in results} == {
+        (("tones",), (), "speaker-independent"),
+        (("tones",), ("chords",), "transfer"),
     }
 
 
@@ -102,77 +110,21 @@ def test_nothing_is_extracted_twice(harness, chords, tmp_path):
     assert before == shards(tmp_path) != {}
 
 
-def test_corpora_can_be_joined(harness, chords, tmp_path):
+def test_corpora_can_be_joined(harness, chords, results):
     assert harness(*RUN, "--corpus", "tones+chords")[0] == 0
-    (row,) = rows(tmp_path)
-    assert row["corpus"] == "tones+chords"
-    assert row["labels"] == ["high", "loud", "low"]
-    assert row["n_train"] + row["n_valid"] + row["n_test"] == 40 + 36
-    assert (
-        len(row["speakers_train"] + row["speakers_valid"] + row["speakers_test"]) == 9
-    )
-
-
-def test_joined_corpora_can_be_tested_elsewhere(harness, chords, tmp_path, manager):
-    class Plugin:
-        @hookimpl
-        def harness_corpora(self):
-            yield dataclasses.replace(CHORDS, name="more")
-
-    manager.register(Plugin())
-    folder = chords.parent / "more"
-    folder.mkdir()
-    for take in range(4):
-        for label, hertz in (("high", 990.0), ("low", 230.0)):
-            path = folder / f"m{take % 2}_{label}_{take}.wav"
-            write_tone(path, hertz, seconds=0.5, seed=7000 + take + int(hertz))
-    grid = ("--corpus", "tones+chords", "--test-corpus", "more")
-    assert harness(*RUN, *grid)[0] == 0
-    (row,) = rows(tmp_path)
-    assert row["corpus"] == "tones+chords→more"
-    assert row["n_test"] == 8
-
-
-def test_the_same_recording_in_both_corpora_is_refused(harness, chords, tones):
-    shutil.copy(tones / "s0_low_0.wav", chords / "c9_low_0.wav")
-    code, _, err = harness(*RUN, "--corpus", "chords", "--test-corpus", "tones")
-    assert code == 2
-    assert "s0_low_0.wav" in err
-
-
-def test_corpora_that_share_no_two_labels_are_told(harness, manager, tones):
-    def read(root):
-        for n in range(3):
-            yield Utterance(
-                id=str(n), path=f"s{n}_low_0.wav", label="low", speaker=f"{n}"
-            )
-
-    class Plugin:
-        @hookimpl
-        def harness_corpora(self):
-            yield dataclasses.replace(TONES, name="other", read=read)
-
-    manager.register(Plugin())
-    shutil.copytree(tones, tones.parent / "other")
-    code, _, err = harness(*RUN, "--corpus", "tones", "--test-corpus", "other")
-    assert code == 2
-    assert "share 1 labels" in err
-
-
-def test_a_split_with_folds_is_told(harness, chords):
-    grid = ("--corpus", "chords", "--test-corpus", "tones", "--split", "loso")
-    code, _, err = harness(*RUN, *grid)
-    assert code == 2
-    assert "--split speaker-independent" in err
+    (result,) = results
+    assert divided(result) == (("tones", "chords"), (), "speaker-independent")
+    assert result.labels == ("high", "loud", "low")
+    assert result.n_train + result.n_valid + result.n_test == 40 + 36
 
 
 @pytest.fixture
 def confounded(tmp_path, manager):
-    """Make two corpora of speakers who hum; in the first a hum gives a label away.
+    """Make two corpora of speakers who hum; in the first, hums correlate with labels.
 
-    Each of its speakers mostly says ``high`` or mostly ``low``, and hums at a pitch
-    that only few others have. The second one's hum likewise, and say either as often.
-    Only a cue, if there is one, tells labels apart in both.
+    Each of its speakers says mostly ``high`` or mostly ``low``, and hums at a pitch
+    that only few others have. The second corpus' speakers hum likewise, and say either
+    label equally often. Only a cue, if there is one, separates the labels in both.
     """
 
     def make(*, cue):
@@ -200,24 +152,26 @@ def confounded(tmp_path, manager):
     return make
 
 
-def uar_at_home_and_abroad(harness, tmp_path):
-    """Train where speakers give labels away; test on the same speakers, and abroad."""
-    home = harness(*RUN, "--corpus", "here", "--split", "stratified")
-    abroad = harness(*RUN, "--corpus", "here", "--test-corpus", "there")
-    assert home[0] == abroad[0] == 0, home[2] + abroad[2]
-    scores = {row["split"]: row["uar"] for row in rows(tmp_path)}
+def uar_inside_and_across(harness, results):
+    """Train where hums correlate with labels; test inside, then on the other corpus."""
+    inside = harness(*RUN, "--corpus", "here", "--split", "stratified")
+    across = harness(*RUN, "--corpus", "here", "--test-corpus", "there")
+    assert inside[0] == across[0] == 0, inside[2] + across[2]
+    scores = {one.condition.corpus.strategy: one.scores["uar"] for one in results}
     return scores["stratified"], scores["transfer"]
 
 
-def test_what_speakers_give_away_does_not_transfer(confounded, harness, tmp_path):
+def test_a_correlation_of_speakers_and_labels_does_not_transfer(
+    confounded, harness, results
+):
     confounded(cue=0.0)
-    home, abroad = uar_at_home_and_abroad(harness, tmp_path)
-    assert home > 0.7
-    assert abroad == pytest.approx(0.5, abs=0.1)
+    inside, across = uar_inside_and_across(harness, results)
+    assert inside > 0.7
+    assert across == pytest.approx(0.5, abs=0.1)
 
 
-def test_what_labels_sound_like_transfers(confounded, harness, tmp_path):
+def test_a_cue_of_the_labels_transfers(confounded, harness, results):
     confounded(cue=3.0)
-    home, abroad = uar_at_home_and_abroad(harness, tmp_path)
-    assert home > 0.7
-    assert abroad > 0.8
+    inside, across = uar_inside_and_across(harness, results)
+    assert inside > 0.7
+    assert across > 0.8

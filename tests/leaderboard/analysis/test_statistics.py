@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from harness_leaderboard.analysis import statistics
 from harness_leaderboard.analysis.samples import Sample, sample_of
-from harness_leaderboard.analysis.tables import METRICS
-from harness_leaderboard.results import store
+from harness_leaderboard.results import reading, store
 from scipy import stats
 from voices import part, said, sample, skills
 
-from harness.training import metrics
+from harness.training.metrics import harness_metrics, macro_f1, uar
 
 MANY = ("one", "loso")
 
@@ -22,36 +20,35 @@ def ones(of: Sample):
 # ---------------------------------------------------------------- scores
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_scores_are_those_of_the_harness(metric: str):
-    rng = np.random.default_rng(0)
-    true, predicted = rng.integers(0, 4, (2, 60))
-    true[true == 3] = 0  # a label that is predicted but absent
-    expected = metrics.score(true, predicted, classes=4)
-    counts = np.array(expected.confusion, float)
-    assert statistics.score(counts, metric) == pytest.approx(getattr(expected, metric))
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_no_utterances_score_nothing(metric: str):
+@pytest.mark.parametrize("metric", list(harness_metrics()), ids=lambda one: one.name)
+def test_no_utterances_score_nothing(metric):
     assert statistics.score(np.zeros((3, 2, 2)), metric).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("metric", list(harness_metrics()), ids=lambda one: one.name)
+def test_many_confusions_score_as_each_alone(metric):
+    counts = said(np.random.default_rng(0), np.linspace(0.1, 0.9, 5))
+    counts[:, 3] = 0  # a label that is predicted but absent
+    alone = [float(statistics.score(one, metric)) for one in counts]
+    assert statistics.score(counts, metric) == pytest.approx(alone, abs=1e-12)
+
+
+def sampled(*results):
+    needed = ("seed", "labels", "predictions")
+    return sample_of(reading.flattened(store.table_of(results), needed))
 
 
 def test_a_sample_gives_back_the_stored_figure(make_result):
     result = make_result(macro_f1=1 / 3)
-    table = pa.Table.from_pylist([store._row(result)], schema=store.schema())
-    of = sample_of(table)
+    of = sampled(result)
     assert of.speakers == ("10",)
-    assert statistics.replicate(of, ones(of), "macro_f1") == pytest.approx([1 / 3])
+    assert statistics.replicate(of, ones(of), macro_f1) == pytest.approx([1 / 3])
 
 
 def test_predictions_go_to_the_run_and_the_speaker_that_they_belong_to(make_result):
     first = make_result(seed=0)
     other = make_result(seed=1, predictions=first.predictions[1:])
-    table = pa.Table.from_pylist(
-        [store._row(one) for one in (first, other)], schema=store.schema()
-    )
-    of = sample_of(table)
+    of = sampled(first, other)
     assert [one.counts.tolist() for one in of.parts] == [
         [[[1, 0], [1, 0]]],
         [[[0, 0], [1, 0]]],
@@ -67,9 +64,9 @@ def test_with_all_weights_one_the_figure_is_the_mean_over_seeds_of_folds():
         part(counts[3:6], [3, 4, 5], seed=1, name="c"),
     )
     of = Sample(speakers=tuple("abcdef"), parts=parts)
-    folds = [statistics.score(one.counts.sum(0), "uar") for one in parts]
+    folds = [statistics.score(one.counts.sum(0), uar) for one in parts]
     expected = ((folds[0] + folds[1]) / 2 + folds[2]) / 2
-    assert statistics.replicate(of, ones(of), "uar") == pytest.approx([expected])
+    assert statistics.replicate(of, ones(of), uar) == pytest.approx([expected])
 
 
 def test_a_speaker_drawn_twice_counts_twice():
@@ -77,17 +74,17 @@ def test_a_speaker_drawn_twice_counts_twice():
     counts = said(rng, skills(rng, 3))
     of = sample(counts, "one")
     twice = np.array([[2, 1, 0]], np.float32)
-    expected = float(statistics.score(2 * counts[0] + counts[1], "macro_f1"))
-    assert statistics.replicate(of, twice, "macro_f1") == pytest.approx([expected])
+    expected = float(statistics.score(2 * counts[0] + counts[1], macro_f1))
+    assert statistics.replicate(of, twice, macro_f1) == pytest.approx([expected])
 
 
 def test_resampled_folds_of_one_speaker_are_resampled_scores():
     rng = np.random.default_rng(0)
     counts = said(rng, skills(rng, 3))
     twice = np.array([[2, 1, 0]], np.float32)
-    scores = statistics.score(counts, "macro_f1")
+    scores = statistics.score(counts, macro_f1)
     expected = (2 * scores[0] + scores[1]) / 3
-    replicated = statistics.replicate(sample(counts, "loso"), twice, "macro_f1")
+    replicated = statistics.replicate(sample(counts, "loso"), twice, macro_f1)
     assert replicated == pytest.approx([expected])
 
 
@@ -103,19 +100,19 @@ def test_resamples_are_the_same_for_the_same_seed():
 def test_the_standard_error_is_that_of_scipys_bootstrap():
     rng = np.random.default_rng(0)
     counts = said(rng, skills(rng, 12))
-    scores = statistics.score(counts, "uar")
+    scores = statistics.score(counts, uar)
     theirs = stats.bootstrap((scores,), np.mean, n_resamples=5000, rng=rng)
     drawn = statistics.resamples(12, times=5000)
-    replicates = statistics.replicate(sample(counts, "loso"), drawn, "uar")
+    replicates = statistics.replicate(sample(counts, "loso"), drawn, uar)
     assert replicates.std() == pytest.approx(theirs.standard_error, rel=0.04)
 
 
 def test_the_error_of_a_mean_of_speakers_is_that_of_the_t_interval():
     rng = np.random.default_rng(0)
     counts = said(rng, skills(rng, 12))
-    scores = statistics.score(counts, "uar")
+    scores = statistics.score(counts, uar)
     drawn = statistics.resamples(12, times=20_000)
-    replicates = statistics.replicate(sample(counts, "loso"), drawn, "uar")
+    replicates = statistics.replicate(sample(counts, "loso"), drawn, uar)
     made = statistics.estimate(scores.mean(), replicates, 12)
     theirs = stats.ttest_1samp(scores, 0).confidence_interval()
     assert statistics.interval_of_difference(made) == pytest.approx(theirs, abs=0.003)
@@ -126,13 +123,13 @@ def test_the_error_of_a_mean_of_speakers_is_that_of_the_t_interval():
 def test_an_interval_covers_the_truth_as_often_as_it_says(split: str, speakers: int):
     rng = np.random.default_rng(1)
     everyone = sample(said(rng, skills(rng, 3000)), split)
-    truth = statistics.replicate(everyone, ones(everyone), "macro_f1")[0]
+    truth = statistics.replicate(everyone, ones(everyone), macro_f1)[0]
     drawn = statistics.resamples(speakers, times=500)
     covered = 0
     for _ in range(500):
         of = sample(said(rng, skills(rng, speakers)), split)
-        replicates = statistics.replicate(of, drawn, "macro_f1")
-        value = statistics.replicate(of, ones(of), "macro_f1")[0]
+        replicates = statistics.replicate(of, drawn, macro_f1)
+        value = statistics.replicate(of, ones(of), macro_f1)[0]
         made = statistics.estimate(value, replicates, speakers)
         low, high = statistics.interval(made)
         covered += low <= truth <= high
@@ -181,13 +178,13 @@ def test_the_permutation_test_is_scipys_where_each_fold_is_a_speaker():
     rng = np.random.default_rng(0)
     a, b = (said(rng, skills(rng, 9) + lift) for lift in (0, 0.05))
     theirs = stats.permutation_test(
-        (statistics.score(a, "uar"), statistics.score(b, "uar")),
+        (statistics.score(a, uar), statistics.score(b, uar)),
         lambda x, y, axis: (x - y).mean(axis),
         permutation_type="samples",
         vectorized=True,
         n_resamples=np.inf,
     )
-    ours = statistics.differ(sample(a, "loso"), sample(b, "loso"), "uar")
+    ours = statistics.differ(sample(a, "loso"), sample(b, "loso"), uar)
     assert ours.value == pytest.approx(theirs.statistic, abs=1e-6)
     assert ours.p == pytest.approx(theirs.pvalue)
 
@@ -195,8 +192,8 @@ def test_the_permutation_test_is_scipys_where_each_fold_is_a_speaker():
 def test_drawn_swaps_agree_with_trying_all():
     rng = np.random.default_rng(3)
     a, b = (sample(said(rng, skills(rng, 12)), "one") for _ in "ab")
-    exact = statistics.differ(a, b, "macro_f1", times=5000)
-    drawn = statistics.differ(a, b, "macro_f1", times=4000)
+    exact = statistics.differ(a, b, macro_f1, times=5000)
+    drawn = statistics.differ(a, b, macro_f1, times=4000)
     assert exact.least_p == pytest.approx(2 / 2**12)
     assert drawn.least_p == pytest.approx(1 / 4001)
     assert drawn.p == pytest.approx(exact.p, abs=0.03)
@@ -213,7 +210,7 @@ def test_equal_systems_are_found_to_differ_one_time_in_twenty(split: str):
             sample(said(rng, np.clip(ability + of, 0, 1), utterances=25), split)
             for of in taste
         )
-        found += statistics.differ(a, b, "macro_f1", times=1100).p <= 0.05
+        found += statistics.differ(a, b, macro_f1, times=1100).p <= 0.05
     assert 0.03 <= found / 500 <= 0.07
 
 
@@ -221,7 +218,7 @@ def test_a_clear_difference_is_found_and_its_interval_lacks_zero():
     rng = np.random.default_rng(0)
     ability = skills(rng, 10)
     a, b = (sample(said(rng, ability - less), "one") for less in (0, 0.3))
-    difference = statistics.differ(a, b, "macro_f1", times=2000)
+    difference = statistics.differ(a, b, macro_f1, times=2000)
     assert difference.p == difference.least_p
     assert statistics.interval_of_difference(difference.estimate)[0] > 0.1
 
@@ -229,8 +226,8 @@ def test_a_clear_difference_is_found_and_its_interval_lacks_zero():
 def test_swapping_the_two_systems_changes_the_sign_alone():
     rng = np.random.default_rng(0)
     a, b = (sample(said(rng, skills(rng, 6)), "one") for _ in "ab")
-    there = statistics.differ(a, b, "uar", times=100)
-    back = statistics.differ(b, a, "uar", times=100)
+    there = statistics.differ(a, b, uar, times=100)
+    back = statistics.differ(b, a, uar, times=100)
     assert (there.value, there.p) == pytest.approx((-back.value, back.p))
 
 
@@ -239,7 +236,7 @@ def test_speakers_are_matched_by_name():
     counts = said(rng, skills(rng, 5))
     a = sample(counts, "one")
     turned = Sample(speakers=a.speakers[::-1], parts=(part(counts[::-1], range(5)),))
-    assert statistics.differ(a, turned, "uar", times=50).value == 0
+    assert statistics.differ(a, turned, uar, times=50).value == 0
     _, matched = statistics.paired(a, turned)
     assert (matched.parts[0].counts == a.parts[0].counts).all()
 
@@ -250,8 +247,8 @@ def test_only_seeds_that_both_have_are_compared():
     both = Sample(
         speakers=tuple("01234"), parts=(part(a, range(5)), part(other, range(5), 1))
     )
-    found = statistics.differ(both, sample(b, "one"), "uar", times=50).value
-    expected = statistics.differ(sample(a, "one"), sample(b, "one"), "uar", times=50)
+    found = statistics.differ(both, sample(b, "one"), uar, times=50).value
+    expected = statistics.differ(sample(a, "one"), sample(b, "one"), uar, times=50)
     assert found == expected.value
 
 
@@ -261,7 +258,7 @@ def test_other_utterances_cannot_be_compared():
         speakers=a.speakers, parts=(part(np.ones((2, 2, 2)), [0, 1], name="other"),)
     )
     with pytest.raises(ValueError, match="not tested on the same utterances"):
-        statistics.differ(a, b, "uar")
+        statistics.differ(a, b, uar)
 
 
 def test_holm_gives_the_textbooks_values():

@@ -3,17 +3,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from harness_leaderboard import figures
-from harness_leaderboard.analysis.tables import Question
-from harness_leaderboard.results import store
+from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.results import reading, store
 
 from harness import HarnessError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pyarrow as pa
     from conftest import MakeResult
     from matplotlib.figure import Figure
 
@@ -22,16 +22,14 @@ if TYPE_CHECKING:
 QUESTION = Question()
 
 
-def table(*results: Result) -> pa.Table:
-    rows = [store._row(result) for result in results]
-    return pa.Table.from_pylist(rows, schema=store.schema())
+def table(name: str, *results: Result) -> pa.Table:
+    """The columns alone that a drawing says it reads."""
+    needed = figures.DRAWINGS[name].columns(QUESTION)
+    return reading.flattened(store.table_of(results), needed)
 
 
 def draw(name: str, *results: Result) -> Figure:
-    """A figure of results, from the columns alone that it says it reads."""
-    drawing = figures.DRAWINGS[name]
-    needed = dict.fromkeys(drawing.columns(QUESTION))
-    return drawing.draw(table(*results).select(needed), QUESTION)
+    return figures.DRAWINGS[name].draw(table(name, *results), QUESTION)
 
 
 def shown(figure: Figure) -> list:
@@ -45,7 +43,7 @@ def test_every_figure_is_written_in_every_format(
 ):
     path = tmp_path / f"figure.{ending}"
     probed = make_result(downstream="layerwise", layer_scores=(0.5, 0.6, 0.7))
-    runs = table(make_result(), probed)
+    runs = table(name, make_result(), probed)
     figures.save(figures.DRAWINGS[name], runs, QUESTION, [path])
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending]
     assert path.read_bytes().startswith(start)
@@ -58,7 +56,7 @@ def test_the_same_results_give_the_same_bytes(
     paths = [tmp_path / f"{name}.{ending}" for name in "ab"]
     for path in paths:
         drawing = figures.DRAWINGS["confusion"]
-        figures.save(drawing, table(make_result()), QUESTION, [path])
+        figures.save(drawing, table("confusion", make_result()), QUESTION, [path])
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
@@ -68,7 +66,7 @@ def test_an_ending_that_is_no_format_is_one_clear_error(
     with pytest.raises(HarnessError, match=r"\.png, \.svg or \.pdf"):
         figures.save(
             figures.DRAWINGS["cost"],
-            table(make_result()),
+            table("cost", make_result()),
             QUESTION,
             [tmp_path / "figure.docx"],
         )
@@ -76,7 +74,7 @@ def test_an_ending_that_is_no_format_is_one_clear_error(
 
 def test_a_name_is_text_and_never_mathematics(make_result: MakeResult, tmp_path: Path):
     path = tmp_path / "figure.svg"
-    runs = table(make_result(upstream="$x^2$ \n<b>"))
+    runs = table("confusion", make_result(upstream="$x^2$ \n<b>"))
     figures.save(figures.DRAWINGS["confusion"], runs, QUESTION, [path])
     assert "$x^2$ \\n&lt;b&gt;" in path.read_text()
 
@@ -150,13 +148,13 @@ def test_speakers_are_placed_at_their_share_of_right_answers(make_result: MakeRe
 def test_cost_places_each_system_at_its_seconds_and_parameters(
     make_result: MakeResult,
 ):
-    figure = draw("cost", make_result(seconds_extract=10.0, seconds_train=5.0))
+    figure = draw("cost", make_result(extraction_seconds=10.0, training_seconds=5.0))
     points = [axis.lines[0].get_xydata()[0].tolist() for axis in figure.axes]
     assert points == [pytest.approx([15.0, 80.0]), pytest.approx([132_359, 80.0])]
 
 
 def test_cost_refuses_a_mean_over_what_is_not_alike(make_result: MakeResult):
-    with pytest.raises(HarnessError, match="no honest mean"):
+    with pytest.raises(HarnessError, match="no common mean"):
         draw("cost", make_result(), make_result(split="loso"))
 
 

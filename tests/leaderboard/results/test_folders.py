@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness_leaderboard.results import folders, store, upkeep
+from harness_leaderboard.results import folders, reading, store, upkeep
 from pyarrow import fs
 
 from harness import HarnessError
@@ -27,15 +27,15 @@ def test_what_has_a_scheme_is_a_uri_and_all_else_a_folder():
 
 
 def test_results_elsewhere_read_as_they_do_here(elsewhere: str, runs: Path):
-    there, _ = store.read_runs(elsewhere)
-    here, _ = store.read_runs(runs)
+    there, _ = reading.read_runs(elsewhere, ("upstream", "seed"))
+    here, _ = reading.read_runs(runs, ("upstream", "seed"))
     assert len(there) == 2
     assert there.equals(here)
 
 
 def test_large_files_elsewhere_are_read_as_well(elsewhere, runs, monkeypatch):
     monkeypatch.setattr(folders, "SMALL", 0)
-    assert len(store.read_runs(elsewhere)[0]) == 2
+    assert len(reading.read_runs(elsewhere, ("upstream", "seed"))[0]) == 2
 
 
 def test_hidden_and_foreign_files_elsewhere_are_passed_over(elsewhere: str, runs: Path):
@@ -48,13 +48,13 @@ def test_hidden_and_foreign_files_elsewhere_are_passed_over(elsewhere: str, runs
 
 def test_a_damaged_file_elsewhere_is_named_and_left_out(elsewhere: str, runs: Path):
     (runs / "bad.parquet").write_bytes(b"PAR1 and no more")
-    table, left_out = store.read_runs(elsewhere)
+    table, left_out = reading.read_runs(elsewhere, ("upstream", "seed"))
     assert len(table) == 2
     assert left_out[0].startswith(f"{runs.as_uri()}/bad.parquet is left out")
 
 
 def test_results_elsewhere_are_verified(elsewhere: str):
-    assert not [said for said in upkeep.verify(elsewhere) if "damaged" in said]
+    assert not [said for said in upkeep.verify(elsewhere, ()) if "damaged" in said]
 
 
 def test_results_elsewhere_are_merged_with_the_lists_of_packed_ones(
@@ -73,7 +73,7 @@ def test_what_cannot_be_listed_is_one_sentence(uri: str):
         list(folders.files(uri))
 
 
-class Deaf:
+class Silent:
     @staticmethod
     def from_uri(uri: str) -> None:
         time.sleep(5)
@@ -81,7 +81,7 @@ class Deaf:
 
 def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(folders, "PATIENCE", 0.05)
-    monkeypatch.setattr(fs, "FileSystem", Deaf)
+    monkeypatch.setattr(fs, "FileSystem", Silent)
     with pytest.raises(HarnessError, match="No answer from s3://bucket/runs"):
         list(folders.files("s3://bucket/runs"))
 
@@ -100,7 +100,8 @@ def test_nothing_is_written_elsewhere():
 
 def test_a_listing_of_a_folder_here_needs_no_pyarrow(runs: Path):
     code = (
-        "import sys; from pathlib import Path; from harness_leaderboard import store; "
+        "import sys; from pathlib import Path; "
+        "from harness_leaderboard.results import store; "
         f"store.finished_runs(Path({str(runs)!r})); assert 'pyarrow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness_leaderboard.results import folders, store
+from harness_leaderboard.results import columns, folders, reading, store
+from harness_leaderboard.results.schema import arrow_type, schema
+from study import put
 
 from harness import StoreError
-from harness.types import Result
+from harness.types import Condition, Result, UpstreamCondition, leaves
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,26 +24,94 @@ if TYPE_CHECKING:
 HOSTILE = ["../../etc/passwd", "a|b", "[red]x[/]", "line\nbreak", "", "." * 300, "Ωß/"]
 
 
-def test_what_is_written_is_read_back_in_every_column(
+def stored(runs: Path) -> list[Result]:
+    """Every result below a folder, as its file holds it."""
+    found = []
+    for path in folders.files(runs):
+        table, left_out = reading.read_whole(path)
+        assert left_out == ()
+        found += reading.whole_results(table)
+    return sorted(found, key=lambda result: result.run_id)
+
+
+def read(runs: Path, *columns: str):
+    return reading.read_runs(runs, columns)
+
+
+def test_what_is_written_is_read_back_in_every_field(
     make_result: MakeResult, runs: Path
 ):
-    results = [make_result(), make_result(max_seconds=6.0, labels_absent=("joy",))]
+    own = put(make_result(seed=3), ("condition", "downstream", "recipe"), None)
+    results = [
+        make_result(),
+        make_result(max_seconds=6.0, labels_absent=("joy",)),
+        replace(own, run_id="f" * 16),
+    ]
     for result in results:
         store.write_result(result, runs)
-    table, left_out = store.read_runs(runs)
-    assert sorted(store.results(table), key=lambda result: result.run_id) == sorted(
-        results, key=lambda result: result.run_id
+    assert stored(runs) == sorted(results, key=lambda result: result.run_id)
+
+
+def test_every_type_of_a_field_has_a_column():
+    @dataclass(frozen=True)
+    class Part:
+        name: str
+        kind: Literal["a", "b"] = "a"
+
+    @dataclass(frozen=True)
+    class Whole:
+        part: Part | None
+        several: tuple[Part, ...]
+        counts: Mapping[str, float]
+        flag: bool
+        number: int | None
+
+    Whole.__annotations__ |= {
+        "part": Part | None,
+        "several": tuple[Part, ...],
+        "counts": Mapping[str, float],
+    }
+    Part.__annotations__["kind"] = Literal["a", "b"]
+    part = pa.struct([("name", pa.string()), ("kind", pa.string())])
+    assert arrow_type(Whole) == pa.struct(
+        [
+            ("part", part),
+            ("several", pa.list_(part)),
+            ("counts", pa.map_(pa.string(), pa.float64())),
+            ("flag", pa.bool_()),
+            ("number", pa.int64()),
+        ]
     )
-    assert left_out == ()
+
+
+def test_a_type_that_no_column_can_hold_is_named():
+    with pytest.raises(TypeError, match="complex"):
+        arrow_type(complex)
 
 
 def test_columns_are_the_fields_of_a_result():
-    assert store.schema().names == [field.name for field in fields(Result)]
+    assert schema().names == [field.name for field in fields(Result)]
+    upstream = schema().field("condition").type.field("upstream").type
+    assert [one.name for one in upstream] == [
+        one.name for one in fields(UpstreamCondition)
+    ]
+
+
+def test_flat_columns_are_named_by_one_rule():
+    names = columns.paths()
+    assert names["upstream"] == ("condition", "upstream", "name")
+    assert names["corpus_strategy"] == ("condition", "corpus", "strategy")
+    assert names["downstream_recipe_optimiser_learning_rate"][-2:] == (
+        "optimiser",
+        "learning_rate",
+    )
+    assert names["training_device"] == ("training", "device")
+    assert len(columns.KEYS) == len(list(leaves(Condition)))
 
 
 def test_a_file_says_which_schema_it_has(make_result: MakeResult, runs: Path):
     path = store.write_result(make_result(), runs)
-    assert pq.read_schema(path).metadata[b"harness.schema"] == b"1"
+    assert pq.read_schema(path).metadata[b"harness.schema"] == b"2"
 
 
 def test_a_file_name_tells_the_cell_and_ends_in_the_run_id(make_result: MakeResult):
@@ -93,12 +164,13 @@ def test_other_files_are_not_finished_runs(name: str, runs: Path):
 
 def test_a_folder_that_does_not_exist_holds_nothing(runs: Path):
     assert store.finished_runs(runs) == frozenset()
-    assert len(store.read_runs(runs)[0]) == 0
+    assert len(read(runs, "seed")[0]) == 0
 
 
 def test_finding_finished_runs_imports_no_pyarrow(runs: Path):
     code = (
-        "import sys; from pathlib import Path; from harness_leaderboard import store;"
+        "import sys; from pathlib import Path;"
+        "from harness_leaderboard.results import store;"
         "store.finished_runs(Path('.')); sys.exit('pyarrow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -107,23 +179,23 @@ def test_finding_finished_runs_imports_no_pyarrow(runs: Path):
 def test_a_run_id_counts_once(make_result: MakeResult, runs: Path):
     result = make_result()
     store.write_result(result, runs / "a")
-    store.write_result(replace(result, macro_f1=0.1), runs / "b")
+    store.write_result(replace(result, scores={}), runs / "b")
     other = store.write_result(make_result(seed=1), runs / "c")
-    table, _ = store.read_runs(runs, ["macro_f1"])
-    assert table["macro_f1"].to_pylist() == [0.8, 0.8]
+    table, _ = read(runs, "scores_macro_f1")
+    assert table["scores_macro_f1"].to_pylist() == [0.8, 0.8]
     assert store.run_id_of(other) in table["run_id"].to_pylist()
 
 
 def test_only_the_asked_columns_are_read(make_result: MakeResult, runs: Path):
     store.write_result(make_result(), runs)
-    table, _ = store.read_runs(runs, ["uar", "seed"])
-    assert table.column_names == ["run_id", "uar", "seed"]
+    table, _ = read(runs, "scores_uar", "seed", "upstream")
+    assert table.column_names == ["run_id", "scores_uar", "seed", "upstream"]
 
 
 def test_only_the_asked_runs_are_read(make_result: MakeResult, runs: Path):
     for seed in range(3):
         store.write_result(make_result(seed=seed), runs)
-    table, _ = store.read_runs(runs, run_ids={make_result(seed=1).run_id})
+    table, _ = reading.read_runs(runs, ["seed"], run_ids={make_result(seed=1).run_id})
     assert table["seed"].to_pylist() == [1]
 
 
@@ -131,7 +203,7 @@ def test_a_truncated_file_is_named_and_left_out(make_result: MakeResult, runs: P
     store.write_result(make_result(seed=0), runs)
     path = store.write_result(make_result(seed=1), runs)
     path.write_bytes(path.read_bytes()[:-100])
-    table, left_out = store.read_runs(runs, ["seed"])
+    table, left_out = read(runs, "seed")
     assert table["seed"].to_pylist() == [0]
     assert [str(path) in sentence for sentence in left_out] == [True]
     assert "damaged" in left_out[0]
@@ -142,7 +214,7 @@ def test_damage_inside_a_file_is_found(make_result: MakeResult, runs: Path):
     content = bytearray(path.read_bytes())
     content[4:2000] = bytes(1996)
     path.write_bytes(content)
-    table, left_out = store.read_runs(runs)
+    table, left_out = read(runs, "seed")
     assert len(table) == 0
     assert "damaged" in left_out[0]
 
@@ -150,38 +222,91 @@ def test_damage_inside_a_file_is_found(make_result: MakeResult, runs: Path):
 def test_a_foreign_parquet_file_is_named_and_left_out(runs: Path):
     runs.mkdir()
     pq.write_table(pa.table({"run_id": ["a"]}), runs / "taxis.parquet")
-    table, left_out = store.read_runs(runs)
+    table, left_out = read(runs, "seed")
     assert len(table) == 0
     assert "not written by this program" in left_out[0]
 
 
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("1", "before results held their whole condition; run"),
+        ("3", "its schema is '3'"),
+    ],
+)
 def test_a_file_of_another_schema_is_named_and_left_out(
-    make_result: MakeResult, runs: Path
+    version: str, reason: str, make_result: MakeResult, runs: Path
 ):
     path = store.write_result(make_result(), runs)
-    table = pq.read_table(path).replace_schema_metadata({"harness.schema": "2"})
+    table = pq.read_table(path).replace_schema_metadata({"harness.schema": version})
     pq.write_table(table, path)
-    table, left_out = store.read_runs(runs)
+    table, left_out = read(runs, "seed")
     assert len(table) == 0
-    assert "its schema is '2'" in left_out[0]
+    assert reason in left_out[0]
+
+
+def lacking(path: Path, *removed: str) -> None:
+    """Write a file again without some fields, as an older version would have."""
+
+    def less(of: pa.DataType, at: str) -> pa.DataType:
+        if not pa.types.is_struct(of):
+            return of
+        kept = [one for one in of if f"{at}.{one.name}" not in removed]
+        return pa.struct([(o.name, less(o.type, f"{at}.{o.name}")) for o in kept])
+
+    rows = pq.ParquetFile(path).read().to_pylist()
+    kept = [field for field in schema() if field.name not in removed]
+    older = pa.schema(
+        [(field.name, less(field.type, field.name)) for field in kept],
+        metadata=schema().metadata,
+    )
+    store.write_table(pa.Table.from_pylist(rows, schema=older), path)
 
 
 def test_an_older_file_has_nulls_in_a_column_that_it_lacks(
     make_result: MakeResult, runs: Path
 ):
     path = store.write_result(make_result(), runs)
-    pq.write_table(pq.read_table(path).drop_columns(["max_seconds", "skipped"]), path)
-    table, left_out = store.read_runs(runs)
-    assert table["skipped"].to_pylist() == [None]
-    assert table.schema.names == store.schema().names
+    lacking(path, "condition.upstream.frame_type", "skipped")
+    table, left_out = read(runs, "skipped", "upstream_frame_type", "upstream")
+    (row,) = table.to_pylist()
+    assert (row["skipped"], row["upstream_frame_type"]) == (None, None)
+    assert row["upstream"] == "whisper-base"
     assert left_out == ()
+
+
+def test_a_field_that_an_older_file_lacks_gets_its_default(
+    make_result: MakeResult, runs: Path
+):
+    result = make_result()
+    path = store.write_result(result, runs)
+    lacking(
+        path,
+        "skipped",
+        "training.warnings",
+        "condition.downstream.recipe.permuted_labels",
+    )
+    assert stored(runs) == [result]
+
+
+def test_files_with_other_columns_are_read_in_their_order(
+    make_result: MakeResult, runs: Path
+):
+    for seed in range(4):
+        path = store.write_result(make_result(seed=seed), runs / str(seed))
+        if seed % 2:
+            lacking(path, "condition.upstream.frame_type")
+    table, _ = read(runs, "seed", "upstream_frame_type")
+    assert table["seed"].to_pylist() == [0, 1, 2, 3]
+    kinds = table["upstream_frame_type"].to_pylist()
+    assert kinds == ["float32", None, "float32", None]
 
 
 def test_columns_that_are_not_ours_are_ignored(make_result: MakeResult, runs: Path):
     path = store.write_result(make_result(), runs)
     table = pq.read_table(path)
     pq.write_table(table.append_column("mood", pa.array(["good"])), path)
-    assert "mood" not in store.read_runs(runs)[0].column_names
+    assert "mood" not in read(runs, "seed")[0].column_names
 
 
 def test_a_column_of_another_type_is_cast(make_result: MakeResult, runs: Path):
@@ -189,7 +314,7 @@ def test_a_column_of_another_type_is_cast(make_result: MakeResult, runs: Path):
     table = pq.read_table(path)
     place = table.column_names.index("seed")
     pq.write_table(table.set_column(place, "seed", pa.array([3], pa.int32())), path)
-    assert store.read_runs(runs, ["seed"])[0]["seed"].to_pylist() == [3]
+    assert read(runs, "seed")[0]["seed"].to_pylist() == [3]
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_clear_error(
@@ -210,11 +335,10 @@ def test_checking_that_a_folder_is_writable_leaves_nothing(runs: Path):
 @pytest.fixture
 def packed(make_result: MakeResult, runs: Path) -> Path:
     """A file that is large enough to hold its texts as numbers."""
-    rows = [store._row(make_result(seed=seed)) for seed in range(40)]
-    table = pa.Table.from_pylist(rows, schema=store.schema())
+    table = store.table_of(make_result(seed=seed) for seed in range(40))
     runs.mkdir()
     padding = {b"padding": b"x" * folders.SMALL}
-    metadata = {**store.schema().metadata, **padding}
+    metadata = {**table.schema.metadata, **padding}
     pq.write_table(table.replace_schema_metadata(metadata), runs / "packed.parquet")
     return runs
 
@@ -222,16 +346,19 @@ def packed(make_result: MakeResult, runs: Path) -> Path:
 def test_a_file_of_many_results_reads_as_the_files_of_one(
     packed: Path, make_result: MakeResult
 ):
-    table, _ = store.read_runs(packed)
+    needed = (*columns.KEYS, "seed", "training_created", "scores_uar")
+    table, _ = read(packed, *needed)
+    one_by_one = [make_result(seed=seed) for seed in range(40)]
     assert pa.types.is_dictionary(table.schema.field("upstream").type)
-    assert list(store.results(table)) == [make_result(seed=s) for s in range(40)]
+    assert table == reading.flattened(store.table_of(one_by_one), needed)
+    assert len(stored(packed)) == 40
 
 
 def test_files_of_many_and_of_one_result_are_read_together(
     packed: Path, make_result: MakeResult
 ):
     store.write_result(make_result(upstream="another", seed=99), packed)
-    table, left_out = store.read_runs(packed, ["upstream", "seed"])
+    table, left_out = read(packed, "upstream", "seed")
     assert left_out == ()
     assert sorted(table["seed"].to_pylist()) == [*range(40), 99]
     assert set(table["upstream"].to_pylist()) == {"whisper-base", "another"}
@@ -248,21 +375,22 @@ def test_files_of_many_and_of_one_result_are_read_together(
 def test_what_is_wrong_with_a_file_is_said(content: bytes, reason: str, runs: Path):
     runs.mkdir()
     (runs / "bad.parquet").write_bytes(content)
-    _, left_out = store.read_runs(runs)
+    _, left_out = read(runs, "seed")
     assert reason in left_out[0]
 
 
 def test_a_column_of_another_type_is_named(make_result: MakeResult, runs: Path):
     path = store.write_result(make_result(), runs)
     table = pq.ParquetFile(path).read()
-    place = table.column_names.index("macro_f1")
-    store.write_table(table.set_column(place, "macro_f1", pa.array(["high"])), path)
-    _, left_out = store.read_runs(runs)
-    assert "its column 'macro_f1' holds string values" in left_out[0]
+    place = table.column_names.index("seed")
+    changed = table.set_column(place, "seed", pa.array([["high"]]))
+    store.write_table(changed.replace_schema_metadata(table.schema.metadata), path)
+    _, left_out = read(runs, "n_test", "seed")
+    assert "its column 'seed' holds" in left_out[0]
 
 
 def test_a_link_to_nowhere_is_left_out(runs: Path):
     runs.mkdir()
     (runs / "gone.parquet").symlink_to(runs / "nowhere")
-    _, left_out = store.read_runs(runs)
+    _, left_out = read(runs, "seed")
     assert "cannot be opened" in left_out[0]

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness_leaderboard.results import store, upkeep
+from harness_leaderboard.results import folders, reading, store, upkeep
+
+from harness.training.metrics import harness_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import MakeResult
 
+METRICS = tuple(harness_metrics())
 HONEST = {
     "macro_f1": 1 / 3,
     "weighted_f1": 1 / 3,
@@ -26,7 +29,7 @@ HONEST = {
 def test_a_result_that_is_honest_has_no_fault(
     layer: dict[str, object], make_result: MakeResult
 ):
-    assert list(upkeep.faults(make_result(**HONEST | layer))) == []
+    assert list(upkeep.faults(make_result(**HONEST | layer), METRICS)) == []
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,7 @@ def test_a_result_that_is_honest_has_no_fault(
 def test_a_result_that_contradicts_itself_is_found_out(
     changes: dict[str, object], fault: str, make_result: MakeResult
 ):
-    faults = list(upkeep.faults(make_result(**HONEST | changes)))
+    faults = list(upkeep.faults(make_result(**HONEST | changes), METRICS))
     assert len(faults) == 1
     assert fault.replace(".'", "['") in faults[0]
 
@@ -55,7 +58,7 @@ def test_a_result_that_contradicts_itself_is_found_out(
 def test_an_utterance_that_is_predicted_twice_is_found_out(make_result: MakeResult):
     result = make_result(**HONEST)
     twice = replace(result, predictions=(result.predictions[0],) * 2)
-    assert "an utterance is predicted twice" in upkeep.faults(twice)
+    assert "an utterance is predicted twice" in upkeep.faults(twice, METRICS)
 
 
 def test_verifying_names_the_file_and_the_run(make_result: MakeResult, runs: Path):
@@ -63,7 +66,7 @@ def test_verifying_names_the_file_and_the_run(make_result: MakeResult, runs: Pat
     result = make_result(**HONEST | {"macro_f1": 0.9})
     path = store.write_result(result, runs)
     (runs / "broken.parquet").write_bytes(b"PAR1")
-    said = list(upkeep.verify(runs))
+    said = list(upkeep.verify(runs, METRICS))
     assert len(said) == 2
     assert "broken.parquet is left out" in said[0]
     assert said[1].startswith(f"{path}: run {result.run_id}: macro_f1")
@@ -94,9 +97,14 @@ def test_packing_loses_nothing(make_result: MakeResult, runs: Path):
     assert upkeep.compact(runs) == (10, 2, [])
     assert len(list(runs.glob("*.parquet"))) == 2
     assert store.finished_runs(runs) == finished
-    table, left_out = store.read_runs(runs)
-    assert left_out == ()
-    found = sorted(store.results(table), key=lambda result: result.run_id)
+    found = sorted(
+        (
+            result
+            for path in folders.files(runs)
+            for result in reading.whole_results(reading.read_whole(path)[0])
+        ),
+        key=lambda result: result.run_id,
+    )
     assert found == sorted(results, key=lambda result: result.run_id)
 
 
@@ -127,7 +135,7 @@ def test_packed_results_are_found_by_their_run_id(make_result: MakeResult, runs:
         store.write_result(make_result(seed=seed), runs)
     upkeep.compact(runs)
     wanted = make_result(seed=1).run_id
-    table, _ = store.read_runs(runs, ["seed"], run_ids={wanted})
+    table, _ = reading.read_runs(runs, ["seed"], run_ids={wanted})
     assert table["seed"].to_pylist() == [1]
 
 
@@ -143,16 +151,20 @@ def test_packed_results_are_merged_with_their_list(
 
 def test_a_result_that_lacks_a_column_is_named(make_result: MakeResult, runs: Path):
     path = store.write_result(make_result(**HONEST), runs)
-    store.write_table(pq.ParquetFile(path).read().drop_columns(["predictions"]), path)
-    assert [said for said in upkeep.verify(runs) if "it lacks predictions" in said]
+    table = pq.ParquetFile(path).read()
+    less = table.drop_columns(["labels"])
+    store.write_table(less.replace_schema_metadata(store.schema().metadata), path)
+    (said,) = upkeep.verify(runs, METRICS)
+    assert "it lacks labels" in said
 
 
 def test_a_result_from_before_a_column_that_may_lack_is_whole(
     make_result: MakeResult, runs: Path
 ):
     path = store.write_result(make_result(**HONEST), runs)
-    store.write_table(pq.ParquetFile(path).read().drop_columns(["certificate"]), path)
-    assert list(upkeep.verify(runs)) == []
+    table = pq.ParquetFile(path).read().drop_columns(["extraction"])
+    store.write_table(table.replace_schema_metadata(store.schema().metadata), path)
+    assert list(upkeep.verify(runs, METRICS)) == []
 
 
 def test_packing_drops_what_is_there_twice(make_result: MakeResult, runs: Path):

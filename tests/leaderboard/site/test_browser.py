@@ -16,9 +16,10 @@ from chromium import Reader, start
 from click.testing import CliRunner
 from harness_leaderboard.render import entries, page
 from harness_leaderboard.results import store
-from study import study
+from study import put, study
 
 from harness.registry import Registry, plugin_manager
+from harness.training import metrics
 from harness.types import Entry, Table
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     downloads = tmp_path_factory.mktemp("downloads")
     reader = Reader(driver, downloads)
     behaviour = {"behavior": "allow", "downloadPath": str(downloads)}
-    reader.tell("Browser.setDownloadBehavior", **behaviour)
+    reader.ask("Browser.setDownloadBehavior", **behaviour)
     reader.prefer("light")
     yield reader
     driver.quit()
@@ -57,8 +58,8 @@ def nothing_is_complained_of(reader: Reader) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run ``harness leaderboard`` on results; gives what it prints."""
-    registry = Registry.of(plugin_manager([harness_leaderboard]))
+    """Run ``harness leaderboard`` on results; returns what it prints."""
+    registry = Registry.of(plugin_manager([harness_leaderboard, metrics]))
     app = click.Group("harness")
     registry.hook.harness_commands(app=app)
 
@@ -87,20 +88,20 @@ def hostile(command, make_result: MakeResult, tmp_path_factory) -> Path:
     """A page of results in which whatever can have a name has a hostile one."""
     folder = tmp_path_factory.mktemp("hostile")
     results = []
-    for result in study(make_result, plugin={"upstream": HOSTILE}):
+    for result in study(make_result, training_plugins={"upstream": HOSTILE}):
         first, *rest = result.predictions
         odd = replace(first, utterance=HOSTILE, speaker=FORMULA, label=HOSTILE)
-        results.append(
-            replace(
-                result,
-                upstream=HOSTILE if result.upstream == "mel" else FORMULA,
-                downstream=f"{HOSTILE} {result.downstream}",
-                corpus=f"{HOSTILE} {result.corpus}",
-                split=HOSTILE,
-                device=HOSTILE,
-                predictions=(odd, *rest),
-            )
-        )
+        of = result.condition
+        changed = {
+            ("upstream", "name"): HOSTILE if of.upstream.name == "mel" else FORMULA,
+            ("downstream", "name"): f"{HOSTILE} {of.downstream.name}",
+            ("corpus", "trained"): (f"{HOSTILE} {of.corpus.name}",),
+            ("corpus", "strategy"): HOSTILE,
+        }
+        for path, value in changed.items():
+            result = put(result, ("condition", *path), value)
+        result = put(result, ("training", "device"), HOSTILE)
+        results.append(replace(result, predictions=(odd, *rest)))
     command(results, "--format", "html", "--out", str(folder))
     return folder / "index.html"
 
@@ -242,7 +243,8 @@ def test_a_figure_shows_its_confusions_and_predictions(
     behind = [
         result
         for result in study(make_result)
-        if (result.upstream, result.corpus) == ("mel", "emodb")
+        if result.condition.upstream.name == "mel"
+        and result.condition.corpus.name == "emodb"
     ]
     counts = [
         [int(text.split()[0]) for text in row[1:-1]] for row in reader.rows(".truths")
@@ -307,7 +309,7 @@ def test_the_dialog_says_what_stands_behind_a_figure(reader: Reader, site: Path)
     assert terms["seeds"] == "0-1"
     assert terms["split"] == "speaker-independent"
     assert terms["weights"] == "c" * 64
-    assert terms["plugins"] == "speech-harness 0.1.0"
+    assert terms["plugins"] == "whisper (speech-harness 0.1.0)"
 
 
 # ---------------------------------------------------------------- hostile names
@@ -457,7 +459,7 @@ CONTRASTS = """((selectors) => {
 @pytest.mark.parametrize("address", ["", "cell=mel&cell=linear&cell=emodb"])
 def test_nothing_is_wider_than_a_phone(address: str, reader: Reader, site: Path):
     phone = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
-    reader.tell("Emulation.setDeviceMetricsOverride", **phone)
+    reader.ask("Emulation.setDeviceMetricsOverride", **phone)
     try:
         reader.open(site, address)
         if address:
@@ -465,11 +467,11 @@ def test_nothing_is_wider_than_a_phone(address: str, reader: Reader, site: Path)
         assert reader.run("document.documentElement.scrollWidth") == 360
         assert reader.run("document.querySelector('#cell').scrollWidth") <= 360
     finally:
-        reader.tell("Emulation.clearDeviceMetricsOverride")
+        reader.ask("Emulation.clearDeviceMetricsOverride")
 
 
 def test_without_script_every_table_is_there(reader: Reader, site: Path, long: Path):
-    reader.tell("Emulation.setScriptExecutionDisabled", value=True)
+    reader.ask("Emulation.setScriptExecutionDisabled", value=True)
     try:
         reader.open(site)
         assert all(one.is_displayed() for one in reader.all("table"))
@@ -477,7 +479,7 @@ def test_without_script_every_table_is_there(reader: Reader, site: Path, long: P
         reader.open(long)
         assert reader.one("tbody tr:last-child").is_displayed()
     finally:
-        reader.tell("Emulation.setScriptExecutionDisabled", value=False)
+        reader.ask("Emulation.setScriptExecutionDisabled", value=False)
 
 
 def test_nothing_is_asked_of_the_network(reader: Reader, site: Path):
@@ -486,10 +488,10 @@ def test_nothing_is_asked_of_the_network(reader: Reader, site: Path):
     assert reader.run("performance.getEntriesByType('resource').length") == 0
 
 
-def test_a_screen_reader_is_told_what_everything_is(reader: Reader, site: Path):
+def test_a_screen_reader_reads_what_everything_is(reader: Reader, site: Path):
     reader.open(site, "sort=systems.2.descending")
-    nodes = reader.tell("Accessibility.getFullAXTree")["nodes"]
-    told = {
+    nodes = reader.ask("Accessibility.getFullAXTree")["nodes"]
+    read = {
         (node.get("role", {}).get("value"), node.get("name", {}).get("value"))
         for node in nodes
         if not node["ignored"]
@@ -502,5 +504,5 @@ def test_a_screen_reader_is_told_what_everything_is(reader: Reader, site: Path):
         ("searchbox", "Rows that contain"),
         ("rowheader", "whisper"),
         ("button", "Download as CSV"),
-    } <= told
-    assert not {(role, "") for role in ("button", "link", "table", "region")} & told
+    } <= read
+    assert not {(role, "") for role in ("button", "link", "table", "region")} & read

@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING, Any
 import click
 import harness_leaderboard
 import numpy as np
-import pyarrow as pa
 import pytest
 from click.testing import CliRunner
-from harness_leaderboard.analysis.tables import Grid, Question, current, figures
-from harness_leaderboard.results import store
-from harness_leaderboard.site import details, site
+from harness_leaderboard.analysis.figures import behind, columns, current, figures
+from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.results import reading, store
+from harness_leaderboard.site import details, sections, site
 from study import LABELS, study
 
 from harness import HarnessError
 from harness.registry import Registry, plugin_manager
+from harness.training import metrics
+from harness.training.metrics import macro_f1
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    import pyarrow as pa
     from click.testing import Result as Outcome
     from conftest import MakeResult
 
@@ -32,18 +36,16 @@ if TYPE_CHECKING:
 QUESTION = Question(pretraining={"whisper": ("mul",), "mel": ()})
 
 
-def stored(results: list[Result]) -> pa.Table:
-    rows = [store._row(result) for result in results]
-    return pa.Table.from_pylist(rows, schema=store.schema())
+def read(results: list[Result], columns: Iterable[str]) -> pa.Table:
+    return reading.flattened(store.table_of(results), tuple(columns))
 
 
 def page_of(results: list[Result], *, most: int = details.MOST) -> str:
     """The page of results, from the columns alone that it says it reads."""
-    table = stored(results)
-    runs = table.select(["run_id", *site.columns(QUESTION)])
+    runs = read(results, site.columns(QUESTION))
     ids = details.chosen(runs, QUESTION, most=most)
-    chosen = store.only(table, "run_id", ids).select(site.chosen_columns(QUESTION))
-    return site.site(runs, chosen, QUESTION)
+    chosen = read(results, site.chosen_columns(QUESTION))
+    return site.site(runs, reading.only(chosen, "run_id", ids), QUESTION)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +63,8 @@ def unpacked(text: str) -> dict[str, Any]:
 
 def packed(results: list[Result]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a page has of the one cell that some results belong to, and of its task."""
-    table = stored(results)
-    places = Grid(figures(table, "macro_f1")[0]).figures
+    table = read(results, (*columns(macro_f1), *details.COLUMNS))
+    places = [figure.place for figure in figures(table, macro_f1)[0]]
     written = details.packed(table, dict.fromkeys(places, 0), QUESTION)
     return unpacked(written["tasks"][0]), unpacked(written["cells"]["0"])
 
@@ -127,13 +129,13 @@ def test_only_complete_seeds_stand_behind_a_figure(make_result: MakeResult):
         make_result(folds=2, fold=str(fold), seed=seed)
         for fold, seed in ((0, 0), (1, 0), (0, 1))
     ]
-    (rows,) = details.behind(current(stored(folds), "macro_f1")[0]).values()
+    (rows,) = behind(current(read(folds, columns(macro_f1)), macro_f1)).values()
     assert rows == [0, 1]
 
 
 def test_where_no_seed_is_complete_all_stand_behind_a_figure(make_result: MakeResult):
     folds = [make_result(folds=3, fold="0", seed=seed) for seed in (0, 1)]
-    (rows,) = details.behind(current(stored(folds), "macro_f1")[0]).values()
+    (rows,) = behind(current(read(folds, columns(macro_f1)), macro_f1)).values()
     assert rows == [0, 1]
 
 
@@ -153,7 +155,7 @@ def test_layers_and_transfer_are_left_out_where_there_are_none(make_result: Make
 
 
 def test_transfer_is_shown_where_there_is_some(make_result: MakeResult):
-    assert "Transfer" in headings(page_of([make_result(corpus="emodb→cafe")]))
+    assert "Transfer" in headings(page_of([make_result(test_corpus="cafe")]))
 
 
 def test_probes_are_a_row_of_the_layer_map(make_result: MakeResult):
@@ -165,7 +167,7 @@ def test_probes_are_a_row_of_the_layer_map(make_result: MakeResult):
 
 def test_means_are_left_out_where_they_would_mislead(make_result: MakeResult):
     page = page_of([make_result(), make_result(corpus="cafe", split="loso")])
-    assert "There is no honest mean over these results" in page
+    assert "These results have no common mean" in page
     assert 'id="averaged"' not in page
 
 
@@ -174,6 +176,30 @@ def test_what_is_too_much_for_a_page_is_left_out_and_said(make_result: MakeResul
     page = page_of(results, most=3 * len(results[0].predictions))
     assert "The predictions behind 5 figures are left out" in page
     assert "too many figures here for intervals" in page
+
+
+def test_a_section_that_fails_is_a_sentence_and_the_others_stand(
+    make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(runs: pa.Table) -> None:
+        raise ZeroDivisionError("division by <zero>")
+
+    monkeypatch.setattr(sections, "layer_maps", fail)
+    page = page_of(study(make_result))
+    assert headings(page)[4:] == ["Layers", "Corpora", "Provenance"]
+    assert "could not be made: ZeroDivisionError: division by &lt;zero&gt;" in page
+    assert 'id="behind"' in page
+
+
+def test_a_speaker_with_a_single_label_ends_no_page(make_result: MakeResult):
+    page = page_of([make_result(test_corpus="cafe", labels_absent=("joy",))])
+    assert "Provenance" in headings(page)
+
+
+def test_a_row_that_a_broken_plugin_had_part_in_is_marked(make_result: MakeResult):
+    page = page_of([make_result(training_warnings=("deterministic: 0.1 apart",))])
+    assert 'data-full="whisper-base">whisper-base ¶</th>' in page
+    assert "deterministic: 0.1 apart" in page
 
 
 def test_the_same_results_give_the_same_page(page: str, make_result: MakeResult):
@@ -191,7 +217,7 @@ def test_data_for_the_script_holds_no_markup():
 
 @pytest.fixture
 def run(make_result: MakeResult, runs: Path):
-    registry = Registry.of(plugin_manager([harness_leaderboard]))
+    registry = Registry.of(plugin_manager([harness_leaderboard, metrics]))
     app = click.Group("harness")
     registry.hook.harness_commands(app=app)
     for result in study(make_result):

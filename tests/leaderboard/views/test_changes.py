@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pytest
-from harness_leaderboard.analysis.tables import Question
-from harness_leaderboard.results import store
+from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.results import reading, store
 from harness_leaderboard.views.changes import changes, columns
 
 if TYPE_CHECKING:
@@ -15,27 +14,31 @@ if TYPE_CHECKING:
 
 
 def moved(old: list[Result], new: list[Result]) -> Table:
-    def table(results: list[Result]) -> pa.Table:
-        rows = [store._row(result) for result in results]
-        read = pa.Table.from_pylist(rows, schema=store.schema())
-        return read.select(dict.fromkeys(columns(Question())))
-
-    return changes(table(old), table(new), Question())
+    needed = columns(Question())
+    tables = (
+        reading.flattened(store.table_of(results), needed) for results in (old, new)
+    )
+    return changes(*tables, Question())
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"checkpoint_sha256": "f" * 64}, "weights"),
-        ({"manifest_sha256": "f" * 64}, "data"),
-        ({"split_sha256": "f" * 64}, "split"),
-        ({"recipe": "mine"}, "recipe"),
-        ({"harness_version": "0.2.0"}, "code"),
+        ({"checkpoint": "f" * 64}, "upstream weights cccccccc → ffffffff"),
+        ({"frame_type": "float16"}, "upstream frame_type float32 → float16"),
+        ({"manifest": "f" * 64}, "corpus data dddddddd → ffffffff"),
+        ({"recipe": "mine"}, "downstream recipe peft-ser → mine"),
+        ({"harness_version": "0.2.0"}, "training harness version 0.1.0 → 0.2.0"),
         (
-            {"versions": {"torch": "2.12.0", "python": "3.11.9"}},
-            "libraries (torch 2.11.0 → 2.12.0)",
+            {"training_versions": {"torch": "2.12.0", "python": "3.11.9"}},
+            "training versions torch 2.11.0 → 2.12.0",
         ),
-        ({"device": "cuda"}, "device"),
+        ({"device": "cuda"}, "training device cpu → cuda"),
+        ({"extraction_devices": "cuda"}, "extraction devices cpu → cuda"),
+        (
+            {"extraction_versions": {"torch": "2.12.0"}},
+            "extraction versions torch 2.11.0 → 2.12.0",
+        ),
         ({}, "nothing that is stored"),
     ],
 )
@@ -71,6 +74,17 @@ def test_what_is_new_and_what_is_gone_is_counted(make_result: MakeResult):
 
 
 def test_the_newest_result_of_a_cell_counts(make_result: MakeResult):
-    later = make_result(macro_f1=0.5, created="2025-06-01T00:00:00+00:00")
+    later = make_result(macro_f1=0.5, training_created="2025-06-01T00:00:00+00:00")
     table = moved([make_result()], [later, make_result(macro_f1=0.9)])
     assert table.rows[0][4].text == "50.0"
+
+
+def test_results_of_a_cell_are_paired_by_what_they_have_in_common(make_result):
+    old = [make_result(frame_type=kind) for kind in ("float16", "float32")]
+    new = [
+        make_result(frame_type="float32", macro_f1=0.7),
+        make_result(frame_type="float16", macro_f1=0.6),
+    ]
+    table = moved(old, new)
+    assert [row[6].text for row in table.rows] == ["nothing that is stored"] * 2
+    assert [row[4].text for row in table.rows] == ["60.0", "70.0"]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Callable[..., Path]:
-    """Make a corpus' folder of empty files: no reader opens them."""
+    """Return a function that makes a folder of empty files: no reader opens them."""
 
     def make(*paths: str, at: str = "corpus") -> Path:
         root = tmp_path / at

@@ -46,7 +46,7 @@ def test_the_improvised_utterance_has_no_sentence(tree):
     assert utterance.sentence is None
 
 
-def test_genders_stay_unknown_as_sources_disagree(tree):
+def test_genders_are_unknown_as_sources_disagree(tree):
     root = tree(*(f"a01 ({speaker}).wav" for speaker in range(1, 7)))
     assert {utterance.gender for utterance in AESDD_ALL.read(root)} == {None}
 
@@ -57,6 +57,6 @@ def test_the_plain_name_is_the_first_five_speakers(tree):
     assert [utterance.speaker for utterance in AESDD_ALL.read(root)] == list("123456")
 
 
-def test_the_documentation_beside_is_no_audio(tree):
+def test_the_documentation_is_ignored(tree):
     root = tree("anger/a01 (1).wav", "Tools and Documentation/ESTrainer.mlapp")
     assert len(list(AESDD.read(root))) == 1

@@ -45,7 +45,7 @@ def test_other_names_are_not_answered():
     assert plugin.harness_corpus(name="csv:x.csv") is None
 
 
-def test_a_database_is_a_corpus(save, tmp_path):
+def test_a_database_is_described_as_a_corpus(save, tmp_path):
     corpus = plugin.harness_corpus(name=save())
     found = sorted(corpus.read(corpus.root), key=lambda utterance: utterance.id)
     assert found[0] == Utterance(
@@ -74,22 +74,22 @@ def test_segments_are_spans(save):
     assert spans["wav/train1.wav"] == (0.5, None)
 
 
-def test_a_file_without_a_speaker_is_told(save):
+def test_a_file_without_a_speaker_is_reported(save):
     with pytest.raises(DataError, match="'speaker' is empty"):
         plugin.harness_corpus(name=save(speakers=("a", None)))
 
 
-def test_a_database_without_speakers_is_told(save):
-    with pytest.raises(DataError, match=r"no scheme 'speaker', but emotion"):
+def test_a_database_without_speakers_is_reported(save):
+    with pytest.raises(DataError, match=r"no scheme 'speaker'. It has: emotion"):
         plugin.harness_corpus(name=save(schemes=()))
 
 
-def test_a_folder_that_is_no_database_is_told(tmp_path):
-    with pytest.raises(DataError, match=r"no database: there is no .*db\.yaml"):
+def test_a_folder_that_is_no_database_is_reported(tmp_path):
+    with pytest.raises(DataError, match=r"not a database: it has no .*db\.yaml"):
         plugin.harness_corpus(name=f"audformat:{tmp_path}")
 
 
-def test_a_header_that_cannot_be_read_is_told(tmp_path):
+def test_a_header_that_cannot_be_read_is_reported(tmp_path):
     (tmp_path / "db.yaml").write_text("name: [")
     with pytest.raises(DataError, match="Cannot read"):
         plugin.harness_corpus(name=f"audformat:{tmp_path}")

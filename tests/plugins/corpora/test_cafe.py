@@ -8,7 +8,7 @@ from harness_plugins.corpora.cafe import CAFE, CAFE_192K
 from harness import Utterance
 
 
-def test_a_file_name_says_speaker_label_intensity_and_sentence(tree):
+def test_a_file_name_encodes_speaker_label_intensity_and_sentence(tree):
     root = tree("CaFE_48k/Colère/Fort/08-C-2-6.wav")
     assert list(CAFE.read(root)) == [
         Utterance(
@@ -47,7 +47,7 @@ def test_odd_speakers_are_men(tree, speaker):
 
 
 @pytest.mark.parametrize("folder", ["ColŠre", "ColКre", "DВgoЦt", "D‚go–t"])
-def test_a_garbled_folder_says_nothing_about_the_label(tree, folder):
+def test_a_garbled_folder_does_not_change_the_label(tree, folder):
     (utterance,) = CAFE.read(tree(f"{folder}/Faible/01-C-1-1.wav"))
     assert (utterance.id, utterance.label) == ("01-C-1-1.wav", "anger")
 
@@ -75,7 +75,7 @@ def test_an_emotional_name_has_four_parts_at_192_kilohertz(tree):
     assert (utterance.label, utterance.intensity) == ("happiness", "weak")
 
 
-def test_the_two_rates_may_lie_beside_each_other(tree):
+def test_the_two_rates_may_be_in_one_folder(tree):
     root = tree("CaFE_48k/03-N-1-1.wav", "CaFE_192k_1/03-N-1.aiff")
     assert [utterance.id for utterance in CAFE.read(root)] == ["03-N-1-1.wav"]
     assert [utterance.id for utterance in CAFE_192K.read(root)] == ["03-N-1.aiff"]

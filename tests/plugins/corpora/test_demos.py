@@ -14,7 +14,7 @@ ONE_OF_EACH = (
 )
 
 
-def test_a_file_name_says_gender_speaker_and_label(tree):
+def test_a_file_name_encodes_gender_speaker_and_label(tree):
     assert list(DEMOS.read(tree("DEMOS/PR_m_23_tri00a.wav"))) == [
         Utterance(
             id="DEMOS/PR_m_23_tri00a.wav",
@@ -49,7 +49,7 @@ def test_neutral_names_have_no_prefix(tree):
 
 
 @pytest.mark.parametrize("speaker", ["06", "07", "13", "20", "32", "42", "62"])
-def test_men_whom_another_loader_takes_for_women_are_men(tree, speaker):
+def test_men_whom_another_loader_lists_as_women_are_men(tree, speaker):
     (utterance,) = DEMOS.read(tree(f"DEMOS/NP_m_{speaker}_rab01b.wav"))
     assert utterance.gender == "male"
 

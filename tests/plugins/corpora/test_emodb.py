@@ -14,7 +14,7 @@ def read(root: Path) -> list[Utterance]:
     return list(EMODB.read(root))
 
 
-def test_a_file_name_says_label_speaker_gender_and_sentence(tree):
+def test_a_file_name_encodes_label_speaker_gender_and_sentence(tree):
     root = tree("wav/03a01Fa.wav")
     assert read(root) == [
         Utterance(
@@ -65,7 +65,7 @@ def test_every_label_is_declared():
         "lablaut/03a01Faxx.lablaut",
     ],
 )
-def test_what_lies_beside_is_ignored(tree, junk):
+def test_other_files_of_the_archive_are_ignored(tree, junk):
     root = tree("wav/03a01Fa.wav", junk)
     assert [utterance.id for utterance in read(root)] == ["wav/03a01Fa.wav"]
 

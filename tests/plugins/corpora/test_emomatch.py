@@ -9,7 +9,7 @@ from harness_plugins.corpora.emomatch import EMOMATCH
 from harness import DataError, Utterance
 
 
-def test_a_file_name_says_speaker_label_and_sentence(tree):
+def test_a_file_name_encodes_speaker_label_and_sentence(tree):
     assert list(EMOMATCH.read(tree("41_Ira_12.WAV"))) == [
         Utterance(
             id="41_Ira_12.wav",
@@ -51,7 +51,7 @@ def test_the_recordings_before_the_selection_are_refused(tree, name):
         list(EMOMATCH.read(tree(name)))
 
 
-def test_the_larger_sister_corpus_is_refused(tree, monkeypatch):
+def test_the_larger_related_corpus_is_refused(tree, monkeypatch):
     monkeypatch.setattr(emomatch, "MOST", 2)
     root = tree("01_Ira_01.WAV", "01_Ira_02.WAV", "01_Ira_03.WAV")
     with pytest.raises(DataError, match="3 utterances where EmoMatchSpanishDB"):

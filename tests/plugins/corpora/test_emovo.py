@@ -9,7 +9,7 @@ from harness import Utterance
 from harness.data.audio import probe
 
 
-def test_a_file_name_says_label_speaker_gender_and_sentence(tree):
+def test_a_file_name_encodes_label_speaker_gender_and_sentence(tree):
     assert list(EMOVO.read(tree("EMOVO/m2/gio-m2-n5.wav"))) == [
         Utterance(
             id="m2/gio-m2-n5.wav",

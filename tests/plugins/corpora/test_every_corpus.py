@@ -63,7 +63,7 @@ def read(corpus, root):
     return [(utterance.id, utterance.path) for utterance in corpus.read(root)]
 
 
-def test_no_corpus_is_forgotten_here():
+def test_every_corpus_is_tested_here():
     own_files = [name for name in CORPORA if not name.startswith("demo@")]
     assert sorted(FILES) == own_files
 
@@ -74,7 +74,7 @@ def test_the_archive_may_be_unpacked_at_the_root(tree, corpus, archived, name, f
 
 
 @every
-def test_the_archive_may_lie_one_folder_deeper(tree, corpus, archived, name, foreign):
+def test_the_archive_may_be_one_folder_deeper(tree, corpus, archived, name, foreign):
     root = tree(f"Le dossier/{archived}")
     assert read(corpus, root) == [(name, f"Le dossier/{archived}")]
 
@@ -90,14 +90,12 @@ def test_names_may_be_decomposed_by_the_file_system(
 @every
 def test_the_ending_may_be_in_upper_case(tree, corpus, archived, name, foreign):
     stem, dot, suffix = archived.rpartition(".")
-    shouted = stem + dot + suffix.upper()
-    assert read(corpus, tree(shouted)) == [(name, shouted)]
+    upper = stem + dot + suffix.upper()
+    assert read(corpus, tree(upper)) == [(name, upper)]
 
 
 @every
-def test_what_systems_and_authors_leave_beside_is_ignored(
-    tree, corpus, archived, name, foreign
-):
+def test_hidden_files_and_documents_are_ignored(tree, corpus, archived, name, foreign):
     folder, slash, file = archived.rpartition("/")
     root = tree(
         archived,
@@ -150,7 +148,5 @@ def test_labels_are_declared_once_and_sorted(corpus):
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__[-8:])
 def test_variants_are_named_after_the_module(module):
-    names = [corpus.name for corpus in module.harness_corpora()]
-    assert {name.partition("@")[0] for name in names} == {
-        module.__name__.rpartition(".")[2]
-    }
+    bases = {corpus.base for corpus in module.harness_corpora()}
+    assert bases == {module.__name__.rpartition(".")[2]}

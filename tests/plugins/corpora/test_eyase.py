@@ -6,7 +6,7 @@ from harness_plugins.corpora.eyase import EYASE
 from harness import DataError, Utterance
 
 
-def test_a_file_says_label_speaker_and_gender(tree):
+def test_a_path_encodes_label_speaker_and_gender(tree):
     assert list(EYASE.read(tree("EYASE/Male03/ml03_sad (12).wav"))) == [
         Utterance(
             id="Male03/ml03_sad (12).wav",

@@ -21,7 +21,7 @@ def many(count):
     return every[:count]
 
 
-def test_a_file_says_speaker_gender_sentence_and_label(tree):
+def test_a_path_encodes_speaker_gender_sentence_and_label(tree):
     assert list(OREAU.read(tree(ONE))) == [
         Utterance(
             id="f/sessc/10a01Ca.wav",
@@ -64,7 +64,7 @@ def test_odd_sentence_codes_are_known(tree, name):
 
 @pytest.mark.parametrize(("corpus", "path"), [(OREAU, ONE), (OREAU_V2, TWO)])
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_versions_that_lie_beside_each_other_are_not_mixed(tree, corpus, path, form):
+def test_versions_in_one_folder_are_not_mixed(tree, corpus, path, form):
     root = tree(*(unicodedata.normalize(form, name) for name in (ONE, TWO)))
     assert [utterance.path for utterance in corpus.read(root)] == [
         unicodedata.normalize(form, path)

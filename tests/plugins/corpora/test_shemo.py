@@ -11,7 +11,7 @@ from harness import Utterance
 from harness.data.audio import probe
 
 
-def test_a_file_name_says_speaker_gender_and_label(tree):
+def test_a_file_name_encodes_speaker_gender_and_label(tree):
     assert list(SHEMO.read(tree("female/F12F01.wav"))) == [
         Utterance(
             id="female/F12F01.wav",
@@ -50,13 +50,13 @@ def test_the_code_stands_for(tree, code, label):
         ("male/M01A01", "anger", "anger"),
     ],
 )
-def test_each_truth_about_a_label_can_be_asked_for(tree, name, named, modified):
+def test_original_and_modified_labels_can_be_read(tree, name, named, modified):
     root = tree(f"{name}.wav")
     assert [utterance.label for utterance in SHEMO.read(root)] == [named]
     assert [utterance.label for utterance in SHEMO_MODIFIED.read(root)] == [modified]
 
 
-def test_163_labels_differ_between_the_truths():
+def test_163_labels_are_modified():
     names = [name for listed in MODIFIED.values() for name in listed.split()]
     assert len(names) == len(set(names)) == 163
 

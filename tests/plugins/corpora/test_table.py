@@ -1,4 +1,4 @@
-"""Your own data with no plugin, and what can be wrong with a table."""
+"""Your own data without a plugin, and what can be wrong with a table."""
 
 from __future__ import annotations
 
@@ -123,16 +123,16 @@ HEADER = "path,label,speaker,gender,start,end,split\n"
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "no column 'path', but none"),
-        ("path,label\n", "no column 'speaker', but path, label"),
-        ("path,labels,speaker\n", "no column 'label'.*mean that by 'labels'"),
+        ("", "no column 'path'. It has: none"),
+        ("path,label\n", "no column 'speaker'. It has: path, label"),
+        ("path,labels,speaker\n", "no column 'label'.*Is it the column 'labels'"),
         (HEADER, "has no rows"),
         (HEADER + "a.wav,,s1\n", "row 1: 'label' is empty"),
         (HEADER + "a.wav,anger,s1\n ,anger,s1\n", "row 2: 'path' is empty"),
         (HEADER + "a.wav,anger\n", "row 1: 'speaker' is empty"),
         (HEADER + "a.wav,b,c,,,,,,x\n", "row 1 has more cells"),
         (HEADER + "a.wav,anger,s1,x\n", "'gender' is 'x'. Known: female, male"),
-        (HEADER + "a.wav,anger,s1,,zero\n", "'start' is 'zero', which is no number"),
+        (HEADER + "a.wav,anger,s1,,zero\n", "'start' is 'zero'. It must be a number"),
         (HEADER + "a.wav,anger,s1,,-1\n", "'start' is '-1'"),
         (HEADER + "a.wav,anger,s1,,nan\n", "'start' is 'nan'"),
         (HEADER + "a.wav,anger,s1,,2,1\n", "ends at 1 s, but starts at 2 s"),
@@ -143,33 +143,33 @@ HEADER = "path,label,speaker,gender,start,end,split\n"
         (HEADER + '"a.wav,b,c\n', "Cannot read the table"),
     ],
 )
-def test_a_mistake_is_told_with_its_row(describe, text, sentence):
+def test_a_mistake_is_reported_with_its_row(describe, text, sentence):
     with pytest.raises(DataError, match=sentence):
         describe(text)
 
 
-def test_a_table_that_is_not_there_is_told(tmp_path):
+def test_a_table_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(DataError, match=r"Cannot read the table .*: No such file"):
         table.harness_corpus(name=f"csv:{tmp_path / 'none.csv'}")
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_a_table_in_another_encoding_is_told_how_to_save_it(describe, encoding):
-    with pytest.raises(DataError, match=r"is no text in UTF-8.*save it as «CSV UTF-8»"):
+def test_the_error_for_another_encoding_says_how_to_save_the_table(describe, encoding):
+    with pytest.raises(DataError, match=r"is not UTF-8 text.*save it as «CSV UTF-8»"):
         describe("path,label,speaker\nä.wav,b,c\n", encoding=encoding)
 
 
-def test_a_workbook_is_told_how_to_save_its_sheet(tmp_path):
+def test_the_error_for_a_workbook_says_how_to_save_its_sheet(tmp_path):
     (tmp_path / "mine.csv").write_bytes(b"PK\x03\x04\xff")
     with pytest.raises(DataError, match="a workbook: in Excel, save the sheet"):
         table.harness_corpus(name=f"csv:{tmp_path / 'mine.csv'}")
 
 
-def test_a_table_without_the_prefix_is_told(harness):
+def test_a_table_without_the_prefix_is_reported(harness):
     Path("mine.csv").touch()
     code, _, err = harness("split", "mine.csv")
     assert code == 2
-    assert "To read it as a table: csv:mine.csv." in err
+    assert "To read it as a table, use csv:mine.csv." in err
 
 
 def test_columns_may_begin_with_capitals(describe):
@@ -177,12 +177,12 @@ def test_columns_may_begin_with_capitals(describe):
     assert [one.speaker for one in utterances(corpus)] == ["s1"]
 
 
-def test_a_path_may_be_spelt_as_windows_spells_it(describe):
+def test_a_path_may_be_written_on_windows(describe):
     corpus = describe("path,label,speaker\nx\\a.wav,anger,s1\n")
     assert [one.path for one in utterances(corpus)] == ["x/a.wav"]
 
 
-def test_a_parquet_table_that_is_none_is_told(describe):
+def test_a_file_that_is_not_parquet_is_reported(describe):
     with pytest.raises(DataError, match="Cannot read the table"):
         describe("path,label,speaker", name="mine.parquet")
 
@@ -227,7 +227,7 @@ def test_a_table_is_checked_like_any_corpus(harness, mine):
     assert passport["verdict"].startswith("unknown")
 
 
-def test_a_file_that_the_table_names_and_is_not_there_is_told(harness, mine, tones):
+def test_a_missing_file_of_the_table_is_reported(harness, mine, tones):
     (tones / "s0_low_0.wav").unlink()
     code, out, _ = harness("corpus", "check", f"csv:{mine}", "--format", "json")
     assert code == 2
@@ -293,7 +293,7 @@ def test_spans_may_overlap_in_one_part_or_touch_in_two(harness, divided, second)
     assert code == 0, err
 
 
-def test_a_span_beyond_its_file_is_told(harness, divided):
+def test_a_span_beyond_its_file_is_reported(harness, divided):
     code, _, err = harness("split", divided("s0,100,300,train"), "--split", "column")
     assert code == 2
     assert "#100-300: reaches to 300 s where the file ends at 0.31 s" in err

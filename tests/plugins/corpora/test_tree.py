@@ -1,4 +1,4 @@
-"""Links, permissions and counts: what ``read_tree`` refuses in any corpus."""
+"""What ``read_tree`` refuses in any corpus: links, permissions and counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_missing_folder_is_an_error_that_says_how_to_get_it(tmp_path):
         read(tmp_path / "nowhere")
 
 
-def test_a_file_in_the_folders_place_is_an_error(tmp_path):
+def test_a_file_instead_of_the_folder_is_an_error(tmp_path):
     (tmp_path / "emodb").touch()
     with pytest.raises(DataError, match="not at"):
         read(tmp_path / "emodb")
@@ -73,10 +73,10 @@ def test_a_link_to_the_folder_above_is_refused(tree):
 
 
 @pytest.mark.parametrize("target", ["03a01Wa.wav", "gone.wav"])
-def test_a_link_in_a_circle_or_to_nothing_is_refused(tree, target):
+def test_a_link_in_a_cycle_or_to_nothing_is_refused(tree, target):
     root = tree("wav/03a01Fa.wav")
     (root / "wav" / "03a01Wa.wav").symlink_to(root / "wav" / target)
-    with pytest.raises(DataError, match="or nowhere"):
+    with pytest.raises(DataError, match="or to nothing"):
         read(root)
 
 

@@ -2,16 +2,102 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from harness_plugins.downstreams import linear, majority, multilayer, nonlinear
+from harness_plugins.downstreams import (
+    chance,
+    layerwise,
+    linear,
+    majority,
+    multilayer,
+    nonlinear,
+    permuted,
+)
+from harness_plugins.recipes import PEFT_SER
 from torch import nn
 
-from harness import Batch
+from harness import Batch, Optimiser, Reads, Recipe, Schedule
 
 
 def frames(*shapes, dtype=torch.float64):
     return tuple(torch.randn(*shape, dtype=dtype) for shape in shapes)
+
+
+def offer(module):
+    (made,) = module.harness_downstreams()
+    return made
+
+
+# ---------------------------------------------------------------- figures of the papers
+
+
+def test_peft_sers_recipe_has_the_figures_of_its_code():
+    """usc-sail/peft-ser 74cd9e2, ``experiment/finetune_emotion.py``."""
+    assert PEFT_SER == Recipe(
+        name="peft-ser",
+        epochs=30,
+        batch=32,
+        optimiser=Optimiser(
+            name="adam",
+            learning_rate=0.0005,
+            weight_decay=0.0001,
+            betas=(0.9, 0.98),
+            eps=1e-8,
+        ),
+        schedule=Schedule(kind="plateau", factor=0.5, patience=5, minimum=0.00005),
+        loss="class-weighted cross-entropy",
+        deviations=PEFT_SER.deviations,
+    )
+
+
+@pytest.mark.parametrize("module", [linear, nonlinear, multilayer, layerwise])
+def test_the_papers_heads_are_trained_by_peft_sers_recipe(module):
+    assert offer(module).recipe == PEFT_SER
+
+
+def test_the_permuted_control_differs_from_linear_in_its_labels_alone():
+    control, head = offer(permuted), offer(linear)
+    assert control.recipe.permuted_labels
+    assert replace(control.recipe, permuted_labels=False) == head.recipe
+    assert (control.build, control.reads) == (head.build, head.reads)
+    assert control.control == "permuted-labels"
+
+
+@pytest.mark.parametrize("module", [majority, chance])
+def test_a_label_only_baseline_brings_no_recipe(module):
+    assert offer(module).recipe is None
+    assert offer(module).control == "label-only"
+
+
+def test_projections_have_256_dims():
+    """m of the paper's section 4.2."""
+    one = linear.build(layers=1, dim=5, classes=3)
+    assert (one.project.out_features, one.classify.in_features) == (256, 256)
+    two = nonlinear.build(layers=1, dim=5, classes=3)
+    sizes = [m.out_features for m in two.modules() if isinstance(m, nn.Linear)]
+    assert sizes == [256, 256, 256, 256, 3]
+
+
+@pytest.mark.parametrize(
+    ("module", "below", "reads"),
+    [
+        (layerwise, linear, Reads(layers="each", frames=False)),
+        (permuted, linear, Reads(layers="last", frames=False)),
+        (multilayer, nonlinear, Reads(layers="all", frames=True)),
+    ],
+)
+def test_a_head_that_builds_on_another_takes_its_version(
+    monkeypatch, module, below, reads
+):
+    before = offer(module)
+    monkeypatch.setattr(below, "VERSION", below.VERSION + 1)
+    assert offer(module).version == before.version + 1
+    assert before.reads == reads
+
+
+# ---------------------------------------------------------------- equations
 
 
 @pytest.mark.parametrize(

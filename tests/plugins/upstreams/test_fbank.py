@@ -5,8 +5,16 @@ import torch
 from harness_plugins.upstreams import fbank
 from torchaudio.compliance import kaldi
 
+from harness import HarnessError
+
 EMPTY = 3
-"""The bin that is narrower than the FFT's grid and never hears anything."""
+"""The bin that is narrower than the FFT's grid and is always empty."""
+
+
+def test_the_scale_is_audiosets():
+    """``egs/audioset/run.sh`` of AST: mean and standard deviation of its energies."""
+    assert fbank.MEAN == -4.2677393
+    assert fbank.SPREAD == 2 * 4.5689974
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +57,23 @@ def test_energies_are_those_of_the_ast_code_but_for_a_constant_scale(encode):
     )
 
 
+def test_the_number_of_bins_is_an_option(registry):
+    upstream = registry.upstreams["fbank:bins=40"]
+    (states,) = upstream.load(None, device="cpu", feeding="full")([noise(0.5)])
+    assert (upstream.name, upstream.dim) == ("fbank:bins=40", 40)
+    assert states.shape == (1, 48, 40)
+
+
+@pytest.mark.parametrize("bins", ["0", "3", "many"])
+def test_a_number_of_bins_that_cannot_be_is_refused(registry, bins):
+    with pytest.raises(HarnessError, match="bins"):
+        registry.upstreams[f"fbank:bins={bins}"]
+
+
 def test_one_bin_is_always_empty(encode):
     (states,) = encode([noise(0.5)])
-    heard = states[0].var(0) > 0
-    assert (~heard).nonzero().flatten().tolist() == [EMPTY]
+    filled = states[0].var(0) > 0
+    assert (~filled).nonzero().flatten().tolist() == [EMPTY]
 
 
 def test_the_description_holds(encode):
@@ -80,7 +101,7 @@ def test_a_constant_offset_changes_nothing(encode):
     torch.testing.assert_close(plain, shifted, atol=1e-3, rtol=0)
 
 
-def test_company_in_the_batch_changes_nothing(encode):
+def test_states_do_not_depend_on_the_batch(encode):
     (alone,) = encode([noise(0.3)])
     _, together = encode([noise(1.0, seed=1), noise(0.3)])
     assert torch.equal(alone, together)

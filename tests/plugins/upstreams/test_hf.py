@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 import torch
-from harness_plugins.upstreams import hf
+from harness_plugins.upstreams import hf, random, wav2vec2, whisper
 from huggingface_hub.errors import LocalEntryNotFoundError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import (
     Data2VecAudioConfig,
     Data2VecAudioModel,
@@ -30,7 +32,7 @@ from transformers import (
     WhisperForConditionalGeneration,
 )
 
-from harness import CheckpointError
+from harness import CheckpointError, HubCheckpoint
 from harness.features.checkpoints import find_checkpoint
 from harness.files import Memory
 
@@ -68,6 +70,11 @@ def test_its_weights_are_where_it_was_said(family, tmp_path):
 
 def test_its_family_loads_it(family, tmp_path):
     assert describe(tmp_path).load is hf.LOADS[family]
+
+
+def test_its_version_is_its_familys(family, tmp_path):
+    module = whisper if family == "whisper" else wav2vec2
+    assert describe(tmp_path).version == module.VERSION
 
 
 @pytest.mark.parametrize("family", ["wav2vec2"], indirect=True)
@@ -153,7 +160,7 @@ FAMILIES = {
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    """Give the folder of a tiny random checkpoint, as the hub has it."""
+    """Return the folder of a tiny random checkpoint, as the hub has it."""
     made = {}
 
     def make(name):
@@ -170,7 +177,7 @@ def tiny(tmp_path_factory):
 
 
 def run(harness, tmp_path, upstream, *options):
-    """Run the linear head on the tones; give its row."""
+    """Run the linear head on the tones; return its row."""
     code, _, err = harness(
         *("run", "--upstream", upstream, "--downstream", "linear"),
         *("--corpus", "tones", "--executor", "serial", "--no-controls", *options),
@@ -183,17 +190,19 @@ def run(harness, tmp_path, upstream, *options):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_folder_of_any_family_runs(harness, tmp_path, tiny, name):
     row = run(harness, tmp_path, f"hf:{tiny(name)}")
-    assert row["upstream"] == f"hf:{tiny(name)}"
-    assert (row["layers"], row["dim"]) == (3, 24)
-    assert row["upstream_revision"] == "local"
-    assert dict(row["plugin"])["upstream"].startswith("hf (speech-harness ")
+    condition = row["condition"]["upstream"]
+    assert condition["name"] == f"hf:{tiny(name)}"
+    assert (condition["layers"], condition["dim"]) == (3, 24)
+    assert row["training"]["revision"] == "local"
+    plugins = dict(row["training"]["plugins"])
+    assert plugins["upstream"].startswith("hf (speech-harness ")
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_folder_of_any_family_keeps_the_rules(harness, tiny, name):
     code, out, err = harness("check", f"hf:{tiny(name)}")
     assert code == 0, out + err
-    assert "Company in the batch changes nothing" in out
+    assert "Features are batch-invariant" in out
 
 
 PAPER = {  # each with its architecture, and the format that its commit has
@@ -217,9 +226,8 @@ def test_a_model_of_the_paper_runs_from_a_given_checkpoint(
         torch.save(load_file(folder / "model.safetensors"), folder / file)
         (folder / "model.safetensors").unlink()
     row = run(harness, tmp_path, upstream, "--checkpoint", f"{upstream}={folder}")
-    assert row["upstream"] == upstream
-    assert (row["layers"], row["dim"]) == (3, 24)
-    assert row["upstream_revision"] == "local"
+    assert row["condition"]["upstream"]["name"] == upstream
+    assert row["training"]["revision"] == "local"
 
 
 def test_names_with_slashes_stay_in_their_folders(harness, tmp_path, tiny):
@@ -249,7 +257,7 @@ def test_a_checkpoint_can_be_given_for_a_name_with_a_colon(harness, tmp_path, ti
     other = hf.harness_upstream(name)
     memory = Memory(tmp_path / "memory.json")
     sha256 = find_checkpoint(other, {}, memory, download=False).sha256
-    assert row["checkpoint_sha256"] != sha256
+    assert row["condition"]["upstream"]["checkpoint"] != sha256
 
 
 def test_a_local_copy_may_lie_among_the_checkpoints(monkeypatch, tmp_path, tiny):
@@ -320,8 +328,8 @@ def test_a_hubs_checkpoint_is_pinned_to_its_commit(hub, name):
 
 def test_a_hubs_checkpoint_runs(hub, harness, tmp_path):
     row = run(harness, tmp_path, "hf:acme/tiny")
-    assert row["upstream"] == "hf:acme/tiny"
-    assert row["upstream_revision"] == COMMIT
+    assert row["condition"]["upstream"]["name"] == "hf:acme/tiny"
+    assert row["training"]["revision"] == COMMIT
 
 
 def test_a_description_alone_is_not_a_checkpoint(hub, tmp_path):
@@ -354,6 +362,80 @@ def test_older_weights_beside_safetensors_change_no_hash(tmp_path, tiny):
     assert find_checkpoint(upstream, {}, memory, download=False) == before
 
 
+# ---------------------------------------------------------------- several checkpoints
+
+
+@pytest.fixture
+def pair(tmp_path, tiny):
+    """An upstream of two checkpoints, and where each of them lies."""
+    upstream = hf.harness_upstream(f"hf:{tiny('hubert')}")
+    second = HubCheckpoint(id="acme/tiny", files=("config.json", "*.safetensors"))
+    folder = tmp_path / "second"
+    shutil.copytree(tiny("wavlm"), folder)
+    return replace(upstream, name="pair", more_checkpoints={"voice": second}), folder
+
+
+def found(upstream, tmp_path, **given):
+    names = {f"pair/{key}": folder for key, folder in given.items()}
+    return find_checkpoint(upstream, names, Memory(tmp_path / "m"), download=False)
+
+
+def test_a_further_checkpoint_is_given_by_its_name(pair, tmp_path):
+    upstream, folder = pair
+    both = found(upstream, tmp_path, voice=folder)
+    assert both.folder == Path(upstream.checkpoint)
+    assert both.more == {"voice": folder}
+    assert both.revision == "local, voice: local"
+
+
+def test_a_further_checkpoint_lies_below_the_first_ones_folder(
+    pair, tmp_path, monkeypatch
+):
+    upstream, folder = pair
+    shutil.copytree(upstream.checkpoint, tmp_path / "all" / "pair")
+    folder.rename(tmp_path / "all" / "pair" / "voice")
+    monkeypatch.setenv("HARNESS_CHECKPOINTS", str(tmp_path / "all"))
+    both = found(upstream, tmp_path)
+    assert both.more == {"voice": tmp_path / "all" / "pair" / "voice"}
+
+
+def test_one_hash_covers_every_checkpoint(pair, tmp_path):
+    upstream, folder = pair
+    alone = find_checkpoint(
+        replace(upstream, more_checkpoints={}),
+        {},
+        Memory(tmp_path / "m"),
+        download=False,
+    )
+    before = found(upstream, tmp_path, voice=folder)
+    weights = load_file(folder / "model.safetensors")
+    save_file({k: 2 * v for k, v in weights.items()}, folder / "model.safetensors")
+    after = found(upstream, tmp_path, voice=folder)
+    assert len({alone.sha256, before.sha256, after.sha256}) == 3
+
+
+def test_without_one_of_its_checkpoints_an_upstream_is_not_here(pair, tmp_path, hub):
+    upstream, _ = pair
+    assert found(upstream, tmp_path) is None
+    assert hub.fetched == []
+
+
+def test_a_further_checkpoint_comes_from_the_hub(pair, tmp_path, hub):
+    upstream, _ = pair
+    both = find_checkpoint(upstream, {}, Memory(tmp_path / "m"), download=True)
+    assert both.more["voice"].name == COMMIT
+    assert both.revision == f"local, voice: {COMMIT}"
+
+
+def test_several_checkpoints_cannot_be_random(pair):
+    upstream, _ = pair
+    with pytest.raises(CheckpointError, match="made of several checkpoints"):
+        random.harness_upstream("random:pair", lambda name: upstream)
+
+
+# ---------------------------------------------------------------- what is nowhere
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -361,7 +443,7 @@ def test_older_weights_beside_safetensors_change_no_hash(tmp_path, tiny):
         ("hf:./absent", "no id of the Hugging Face hub"),
     ],
 )
-def test_what_is_nowhere_is_told_with_both_ways_out(
+def test_what_is_nowhere_is_named_with_both_ways_out(
     harness, monkeypatch, name, sentence
 ):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -371,7 +453,7 @@ def test_what_is_nowhere_is_told_with_both_ways_out(
     assert "--upstream hf:FOLDER" in err
 
 
-def test_a_folder_of_an_upstream_that_is_gone_is_told(tmp_path, tiny):
+def test_a_folder_of_an_upstream_that_is_gone_is_named(tmp_path, tiny):
     shutil.copytree(tiny("hubert"), tmp_path / "copy")
     upstream = hf.harness_upstream(f"hf:{tmp_path / 'copy'}")
     shutil.rmtree(tmp_path / "copy")

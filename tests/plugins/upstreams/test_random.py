@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from harness_plugins.upstreams import random
 from transformers import WhisperConfig, WhisperModel
 
 from harness import CheckpointError
@@ -69,6 +70,12 @@ def test_it_is_described_as_untrained(registry):
     assert upstream.name == "random:xls-r-300m"
     assert upstream.layers == registry.upstreams["xls-r-300m"].layers
     assert "random" in upstream.pretraining
+
+
+def test_its_version_follows_the_trained_models(registry):
+    control = registry.upstreams["random:xls-r-300m"]
+    trained = registry.upstreams["xls-r-300m"]
+    assert control.version == trained.version + random.VERSION
 
 
 def test_a_model_without_weights_cannot_be_random(registry):

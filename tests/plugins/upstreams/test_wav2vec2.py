@@ -100,7 +100,7 @@ def save(folder, kind, settings, *, normalise=True, dtype=torch.float32):
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def family(request, tmp_path_factory):
-    """Give a checkpoint of each family, its class and its ``load``."""
+    """Return a checkpoint of each family, its class and its ``load``."""
     kind, load, settings = FAMILIES[request.param]
     return save(tmp_path_factory.mktemp("checkpoint"), kind, settings), kind, load
 
@@ -113,7 +113,7 @@ def encode(family):
 
 @pytest.fixture(scope="module")
 def expected(family):
-    """Give what transformers gives for a clip."""
+    """Return the states that transformers has for a clip."""
     folder, kind, _ = family
     return lambda waveform: transformers_states(folder, kind, waveform)
 
@@ -138,7 +138,7 @@ def reference(folder, kind):
 
 
 def transformers_states(folder, kind, waveform):
-    """Call transformers directly, on one clip, giving (L, T, D)."""
+    """Call transformers directly, on one clip, to (L, T, D)."""
     model, extractor = reference(folder, kind)
     options = {"pad_to_multiple_of": None} if kind is Wav2Vec2BertModel else {}
     inputs = extractor(
@@ -163,7 +163,7 @@ def test_states_are_those_of_transformers(encode, expected, seconds):
     assert distance(states, expected(noise(seconds))) < 1e-4
 
 
-def test_company_in_the_batch_changes_nothing(encode, expected):
+def test_states_do_not_depend_on_the_batch(encode, expected):
     lengths = [0.2, 1.3, 0.1, 2.5, 0.7]
     clips = [noise(seconds, seed) for seed, seconds in enumerate(lengths)]
     assert max(map(distance, encode(clips), map(expected, clips))) < 1e-4

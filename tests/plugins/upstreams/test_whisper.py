@@ -134,7 +134,7 @@ def test_only_frames_that_cover_audio_come_back(checkpoint, feeding, samples, fr
 
 
 @pytest.mark.parametrize("feeding", ["full", "condensed", "trimmed"])
-def test_company_in_the_batch_changes_nothing(checkpoint, feeding):
+def test_states_do_not_depend_on_the_batch(checkpoint, feeding):
     lengths = [0.2, 1.3, 5.1, 0.7, 0.03, 2.0, 1.0, 0.4, 0.5, 0.6]
     clips = [noise(seconds, seed) for seed, seconds in enumerate(lengths)]
     encode = load(checkpoint, feeding)
@@ -143,7 +143,7 @@ def test_company_in_the_batch_changes_nothing(checkpoint, feeding):
 
 
 @pytest.mark.parametrize("feeding", ["full", "condensed", "trimmed"])
-def test_a_long_clip_is_heard_in_consecutive_windows(checkpoint, feeding):
+def test_a_long_clip_is_encoded_in_consecutive_windows(checkpoint, feeding):
     clip = noise(4.5)
     encode = load(checkpoint, feeding)
     (whole,) = encode([clip])
@@ -184,7 +184,7 @@ def by_hand(folder, waveform, positions, counts):
 
 
 @pytest.mark.parametrize(("seconds", "context"), [(0.3, 65), (0.99, 100), (1.7, 100)])
-def test_trimmed_hears_the_clip_and_a_second_of_silence(checkpoint, seconds, context):
+def test_trimmed_reads_the_clip_and_a_second_of_silence(checkpoint, seconds, context):
     (states,) = load(checkpoint, "trimmed")([noise(seconds)])
     positions, counts = torch.arange(context), torch.ones(context, dtype=int)
     expected = by_hand(checkpoint, noise(seconds), positions, counts)

@@ -1,0 +1,181 @@
+"""The verbs that do the work, and say beforehand what it is: ``run`` and ``plan``."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.console import Reporter, print_table, say, stages
+from harness.cli.options import GRID, together
+from harness.cli.request import request_of
+from harness.errors import ExitCode
+from harness.text import clock, counted, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.execution.plan import Pair, Plan
+    from harness.registry import Registry
+
+DEVICE = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"
+)
+PLACE = (
+    click.option(
+        "--executor",
+        default="local",
+        show_default=True,
+        help="Where tasks run; see 'harness list executors'.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(0),
+        default=0,
+        help="Tasks at once, if memory allows.  [default: one a core, or one a GPU]",
+    ),
+    click.option(
+        "--keep-going/--no-keep-going",
+        default=None,
+        help="When a cell fails, go on with others.  [default: with a suite]",
+    ),
+    click.option(
+        "--keep-features",
+        type=click.Choice(["all", "pooled"]),
+        default="all",
+        show_default=True,
+        help="pooled drops the frames of an upstream on a corpus after its last cell.",
+    ),
+)
+
+
+@click.command(
+    epilog="\b\nExample:\n"
+    "  harness run --upstream whisper-base --downstream linear,nonlinear \\\n"
+    "    --corpus emodb --split loso --seeds 0-2"
+)
+@together(*GRID, DEVICE, *PLACE)
+@click.option("--quiet", is_flag=True, help="Report failures only.")
+@click.pass_obj
+def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa: ANN401 - click's
+    """Train and score classifiers on the features of frozen speech models.
+
+    What is finished is never done again, so the same command also goes on with a run
+    that was interrupted.
+    """
+    from harness.execution.run import Place
+    from harness.execution.run import run as run_request
+
+    names = ("device", "executor", "workers", "keep_going", "keep_features")
+    place = Place(**{name: options.pop(name) for name in names})
+    registry.manager.register(Reporter(quiet=quiet))
+    request = request_of(options, registry)
+    report = run_request(request, registry, place, stages(quiet=quiet))
+    for sentence in report.missing:
+        say(f"left out: {sentence}")
+    incomplete = report.failed or report.missing
+    return ExitCode.SOME_CELLS_FAILED if incomplete else ExitCode.OK
+
+
+# ---------------------------------------------------------------- plan
+
+
+@click.command()
+@together(*GRID, DEVICE)
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.pass_obj
+def plan(registry: Registry, /, quiet: bool, device: str, **options: Any) -> None:  # noqa: ANN401 - click's
+    """Say what 'harness run' with the same options would do, and do nothing."""
+    from harness.execution.planner import make_plan
+
+    request = request_of(options, registry)
+    with tempfile.TemporaryDirectory() as scratch:
+        todo = make_plan(
+            request, registry, stages=stages(quiet=quiet), scratch=Path(scratch)
+        )
+        _print_pairs(todo)
+        _print_splits(todo)
+        for line in _forecast(todo, registry, device):
+            click.echo(line)
+        for line in _remarks(todo):
+            click.echo(line)
+
+
+def _print_pairs(todo: Plan) -> None:
+    """Print a row for each (upstream × corpus)."""
+    columns = (
+        *("upstream", "feeding", "corpus", "split", "cells", "done"),
+        *("to extract", "to store"),
+    )
+    print_table(columns, [_row(pair) for pair in todo.pairs])
+
+
+def _row(pair: Pair) -> tuple[str, ...]:
+    from harness.execution import cost
+
+    audio = sum(recording.seconds for recording in pair.missing)
+    return (
+        pair.upstream.name,
+        pair.condition.feeding,
+        pair.manifest.corpus.name,
+        pair.division.split.strategy,
+        str(len(pair.jobs)),
+        str(len(pair.jobs) - len(pair.todo)),
+        clock(audio) if audio else "–",
+        size(cost.disk(pair)) if audio else "–",
+    )
+
+
+def _print_splits(todo: Plan) -> None:
+    """Say how close each split comes to what is wanted, and what is left out."""
+    from harness.splits.balance import closeness, describe
+
+    divided = {
+        (pair.manifest.sha256, pair.division.split.sha256): pair.division
+        for pair in todo.pairs
+    }
+    for division in divided.values():
+        manifest, split = division.manifest, division.split
+        click.echo(f"\n{manifest.corpus.name}, {split.strategy}:")
+        for line in describe(closeness(split, manifest.utterances)):
+            click.echo(f"  {line}")
+        for line in manifest.bad:
+            click.echo(f"  left out: {line}")
+
+
+def _forecast(todo: Plan, registry: Registry, device: str) -> Iterator[str]:
+    """Say how much there is to do, and what it takes."""
+    from harness.execution import cost
+    from harness.execution.tasks import work_of
+
+    done = len(todo.cells) - len({job.cell.run_id for job in todo.todo})
+    yield f"\n{counted(len(todo.cells), 'cell')}, {done} of them done."
+    tasks = work_of(todo, registry, device=device, quiet=True).tasks
+    if not tasks:
+        return
+    cores = os.cpu_count() or 1
+    workers = cost.workers_within(tasks, cores, cost.free_memory())
+    yield (
+        f"The rest, {counted(len(tasks), 'task')}, takes about "
+        f"{size(sum(map(cost.disk, todo.pairs)))} of disk and, roughly, "
+        f"{size(cost.memory(tasks, workers))} of memory and "
+        f"{clock(cost.seconds(tasks, workers))} on this machine's CPU, "
+        f"{counted(workers, 'task')} at once."
+    )
+
+
+def _remarks(todo: Plan) -> Iterator[str]:
+    """Say what differs from what was published, is left out, or would be fetched."""
+    yield from todo.doubts
+    for sentence in todo.missing:
+        yield f"left out: {sentence}"
+    for corpus in todo.unmade:
+        yield f"{corpus.name} is not made yet; 'harness run' synthesises it."
+    for upstream in todo.absent:
+        yield (
+            f"{upstream.name} is not on this machine; 'harness run' would download "
+            f"{upstream.checkpoint} at {upstream.revision}."
+        )

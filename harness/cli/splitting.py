@@ -1,0 +1,72 @@
+"""``harness split``: a corpus divided, described, and written down for other labs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.console import say, stages
+from harness.cli.options import CACHE, DATA_ROOT, SKIP_BAD, SPLIT, together
+from harness.errors import DataError
+
+if TYPE_CHECKING:
+    from harness.data.manifest import Manifest
+    from harness.registry import Registry
+
+
+@click.command()
+@click.argument("name")
+@together(*SPLIT, SKIP_BAD)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the split to this file, for 'harness run --split FILE'.",
+)
+@DATA_ROOT
+@CACHE
+@click.pass_obj
+def split(
+    registry: Registry,
+    name: str,
+    strategy: str,
+    folds: int | None,
+    split_seed: int,
+    skip_bad: bool,
+    out: Path | None,
+    data_root: Path,
+    cache_folder: Path,
+) -> None:
+    """Divide a corpus, report its sizes and labels, and write it down for others."""
+    from harness.data.manifest import refuse_bad
+    from harness.splits.balance import closeness, describe
+    from harness.splits.files import write_split
+    from harness.splits.transfer import SplitChoice, divisions
+
+    if out is not None and out.suffix != ".json":
+        raise DataError(f"A split file's name ends in .json; {out} does not.")
+    choice = SplitChoice.of(strategy, registry.splits, folds=folds, seed=split_seed)
+    manifest = _manifest(registry, name, data_root, cache_folder)
+    if not skip_bad:
+        refuse_bad([manifest])
+    (division,) = divisions([manifest], [], choice)
+    for line in describe(closeness(division.split, manifest.utterances)):
+        click.echo(line)
+    if out is not None:
+        write_split(division.split, out, manifest)
+        say(f"Written to {out}. Use it by: harness run --corpus {name} --split {out}")
+
+
+def _manifest(
+    registry: Registry, name: str, data_root: Path, cache_folder: Path
+) -> Manifest:
+    from harness.data.corpora import LocalCorpora
+
+    corpora = LocalCorpora(
+        registry=registry,
+        data_root=data_root,
+        cache=cache_folder.expanduser(),
+        stages=stages(quiet=False),
+    )
+    return corpora.manifest(corpora[name])

@@ -1,0 +1,94 @@
+"""Which upstream meets which head on which corpus: what was asked for, and controls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.execution.request import Grid
+from harness.types import Reads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.execution.request import Request
+    from harness.registry import Registry
+
+JOIN = "+"
+"""Stands between corpora that are trained on together, on the command line."""
+
+MEANS = Reads(layers="last", frames=False)
+"""What a control upstream is read by: it has one layer."""
+
+
+def corpora_of(name: str) -> tuple[str, ...]:
+    """Name the corpora that are trained on together; a name with a path is one."""
+    return (name,) if ":" in name else tuple(name.split(JOIN))
+
+
+def grids_of(request: Request, registry: Registry) -> tuple[Grid, ...]:
+    """Return the grids of a request, and those of the controls that stand beside.
+
+    Raises:
+        HarnessError: Where a classifier is asked for on another upstream than its own.
+    """
+    grids = (*request.grids, *_controls(request, registry))
+    for grid in grids:
+        _check_homes(grid, registry)
+    return grids
+
+
+def heads_on(grids: Iterable[Grid], upstream: str, corpus: str) -> tuple[str, ...]:
+    """Name the heads that an upstream gets on a corpus, each once, in order."""
+    heads = {
+        head: None
+        for grid in grids
+        if upstream in grid.upstreams and corpus in grid.corpora
+        for head in grid.downstreams
+    }
+    return tuple(heads)
+
+
+def _controls(request: Request, registry: Registry) -> Iterator[Grid]:
+    """Yield the grids of controls that stand beside the grids of a request.
+
+    A head on permuted labels stands on each upstream; a label-only baseline needs no
+    more than a control upstream. That one gets the asked heads that read means of the
+    last layer, the only one it has.
+    """
+    if not request.controls:
+        return
+    plain = tuple(one.name for one in registry.upstreams if one.control)
+    heads = list(registry.downstreams)
+    permuted = tuple(one.name for one in heads if one.control == "permuted-labels")
+    label_only = tuple(one.name for one in heads if one.control == "label-only")
+    for grid in request.grids:
+        asked = (registry.downstreams[name] for name in grid.downstreams)
+        cheap = tuple(head.name for head in asked if head.reads == MEANS)
+        yield Grid(grid.upstreams, permuted, grid.corpora)
+        yield Grid(plain, (*cheap, *label_only), grid.corpora)
+        if request.all_controls:
+            yield Grid(_rivals(grid, registry), cheap, grid.corpora)
+
+
+def _rivals(grid: Grid, registry: Registry) -> tuple[str, ...]:
+    """Name what plugins say that the upstreams of a grid must beat, each once."""
+    ask = registry.hook.harness_control_upstreams
+    named = (
+        name
+        for upstream in grid.upstreams
+        for names in ask(upstream=registry.upstreams[upstream])
+        for name in names
+    )
+    return tuple(dict.fromkeys(named))
+
+
+def _check_homes(grid: Grid, registry: Registry) -> None:
+    """Refuse a classifier on another upstream than the one that it is made for."""
+    for head in (registry.downstreams[name] for name in grid.downstreams):
+        for upstream in grid.upstreams:
+            if head.upstream not in ("", upstream):
+                raise HarnessError(
+                    f"'{head.name}' is made for '{head.upstream}', not for "
+                    f"'{upstream}'. Add it by --baseline {head.name}."
+                )

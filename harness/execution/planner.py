@@ -1,0 +1,351 @@
+"""From names to cells: what a command would do, decided before anything is done.
+
+A plan fetches nothing and makes nothing. What it returns is what ``harness plan``
+prints and what ``harness run`` does. A cell never depends on what else is asked for.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING
+
+from harness.data import audio
+from harness.data.corpora import LocalCorpora
+from harness.data.manifest import difference, read_manifest, refuse_bad
+from harness.data.synthesis import synthesise
+from harness.errors import (
+    CheckpointError,
+    HarnessError,
+    MissingCorpusError,
+    UnknownNameError,
+)
+from harness.execution.grids import corpora_of, grids_of, heads_on
+from harness.execution.plan import Job, Pair, Plan
+from harness.features import extraction
+from harness.features.checkpoints import Checkpoints, find_checkpoint
+from harness.features.extraction import kinds_for, store_of
+from harness.files import Memory
+from harness.splits.transfer import SplitChoice, divisions
+from harness.training import loop
+from harness.types import (
+    Cell,
+    Condition,
+    CorpusCondition,
+    DownstreamCondition,
+    UpstreamCondition,
+    silence,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from harness.data.manifest import Manifest, Recording
+    from harness.execution.request import Request
+    from harness.features.shards import Kind
+    from harness.registry import Registry
+    from harness.splits.transfer import Division
+    from harness.types import Corpus, Stages, Upstream
+
+NOT_HERE = Checkpoints(folder=None, revision="", sha256="not on this machine")
+
+
+def make_plan(
+    request: Request,
+    registry: Registry,
+    *,
+    stages: Stages = silence,
+    scratch: Path | None = None,
+    unavailable: Mapping[str, str] | None = None,
+) -> Plan:
+    """Decide what to do.
+
+    Args:
+        request: What the user asked for.
+        registry: What the plugins offer.
+        stages: Where the progress of reading corpora is reported.
+        scratch: A folder that the caller removes, for corpora that are not synthesised
+            yet to be looked at; ``None`` leaves them to the run.
+        unavailable: Why upstreams cannot be used, by their names.
+
+    Raises:
+        HarnessError: For every mistake that can be found before the work.
+    """
+    planner = _Planner(request, registry, stages, scratch, unavailable or {})
+    plan = planner.plan()
+    planner.memory.save()
+    return plan
+
+
+class _Planner:
+    """A request and what was found for it so far."""
+
+    def __init__(
+        self,
+        request: Request,
+        registry: Registry,
+        stages: Stages,
+        scratch: Path | None,
+        unavailable: Mapping[str, str],
+    ) -> None:
+        self.request, self.registry = request, registry
+        self.stages, self.scratch, self.unavailable = stages, scratch, unavailable
+        self.memory = Memory(request.cache / "memory.json")
+        self.corpora = LocalCorpora(
+            registry=registry, data_root=request.data_root, cache=request.cache
+        )
+        self.grids = grids_of(request, registry)
+        self.missing: list[str] = []
+        self.absent: list[Upstream] = []
+        self.unmade: list[Corpus] = []
+        self.divided: dict[tuple[str, float], tuple[Division, ...]] = {}
+
+    def plan(self) -> Plan:
+        """Pair every upstream with every corpus that it is asked for on."""
+        upstreams = {name for grid in self.grids for name in grid.upstreams}
+        self._check_feeding(sorted(upstreams))
+        self._check_checkpoints(sorted(upstreams))
+        names = dict.fromkeys(name for grid in self.grids for name in grid.corpora)
+        self._read(names)
+        ordered = dict.fromkeys(n for grid in self.grids for n in grid.upstreams)
+        pairs = [pair for name in ordered for pair in self._pairs(name, names)]
+        return Plan(
+            request=self.request,
+            pairs=tuple(pairs),
+            absent=tuple(self.absent),
+            unmade=tuple(self.unmade),
+            missing=tuple(self.missing),
+            doubts=tuple(filter(None, map(difference, self.manifests.values()))),
+        )
+
+    # ------------------------------------------------------------ corpora
+
+    def _read(self, names: Mapping[str, None]) -> None:
+        """Read the corpora; note those that are not here, if that is allowed."""
+        asked = (*names, *self.request.test_corpora)
+        single = dict.fromkeys(one for name in asked for one in corpora_of(name))
+        corpora = {name: self.corpora[name] for name in single}
+        self.manifests: dict[str, Manifest] = {}
+        for name, corpus in corpora.items():
+            try:
+                self._read_one(name, corpus)
+            except MissingCorpusError as error:
+                if not self.request.skip_missing:
+                    raise
+                self.missing.append(str(error))
+
+    def _read_one(self, name: str, corpus: Corpus) -> None:
+        root = self.corpora.folder(corpus)
+        memory = self.memory
+        if corpus.make is not None and not root.exists():
+            self.unmade.append(corpus)
+            if self.scratch is None:
+                return
+            root = self.scratch / root.name
+            memory = Memory(self.scratch / "memory.json")
+            synthesise(corpus, root)
+        self.manifests[name] = read_manifest(
+            corpus,
+            root,
+            memory,
+            max_seconds=self.request.max_seconds,
+            stages=self.stages,
+        )
+
+    def _divisions(self, name: str, min_seconds: float) -> tuple[Division, ...]:
+        """Divide what an upstream can read of a corpus, once for each least length."""
+        key = name, min_seconds
+        if key not in self.divided:
+            trained = self._lasting(corpora_of(name), min_seconds)
+            tested = self._lasting(self.request.test_corpora, min_seconds)
+            self.divided[key] = tuple(divisions(trained, tested, self.choice))
+        return self.divided[key]
+
+    def _lasting(self, names: tuple[str, ...], seconds: float) -> list[Manifest]:
+        found = [self.manifests[one] for one in names if one in self.manifests]
+        lasting = [manifest.lasting(seconds) for manifest in found]
+        if not self.request.skip_bad:
+            refuse_bad(lasting)
+        return lasting
+
+    @cached_property
+    def choice(self) -> SplitChoice:
+        """How corpora are divided."""
+        request = self.request
+        return SplitChoice.of(
+            request.split,
+            self.registry.splits,
+            folds=request.folds,
+            seed=request.split_seed,
+        )
+
+    # ------------------------------------------------------------ upstreams
+
+    def _check_feeding(self, names: list[str]) -> None:
+        feeding = self.request.feeding
+        upstreams = [self.registry.upstreams[name] for name in names]
+        known = sorted({one for upstream in upstreams for one in upstream.feedings})
+        if feeding is not None and feeding not in known:
+            raise HarnessError(
+                f"None of {', '.join(names)} can be fed '{feeding}'. "
+                f"Known for them: {', '.join(known)}."
+            )
+
+    def _check_checkpoints(self, names: list[str]) -> None:
+        """Refuse a checkpoint that is given for an upstream that is not asked for."""
+        upstreams = [self.registry.upstreams[name] for name in names]
+        known = {one for u in upstreams for one in (u.name, u.checkpoint_of) if one}
+        more = {f"{u.name}/{key}" for u in upstreams for key in u.more_checkpoints}
+        for name in self.request.checkpoints:
+            if name not in known | more:
+                raise UnknownNameError("upstream of this command", name, known | more)
+
+    def _pairs(self, name: str, corpora: Mapping[str, None]) -> Iterator[Pair]:
+        """Pair an upstream with the corpora that it is asked for on."""
+        heads = {one: heads_on(self.grids, name, one) for one in corpora}
+        here = {
+            one: heads
+            for one, heads in heads.items()
+            if heads and set(corpora_of(one)) <= self.manifests.keys()
+        }
+        upstream = self.registry.upstreams[name]
+        checkpoint = self._checkpoint(upstream) if here else None
+        if checkpoint is None:
+            return
+        condition = self._condition(upstream, checkpoint)
+        for corpus, used in here.items():
+            for division in self._divisions(corpus, upstream.min_seconds):
+                yield self._pair(upstream, checkpoint, condition, division, used)
+
+    def _checkpoint(self, upstream: Upstream) -> Checkpoints | None:
+        """Find a checkpoint; ``None`` for an upstream that is left out."""
+        if reason := self.unavailable.get(upstream.name):
+            self.missing.append(reason)
+            return None
+        try:
+            found = find_checkpoint(
+                upstream, self.request.checkpoints, self.memory, download=False
+            )
+        except CheckpointError as error:
+            if not self.request.skip_missing:
+                raise
+            self.missing.append(str(error))
+            return None
+        if found is None:
+            self.absent.append(upstream)
+        return found or NOT_HERE
+
+    def _condition(
+        self, upstream: Upstream, checkpoint: Checkpoints
+    ) -> UpstreamCondition:
+        request = self.request
+        known = request.feeding in upstream.feedings
+        return UpstreamCondition(
+            name=upstream.name,
+            version=upstream.version,
+            plugin=self.registry.upstreams.plugin(upstream.name).identity,
+            checkpoint=checkpoint.sha256,
+            layers=upstream.layers,
+            dim=upstream.dim,
+            hop=upstream.hop,
+            rate=upstream.rate,
+            feeding=str(request.feeding) if known else upstream.feedings[0],
+            precision=request.precision,
+            frame_type=request.frame_type,
+            max_seconds=request.max_seconds,
+            decoding=audio.VERSION,
+            extraction=extraction.VERSION,
+        )
+
+    # ------------------------------------------------------------ cells
+
+    def _pair(
+        self,
+        upstream: Upstream,
+        checkpoint: Checkpoints,
+        condition: UpstreamCondition,
+        division: Division,
+        heads: tuple[str, ...],
+    ) -> Pair:
+        data = _corpus_condition(division)
+        jobs = [
+            job for name in heads for job in self._jobs(name, condition, data, division)
+        ]
+        todo = tuple(job for job in jobs if job.cell.run_id not in self.finished)
+        kinds = kinds_for(job.downstream.reads for job in todo)
+        return Pair(
+            upstream=upstream,
+            revision=checkpoint.revision,
+            condition=condition,
+            division=division,
+            jobs=tuple(jobs),
+            todo=todo,
+            kinds=kinds,
+            missing=self._missing(condition, division, kinds) if todo else (),
+        )
+
+    def _jobs(
+        self,
+        name: str,
+        upstream: UpstreamCondition,
+        corpus: CorpusCondition,
+        division: Division,
+    ) -> Iterator[Job]:
+        downstream = self.registry.downstreams[name]
+        if upstream.hop is None and downstream.reads.frames:
+            raise HarnessError(
+                f"'{name}' reads frames, and '{upstream.name}' returns one vector a "
+                "clip. Choose heads that read means, such as 'linear'."
+            )
+        condition = Condition(
+            upstream=upstream,
+            downstream=DownstreamCondition(
+                name=downstream.name,
+                version=downstream.version,
+                plugin=self.registry.downstreams.plugin(name).identity,
+                reads=downstream.reads,
+                recipe=downstream.recipe,
+                selection=self.registry.metrics[self.request.selection].name,
+                training=loop.VERSION,
+            ),
+            corpus=corpus,
+        )
+        for seed, fold in product(self.request.seeds, division.split.folds):
+            cell = Cell(condition=condition, fold=fold.name, seed=seed)
+            yield Job(cell=cell, downstream=downstream)
+
+    @cached_property
+    def finished(self) -> frozenset[str]:
+        """The run_ids that have a stored result."""
+        found: frozenset[str] | None = self.registry.hook.harness_finished_runs(
+            runs=self.request.runs
+        )
+        return found or frozenset()
+
+    def _missing(
+        self, condition: UpstreamCondition, division: Division, kinds: tuple[Kind, ...]
+    ) -> tuple[Recording, ...]:
+        store = store_of(condition, self.request.cache)
+        have = [store.keys(kind) for kind in kinds]
+        return tuple(
+            recording
+            for recording in division.manifest.recordings
+            if any(recording.key not in keys for keys in have)
+        )
+
+
+def _corpus_condition(division: Division) -> CorpusCondition:
+    manifest, split = division.manifest, division.split
+    return CorpusCondition(
+        trained=division.trained,
+        tested=division.tested,
+        versions=tuple(corpus.version for corpus in manifest.corpora),
+        languages=manifest.spoken,
+        manifest=manifest.sha256,
+        strategy=split.strategy,
+        strategy_version=split.version,
+        speaker_independent=split.speaker_independent,
+        division=split.sha256,
+        folds=len(split.folds),
+    )

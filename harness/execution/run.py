@@ -1,0 +1,280 @@
+"""Do what is asked for: prepare, plan, and run the tasks of the plan."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.data.corpora import LocalCorpora
+from harness.errors import CheckpointError, HarnessError
+from harness.execution import cost
+from harness.execution.events import notify
+from harness.execution.planner import make_plan
+from harness.execution.scheduler import run_tasks
+from harness.execution.tasks import work_of, write_payloads
+from harness.features.checkpoints import find_checkpoint
+from harness.features.extraction import store_of
+from harness.files import Memory, replacing
+from harness.training.task import state_of
+from harness.types import (
+    CellFailed,
+    CellFinished,
+    Result,
+    RunFinished,
+    RunStarted,
+    RunStarting,
+    silence,
+)
+
+if TYPE_CHECKING:
+    from harness.execution.plan import Job, Pair, Plan
+    from harness.execution.request import Request
+    from harness.execution.scheduler import Outcome
+    from harness.execution.tasks import Work
+    from harness.registry import Registry
+    from harness.types import Cell, Stages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where and how a plan is done.
+
+    Attributes:
+        executor: Name of an executor.
+        workers: How many tasks at once; 0 lets the machine decide.
+        device: A torch device, or ``auto``.
+        keep_going: Go on with other cells when one fails; ``None`` for a suite only.
+        keep_features: ``all``, or ``pooled`` to drop the frames of an
+            (upstream × corpus) when its last cell is done.
+    """
+
+    executor: str = "local"
+    workers: int = 0
+    device: str = "auto"
+    keep_going: bool | None = None
+    keep_features: str = "all"
+
+
+def run(
+    request: Request, registry: Registry, place: Place, stages: Stages = silence
+) -> RunFinished:
+    """Compute the cells of a request that have no result yet.
+
+    Returns:
+        What was done; the results themselves went to ``harness_result``.
+
+    Raises:
+        HarnessError: Where something that the user can fix is in the way.
+        Exception: What a task raised, unless ``place.keep_going``.
+    """
+    hook = registry.hook
+    registry.executors[place.executor]
+    plan = make_plan(request, registry, stages=stages)
+    _require_results_kept(request, registry)
+    _require_gpu(request, place)
+    notify(hook.harness_run_starting, RunStarting(runs=request.runs))
+    running = _Running(plan, registry, place, stages)
+    try:
+        running.prepare()
+        running.go()
+    except BaseException:
+        running.stopped = True
+        raise
+    finally:
+        report = running.report()
+        notify(hook.harness_run_finished, report)
+    return report
+
+
+def _require_results_kept(request: Request, registry: Registry) -> None:
+    if registry.hook.harness_finished_runs(runs=request.runs) is None:
+        raise HarnessError(
+            "No plugin stores results, so all work would be lost; "
+            "'harness list plugins' says which plugins are left out, and why."
+        )
+
+
+def _require_gpu(request: Request, place: Place) -> None:
+    """Refuse less than float32 where there is surely no GPU."""
+    if request.precision == "float32":
+        return
+    gpus = 0 if place.device == "cpu" else _gpus()
+    if not gpus and place.executor in ("local", "serial"):
+        raise HarnessError(
+            f"--precision {request.precision} needs a GPU: on a CPU it would be "
+            "slower and less exact. Leave it out, or add --device cuda."
+        )
+
+
+def _gpus() -> int:
+    """Count this machine's GPUs without opening one."""
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    import torch
+
+    return torch.cuda.device_count()
+
+
+class _Running:
+    """A plan that is being done."""
+
+    def __init__(
+        self, plan: Plan, registry: Registry, place: Place, stages: Stages
+    ) -> None:
+        self.plan, self.registry, self.place = plan, registry, place
+        self.request, self.stages = plan.request, stages
+        self.failed: list[tuple[Cell, str]] = []
+        self.computed = 0
+        self.stopped = False
+        suite = self.request.suite is not None
+        self.keep_going = suite if place.keep_going is None else place.keep_going
+
+    # ------------------------------------------------------------ before
+
+    def prepare(self) -> None:
+        """Make and fetch what is not here, and plan again with it."""
+        if self.plan.unmade or self.plan.absent:
+            corpora = LocalCorpora(
+                registry=self.registry,
+                data_root=self.request.data_root,
+                cache=self.request.cache,
+            )
+            for corpus in self.plan.unmade:
+                corpora.root(corpus)
+            self.plan = make_plan(self.request, self.registry, stages=self.stages)
+            unavailable = self._fetch()
+            self.plan = make_plan(
+                self.request,
+                self.registry,
+                stages=self.stages,
+                unavailable=unavailable,
+            )
+        cells = self.plan.cells
+        started = RunStarted(
+            runs=self.request.runs,
+            cells=cells,
+            finished=len(cells) - len(self._todo()),
+        )
+        notify(self.registry.hook.harness_run_started, started)
+        if self.request.suite is not None:
+            copy = self.request.runs / f"_{self.request.suite.name}"
+            with replacing(copy) as beside:
+                beside.write_bytes(self.request.suite.read_bytes())
+
+    def _fetch(self) -> dict[str, str]:
+        """Fetch checkpoints; return why some cannot be had, where that is allowed."""
+        memory = Memory(self.request.cache / "memory.json")
+        unavailable = {}
+        for upstream in self.plan.absent:
+            try:
+                find_checkpoint(
+                    upstream, self.request.checkpoints, memory, download=True
+                )
+            except CheckpointError as error:
+                if not (self.request.skip_missing or self.keep_going):
+                    raise
+                unavailable[upstream.name] = str(error)
+        return unavailable
+
+    def _todo(self) -> dict[str, Job]:
+        return {job.cell.run_id: job for job in self.plan.todo}
+
+    # ------------------------------------------------------------ the work
+
+    def go(self) -> None:
+        """Run the tasks."""
+        work = work_of(
+            self.plan,
+            self.registry,
+            device=self.place.device,
+            quiet=self.stages is silence,
+        )
+        if not work.tasks:
+            return
+        write_payloads(self.plan)
+        executor = self.registry.executors[self.place.executor]
+        workers = self._workers(work)
+        memory = cost.free_memory() if executor.window is None else None
+        titles = ("extracting", sum(work.audio.values()), "audio")
+        cells = ("fitting heads", len(work.jobs), "cells")
+        with (
+            executor.start(workers) as pool,
+            self.stages(*titles) as extracted,
+            self.stages(*cells) as fitted,
+        ):
+            frames = _Frames(self.plan, self.place)
+            window = executor.window or workers
+            outcomes = run_tasks(work.tasks, pool, window=window, memory=memory)
+            for outcome in outcomes:
+                job = work.jobs.get(outcome.task.id)
+                if job is None:
+                    extracted(work.audio.get(outcome.task.id, 0.0))
+                    continue
+                self._end(job, outcome)
+                frames.release(job)
+                fitted(1)
+                if outcome.error is not None and not self.keep_going:
+                    raise outcome.error
+
+    def _workers(self, work: Work) -> int:
+        if self.place.workers:
+            return self.place.workers
+        if self.place.device != "cpu" and (gpus := _gpus()):
+            return gpus
+        return os.cpu_count() or 1
+
+    def _end(self, job: Job, outcome: Outcome) -> None:
+        """Pass on a result, or that there is none."""
+        hook, error = self.registry.hook, outcome.error
+        if error is not None:
+            self.failed.append((job.cell, f"{type(error).__name__}: {error}"))
+            notify(hook.harness_cell_failed, CellFailed(cell=job.cell, error=error))
+        elif isinstance(outcome.value, Result):
+            finished = CellFinished(runs=self.request.runs, result=outcome.value)
+            notify(hook.harness_result, finished)
+            state_of(self.request.places, job.cell).unlink(missing_ok=True)
+            self.computed += 1
+
+    def report(self) -> RunFinished:
+        """Say how it went so far."""
+        return RunFinished(
+            runs=self.request.runs,
+            cells=self.plan.cells,
+            computed=self.computed,
+            failed=tuple(self.failed),
+            missing=self.plan.missing,
+            stopped=self.stopped,
+        )
+
+
+class _Frames:
+    """Which stored frames some cell still needs, to drop those that none does."""
+
+    def __init__(self, plan: Plan, place: Place) -> None:
+        self.dropping = place.keep_features == "pooled"
+        self.plan = plan
+        self.left = Counter(
+            id(pair) for pair in plan.pairs for _ in pair.todo if self.dropping
+        )
+        self.pair_of = {
+            job.cell.run_id: pair for pair in plan.pairs for job in pair.todo
+        }
+
+    def release(self, job: Job) -> None:
+        """Note that a cell is done; drop the frames of its pair if it was the last."""
+        if not self.dropping:
+            return
+        pair = self.pair_of[job.cell.run_id]
+        self.left[id(pair)] -= 1
+        if not self.left[id(pair)]:
+            self.drop(pair)
+
+    def drop(self, pair: Pair) -> int:
+        """Remove the frames of a pair that no other needs; return the bytes freed."""
+        keys = {recording.key for recording in pair.manifest.recordings}
+        for other in self.plan.pairs:
+            if self.left[id(other)] and other.condition == pair.condition:
+                keys -= {recording.key for recording in other.manifest.recordings}
+        store = store_of(pair.condition, self.plan.request.cache)
+        return store.drop("last", keys) + store.drop("all", keys)

@@ -1,0 +1,206 @@
+"""From a plan to tasks: certify upstreams, extract shards of features, fit cells.
+
+A task refers to utterances and folds by the hash of a file in the cache, so it is small
+whatever the corpus; ``write_payloads`` writes these files before the first task runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness import __version__
+from harness.data import stored
+from harness.execution import cost
+from harness.features.extraction import (
+    CHUNK,
+    Extraction,
+    Use,
+    certify,
+    extract,
+    store_of,
+)
+from harness.training.task import Training, train
+from harness.types import Task
+from harness.types.canonical import sha256_json
+from harness.verdicts import broken_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.execution.plan import Job, Pair, Plan
+    from harness.registry import Registry
+    from harness.splits.transfer import Division
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """The tasks of a plan, in the order in which they are best done.
+
+    Attributes:
+        tasks: Each once, however many pairs need it.
+        jobs: The cells, by the ids of the tasks that compute them.
+    """
+
+    tasks: tuple[Task, ...]
+    jobs: dict[str, Job]
+
+    @cached_property
+    def audio(self) -> dict[str, float]:
+        """Seconds of audio of each extraction, by the ids of the tasks."""
+        return {
+            task.id: task.payload.seconds
+            for task in self.tasks
+            if isinstance(task.payload, Extraction)
+        }
+
+
+def work_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work:
+    """List the tasks of what is to be done; nothing is written."""
+    tasks: dict[str, Task] = {}
+    jobs: dict[str, Job] = {}
+    corpora = {
+        id(division): stored.key_of(
+            plan.request.places, division.manifest.recordings, division.split.folds
+        )
+        for division in _divisions(plan)
+    }
+    for pair in plan.pairs:
+        if not pair.todo:
+            continue
+        corpus = corpora[id(pair.division)]
+        tasks_of = _Tasks(plan, pair, corpus, registry, device, quiet)
+        for task in tasks_of.features():
+            tasks.setdefault(task.id, task)
+        for job in pair.todo:
+            task = tasks_of.training(job)
+            tasks.setdefault(task.id, task)
+            jobs[task.id] = job
+    return Work(tasks=tuple(tasks.values()), jobs=jobs)
+
+
+def write_payloads(plan: Plan) -> None:
+    """Write what tasks refer to.
+
+    Raises:
+        StoreError: Where the cache cannot be written.
+    """
+    for division in _divisions(plan):
+        recordings, folds = division.manifest.recordings, division.split.folds
+        stored.store(plan.request.places, recordings, folds)
+
+
+def _divisions(plan: Plan) -> list[Division]:
+    """List the divisions that are still needed, each once: many pairs share one."""
+    needed = {id(pair.division): pair.division for pair in plan.pairs if pair.todo}
+    return list(needed.values())
+
+
+class _Tasks:
+    """The tasks of one pair."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        pair: Pair,
+        corpus: str,
+        registry: Registry,
+        device: str,
+        quiet: bool,
+    ) -> None:
+        self.plan, self.pair, self.registry = plan, pair, registry
+        self.corpus = corpus
+        self.quiet = quiet
+        self.recordings = pair.manifest.recordings
+        self.identity = sha256_json(asdict(pair.condition))[:16]
+        keys = [recording.key for recording in self.recordings]
+        features = sha256_json([self.identity, keys, pair.kinds])[:16]
+        self.certified = f"certify {self.identity}"
+        self.extracted = f"extract {features}"
+        self.use = Use(
+            upstream=pair.upstream,
+            condition=pair.condition,
+            plugin=str(registry.upstreams.plugin(pair.upstream.name)),
+            places=plan.request.places,
+            device=device,
+        )
+
+    def features(self) -> Iterator[Task]:
+        """Yield the tasks that the pair's cells need."""
+        pair = self.pair
+        if not store_of(pair.condition, self.plan.request.cache).certificate:
+            yield Task(
+                id=self.certified,
+                stage=self.certified,
+                resources=cost.certifying(pair),
+                function=certify,
+                payload=self.use,
+            )
+        missing = {recording.key for recording in pair.missing}
+        for first in range(0, len(self.recordings), CHUNK):
+            chunk = self.recordings[first : first + CHUNK]
+            if any(recording.key in missing for recording in chunk):
+                yield Task(
+                    id=f"{self.extracted} from {first}",
+                    stage=self.extracted,
+                    resources=cost.extracting(pair, chunk),
+                    function=extract,
+                    payload=Extraction(
+                        use=self.use,
+                        corpus=self.corpus,
+                        first=first,
+                        last=first + len(chunk),
+                        kinds=pair.kinds,
+                        seconds=sum(recording.seconds for recording in chunk),
+                    ),
+                )
+
+    def training(self, job: Job) -> Task:
+        """Return the task that fits and scores a cell."""
+        name = job.cell.run_id
+        return Task(
+            id=f"fit {name}",
+            stage=f"fit {name}",
+            needs=(self.certified, self.extracted),
+            resources=cost.fitting(self.pair, job.downstream),
+            function=train,
+            payload=Training(
+                cell=job.cell,
+                use=self.use,
+                downstream=job.downstream,
+                corpus=self.corpus,
+                labels=self.pair.manifest.labels,
+                metrics=tuple(self.registry.metrics),
+                quiet=self.quiet,
+                skipped=self.pair.manifest.bad,
+                revision=self.pair.revision,
+                harness_version=__version__,
+                plugins=self._plugins(job),
+                warnings=self._warnings(job),
+            ),
+        )
+
+    def _plugins(self, job: Job) -> dict[str, str]:
+        registry = self.registry
+        corpora = [registry.corpora.plugin(name) for name in self.pair.manifest.names]
+        return {
+            "upstream": self.use.plugin,
+            "downstream": str(registry.downstreams.plugin(job.downstream.name)),
+            "corpus": ", ".join(dict.fromkeys(map(str, corpora))),
+        }
+
+    def _warnings(self, job: Job) -> tuple[str, ...]:
+        """Say which rules the plugins of a cell broke when they were checked."""
+        cache, registry = self.plan.request.cache, self.registry
+        asked = (
+            (registry.upstreams, self.pair.upstream),
+            (registry.downstreams, job.downstream),
+        )
+        return tuple(
+            f"{offer.name}: {rule}"
+            for names, offer in asked
+            for rule in broken_rules(
+                cache, offer.name, offer.version, names.plugin(offer.name).identity
+            )
+        )

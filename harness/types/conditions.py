@@ -1,0 +1,157 @@
+"""What makes two results comparable or not: the condition of a measurement.
+
+A ``Condition`` is built once, by the plan. It is hashed, with fold and seed, to the
+``run_id``; it is stored with every result; and the leaderboard groups by its fields, so
+that a field that is added here is hashed, stored and kept apart without another word.
+What is only provenance (device, library versions, times) is in ``types.results``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from harness.types.canonical import sha256_json
+from harness.types.downstreams import Reads, Recipe
+from harness.types.work import FrameType, Precision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+JOIN, TRANSFER = " + ", " → "
+"""Between corpora that are trained on together, and before those that are tested on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpstreamCondition:
+    """All that the features of an audio file depend on, but the audio.
+
+    Its hash names the feature store.
+
+    Attributes:
+        name: Of the upstream, with the options that differ from their defaults.
+        version: Of the upstream's code, raised by its plugin.
+        plugin: The package that brought it and its version; empty for bundled ones,
+            whose ``version`` is guarded by the fingerprint test.
+        checkpoint: Hash of the weights, empty for a model without.
+        layers: L.
+        dim: D.
+        hop: Seconds from a frame to the next; ``None`` for one vector a clip.
+        rate: Sampling rate of its input, in hertz.
+        feeding: How it is fed.
+        precision: Of its arithmetic.
+        frame_type: Of stored frames; means over time are float32 always.
+        max_seconds: Each clip is cut to this length; ``None`` for whole clips.
+        decoding: Version of ``harness.data.audio``.
+        extraction: Version of ``harness.features.extraction``.
+    """
+
+    name: str
+    version: int
+    plugin: str
+    checkpoint: str
+    layers: int
+    dim: int
+    hop: float | None
+    rate: int
+    feeding: str
+    precision: Precision
+    frame_type: FrameType
+    max_seconds: float | None
+    decoding: int
+    extraction: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownstreamCondition:
+    """The head and how it is trained.
+
+    Attributes:
+        name: Of the downstream, with the options that differ from their defaults.
+        version: Of its code, raised by its plugin.
+        plugin: As for the upstream.
+        reads: The features that it reads.
+        recipe: How it is trained; ``None`` for one that brings its own training.
+        selection: The validation metric whose best epoch is tested.
+        training: Version of ``harness.training``.
+    """
+
+    name: str
+    version: int
+    plugin: str
+    reads: Reads
+    recipe: Recipe | None
+    selection: str
+    training: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusCondition:
+    """The data and how they are divided.
+
+    Attributes:
+        trained: The corpora that are trained on, joined if there are several.
+        tested: The corpora that are tested on, where they are others.
+        versions: Of these corpora, in that order.
+        languages: BCP-47 tags of the utterances.
+        manifest: Hash of the utterances: ids, audio, labels and speakers.
+        strategy: How they are divided.
+        strategy_version: Of that strategy's code.
+        speaker_independent: Whether no speaker stands in two parts.
+        division: Hash of every fold.
+        folds: How many there are.
+    """
+
+    trained: tuple[str, ...]
+    tested: tuple[str, ...] = ()
+    versions: tuple[str, ...]
+    languages: tuple[str, ...]
+    manifest: str
+    strategy: str
+    strategy_version: int
+    speaker_independent: bool
+    division: str
+    folds: int
+
+    @property
+    def name(self) -> str:
+        """Name what is trained on and, if it is something else, what is tested on."""
+        trained, tested = JOIN.join(self.trained), JOIN.join(self.tested)
+        return trained + (TRANSFER + tested if tested else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """All that makes two results incomparable where it differs."""
+
+    upstream: UpstreamCondition
+    downstream: DownstreamCondition
+    corpus: CorpusCondition
+
+
+def run_id(condition: Condition, fold: str, seed: int) -> str:
+    """Hash a cell: 16 hexadecimal digits."""
+    value = {"condition": asdict(condition), "fold": fold, "seed": seed}
+    return sha256_json(value)[:16]
+
+
+def leaves(of: type[Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """List the path of every field of a dataclass, nested ones by their own fields.
+
+    Args:
+        of: The dataclass, such as ``Condition``.
+        path: What stands before each path.
+    """
+    for name, kind in get_type_hints(of).items():
+        nested = next(filter(is_dataclass, (kind, *get_args(kind))), None)
+        if nested is None:
+            yield (*path, name)
+        else:
+            yield from leaves(nested, (*path, name))  # type: ignore[arg-type]
+
+
+def leaf(of: Any, path: Iterable[str]) -> Any:  # noqa: ANN401 - of any field's type
+    """Return the value at a path, ``None`` where what holds it is ``None``."""
+    for name in path:
+        of = getattr(of, name, None)
+    return of

@@ -1,0 +1,119 @@
+"""What is stored of layers: learned weights, and the scores of a head on each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.training.metrics import macro_f1
+from harness_leaderboard.analysis.facets import system_names
+from harness_leaderboard.analysis.figures import current
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from harness.types import CorpusCondition
+    from harness_leaderboard.analysis.places import System
+
+LAYERED = ("layer_weights", "layer_norms", "layer_scores")
+ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """What a system has of layers 1…L on one corpus, a mean over its runs.
+
+    Attributes:
+        values: Learned weights, which sum to one, or the probes' test macro-F1.
+        norms: Mean norms of the layers' states, empty where they are not known.
+    """
+
+    values: tuple[float, ...]
+    norms: tuple[float, ...]
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Values × norms where there are any, made to sum to one."""
+        known = len(self.norms) == len(self.values)
+        norms = self.norms if known else (1.0,) * len(self.values)
+        scaled = [value * norm for value, norm in zip(self.values, norms, strict=True)]
+        return tuple(value / (sum(scaled) or 1.0) for value in scaled)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layered:
+    """A system with something for each layer.
+
+    Attributes:
+        names: Of its upstream and its downstream.
+        probes: Whether its curves are scores of a head on each layer, not weights.
+        corpora: A curve for each corpus condition.
+    """
+
+    names: tuple[str, str]
+    probes: bool
+    corpora: Mapping[CorpusCondition, Curve]
+
+    @property
+    def layers(self) -> int:
+        """L."""
+        return len(next(iter(self.corpora.values())).values)
+
+    @property
+    def by_language(self) -> dict[str, list[Curve]]:
+        """All curves and, where there are several languages, those of each language."""
+        found: dict[str, list[Curve]] = defaultdict(list)
+        for corpus, curve in self.corpora.items():
+            found[language_of(corpus)].append(curve)
+        everything = {ALL: list(self.corpora.values())}
+        return everything | dict(sorted(found.items())) if len(found) > 1 else found
+
+
+def language_of(corpus: CorpusCondition) -> str:
+    """Name the languages of a corpus."""
+    return ", ".join(corpus.languages or ("unknown",))
+
+
+def layered(runs: pa.Table) -> list[Layered]:
+    """Return each system with weights or scores of layers, sorted by name.
+
+    Args:
+        runs: Results with the columns of macro-F1's figures and ``LAYERED``.
+    """
+    kept = current(runs, macro_f1)
+    found: dict[System, dict[CorpusCondition, list[Curve]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    probing = set()
+    for row in kept.runs.select(["place", *LAYERED]).to_pylist():
+        if values := row["layer_scores"] or row["layer_weights"]:
+            system, corpus = kept.places[row["place"]]
+            curve = Curve(values=tuple(values), norms=tuple(row["layer_norms"] or ()))
+            found[system][corpus].append(curve)
+            if row["layer_scores"]:
+                probing.add(system)
+    names = system_names(found)
+    return [
+        Layered(
+            names=names[system],
+            probes=system in probing,
+            corpora={task: _pooled(curves) for task, curves in found[system].items()},
+        )
+        for system in sorted(found, key=names.__getitem__)
+    ]
+
+
+def _pooled(curves: Sequence[Curve]) -> Curve:
+    return Curve(
+        values=mean([curve.values for curve in curves]),
+        norms=mean([curve.norms for curve in curves]),
+    )
+
+
+def mean(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Average curves of the same length; those of another length do not belong."""
+    alike = [row for row in rows if len(row) == len(rows[0])]
+    return tuple(sum(column) / len(alike) for column in zip(*alike, strict=True))

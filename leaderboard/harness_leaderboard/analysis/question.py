@@ -1,0 +1,42 @@
+"""What is asked of a view or a figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.training.metrics import macro_f1
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.types import Metric
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a view.
+
+    Attributes:
+        metric: What is averaged.
+        against: Whether the paper's figures are set beside ours.
+        pretraining: The languages that each upstream was trained on, by its name.
+    """
+
+    metric: Metric = macro_f1
+    against: bool = False
+    pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def require_confusion(metric: Metric) -> None:
+    """Refuse a metric that speakers cannot be resampled for.
+
+    Raises:
+        HarnessError: Where it reads more than confusions.
+    """
+    if not metric.of_confusion:
+        raise HarnessError(
+            f"{metric.title} is not computed from confusions alone, so there are no "
+            "intervals and no tests for it. Choose another --metric, such as macro_f1."
+        )

@@ -1,0 +1,10 @@
+"""The leaderboard's verbs: tables to stdout, what was left out to stderr."""
+
+from __future__ import annotations
+
+from harness_leaderboard.commands.board import leaderboard, show_run
+from harness_leaderboard.commands.compare import compare
+from harness_leaderboard.commands.figure import figure
+from harness_leaderboard.commands.runs import runs
+
+__all__ = ["compare", "figure", "leaderboard", "runs", "show_run"]

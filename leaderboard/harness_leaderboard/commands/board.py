@@ -1,0 +1,158 @@
+"""``harness leaderboard``: stored results as a table, or as a page of all tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.errors import HarnessError
+from harness.training.metrics import macro_f1
+from harness_leaderboard.analysis.figures import columns
+from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.commands.options import (
+    FORMAT,
+    METRIC,
+    ONLY,
+    RUNS,
+    filters_of,
+    question_of,
+    read,
+)
+from harness_leaderboard.commands.output import save, show, warn
+from harness_leaderboard.render import terminal
+from harness_leaderboard.results import folders, reading
+from harness_leaderboard.site import site
+from harness_leaderboard.views import changes
+from harness_leaderboard.views.board import board
+from harness_leaderboard.views.catalogue import VIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from harness.registry import Registry
+    from harness.types import Metric, RunFinished, Table
+    from harness_leaderboard.commands.options import Filters
+    from harness_leaderboard.results.folders import Folder
+
+
+@click.command(
+    epilog="\b\nExamples:\n  harness leaderboard\n"
+    "  harness leaderboard --metric uar --format markdown --out board.md\n"
+    "  harness leaderboard --format html --out site/"
+)
+@RUNS
+@click.option(
+    "--view",
+    type=click.Choice(list(VIEWS)),
+    default="board",
+    show_default=True,
+    help="Which table: "
+    + "; ".join(f"{name}, {view.summary}" for name, view in VIEWS.items())
+    + ".",
+)
+@METRIC
+@FORMAT
+@ONLY
+@click.option(
+    "--against",
+    type=click.Choice(["published"]),
+    help="Set the paper's figures beside these (classifiers, languages, corpora).",
+)
+@click.option(
+    "--diff",
+    nargs=2,
+    type=folders.folder,
+    metavar="OLD NEW",
+    help="Show which cells moved between two folders, and why, instead of a view.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write instead of printing. With --format html it may be a folder: "
+    "its index.html then has every view, and the predictions behind each figure.",
+)
+@click.pass_obj
+def leaderboard(
+    registry: Registry,
+    runs: Folder,
+    view: str,
+    metric: str,
+    form: str,
+    only: tuple[str, ...],
+    against: str | None,
+    diff: tuple[Folder, Folder] | None,
+    out: Path | None,
+) -> None:
+    """Show stored results as a table.
+
+    Only results of the same condition are averaged, over folds and seeds: what differs
+    in the model, its feeding and precision, the head and its recipe, or the corpus and
+    its split stands in a row or column of its own. Nothing is trained again, so this is
+    quick and safe to repeat.
+    """
+    renderer = registry.renderers[form]
+    question = question_of(registry, metric, against=against is not None)
+    filters = filters_of(only)
+    if out and form == "html" and (out.is_dir() or not out.suffix):
+        if diff or against or view != "board":
+            raise HarnessError(
+                f"A page of every view goes into the folder {out}. For one view alone "
+                f"name a file, such as {out / view}.html."
+            )
+        save(_site(runs, question, filters), out / "index.html")
+    elif diff:
+        show(_diff(diff, question, filters), renderer.render, out)
+    else:
+        show(_view(view, runs, question, filters), renderer.render, out)
+
+
+def _view(name: str, runs: Folder, question: Question, only: Filters) -> Table:
+    view = VIEWS[name]
+    if question.against and not view.published:
+        known = [name for name, view in VIEWS.items() if view.published]
+        raise HarnessError(
+            f"The paper has no figures for the view '{name}'. "
+            f"It has for: {', '.join(known)}."
+        )
+    metrics = [view.metric or question.metric]
+    return view.make(read(runs, view.columns(question), only, metrics), question)
+
+
+def _diff(
+    folders_of: tuple[Folder, Folder], question: Question, only: Filters
+) -> Table:
+    needed = changes.columns(question)
+    old, new = (read(one, needed, only, [question.metric]) for one in folders_of)
+    return changes.changes(old, new, question)
+
+
+def _site(runs: Folder, question: Question, only: Filters) -> str:
+    """Write the page of every view; predictions are read for its figures alone."""
+    from harness_leaderboard.results.rescore import scored_anew
+    from harness_leaderboard.site import details
+
+    metrics = _metrics(question)
+    table = read(runs, site.columns(question), only, metrics)
+    chosen = details.chosen(table, question)
+    needed = site.chosen_columns(question)
+    results, _ = reading.read_runs(runs, needed, run_ids=chosen)
+    for metric in metrics:
+        results = scored_anew(results, metric, runs)
+    return site.site(table, results, question)
+
+
+def _metrics(question: Question) -> Collection[Metric]:
+    """Return every metric that some view shows."""
+    shown = [view.metric or question.metric for view in VIEWS.values()]
+    return {metric.name: metric for metric in shown}.values()
+
+
+def show_run(event: RunFinished) -> None:
+    """Print the board of a run's own cells, if it has any result."""
+    run_ids = frozenset(cell.run_id for cell in event.cells)
+    table, left_out = reading.read_runs(event.runs, columns(macro_f1), run_ids=run_ids)
+    warn(left_out)
+    if len(table):
+        show(board(table, Question()), terminal.rich)

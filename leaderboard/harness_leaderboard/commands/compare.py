@@ -1,0 +1,58 @@
+"""``harness compare``: two systems side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from harness_leaderboard.analysis.figures import columns
+from harness_leaderboard.commands.options import (
+    FORMAT,
+    METRIC,
+    ONLY,
+    RUNS,
+    filters_of,
+    question_of,
+    read,
+)
+from harness_leaderboard.commands.output import show
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+    from harness_leaderboard.results.folders import Folder
+
+
+@click.command(
+    epilog="\b\nExample:\n  harness compare whisper-base/linear whisper-base/multilayer"
+)
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@RUNS
+@METRIC
+@FORMAT
+@ONLY
+@click.pass_obj
+def compare(
+    registry: Registry,
+    a: str,
+    b: str,
+    runs: Folder,
+    metric: str,
+    form: str,
+    only: tuple[str, ...],
+) -> None:
+    """Test whether two systems differ, corpus by corpus.
+
+    A and B are UPSTREAM/DOWNSTREAM. Both must have been tested on the same utterances
+    with the same seeds; speakers are what is resampled and swapped.
+    """
+    from harness_leaderboard.analysis.question import require_confusion
+    from harness_leaderboard.views import compare as comparison  # brings numpy
+
+    renderer = registry.renderers[form]
+    question = question_of(registry, metric)
+    require_confusion(question.metric)
+    needed = (*columns(question.metric), "labels", "predictions")
+    table = read(runs, needed, filters_of(only), [question.metric])
+    show(comparison.compare(table, question, (a, b)), renderer.render)

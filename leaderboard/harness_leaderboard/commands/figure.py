@@ -1,0 +1,64 @@
+"""``harness figure``: stored results as a drawing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.training.metrics import macro_f1
+from harness_leaderboard import figures
+from harness_leaderboard.commands.options import (
+    METRIC,
+    ONLY,
+    RUNS,
+    filters_of,
+    question_of,
+    read,
+)
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+    from harness_leaderboard.results.folders import Folder
+
+
+@click.command(
+    epilog="\b\nExamples:\n  harness figure layers --out layers.pdf --out layers.png\n"
+    "  harness figure confusion --only corpus=emodb --only downstream=linear"
+)
+@click.argument("name", metavar="NAME", type=click.Choice(list(figures.DRAWINGS)))
+@RUNS
+@METRIC
+@ONLY
+@click.option(
+    "--out",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write, .png, .svg or .pdf. May be given several times.  "
+    "[default: NAME.png]",
+)
+@click.pass_obj
+def figure(
+    registry: Registry,
+    name: str,
+    runs: Folder,
+    metric: str,
+    only: tuple[str, ...],
+    out: tuple[Path, ...],
+) -> None:
+    """Draw stored results.
+
+    layers and layers-spread show which layers the heads weigh, layers-probes what a
+    head on each layer reaches, confusion what is taken for what, history the learning
+    curves, speakers how many utterances of each speaker are right, cost the scores
+    against seconds and parameters.
+    """
+    drawing = figures.DRAWINGS[name]
+    question = question_of(registry, metric)
+    metrics = [question.metric, macro_f1]
+    table = read(runs, drawing.columns(question), filters_of(only), metrics)
+    paths = out or (Path(f"{name}.png"),)
+    figures.save(drawing, table, question, paths)
+    for path in paths:
+        click.echo(path)

@@ -1,0 +1,159 @@
+"""The options that the verbs share, and what is read for them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.errors import HarnessError, UnknownNameError
+from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.commands.output import warn
+from harness_leaderboard.results import folders, reading
+from harness_leaderboard.results.columns import chosen_by
+from harness_leaderboard.results.rescore import scored_anew
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import pyarrow as pa
+
+    from harness.registry import Names, Registry
+    from harness.types import Metric
+    from harness_leaderboard.results.folders import Folder
+
+Filters = dict[str, set[str]]
+"""The values that a column may have, by its name."""
+
+
+def _offered(kind: str, ctx: click.Context | None) -> Names[Any]:
+    registry: Registry = (ctx or click.get_current_context()).obj
+    names: Names[Any] = getattr(registry, kind)
+    return names
+
+
+class NameOption(click.Option):
+    """The name of something that plugins offer; ``--help`` lists what there is."""
+
+    def __init__(self, *args: Any, offers: str = "", **settings: Any) -> None:  # noqa: ANN401
+        """Take the field of ``Registry`` that holds the offers."""
+        super().__init__(*args, **settings)
+        self.offers = offers
+
+    def make_metavar(self, ctx: click.Context | None = None) -> str:
+        """List the names."""
+        return f"[{'|'.join(one.name for one in _offered(self.offers, ctx))}]"
+
+
+_runs = partial(
+    click.option,
+    "--runs",
+    default="runs",
+    envvar="HARNESS_RUNS",
+    show_default=True,
+    show_envvar=True,
+)
+RUNS = _runs(
+    type=folders.folder,
+    help="Folder of results, read with all folders inside it; or the URI of one "
+    "elsewhere, such as s3://bucket/runs.",
+)
+RUNS_HERE = _runs(
+    type=click.Path(path_type=Path), help="Folder of results, on this machine."
+)
+METRIC = click.option(
+    "--metric",
+    cls=NameOption,
+    offers="metrics",
+    default="macro_f1",
+    show_default=True,
+    help="What is averaged. Macro-F1 and UAR weigh every emotion the same, weighted F1 "
+    "and accuracy every utterance. One that a result was stored without is computed "
+    "from its predictions.",
+)
+ONLY = click.option(
+    "--only",
+    multiple=True,
+    metavar="COLUMN=VALUE[,VALUE…]",
+    help="Only results that have one of these values, such as split=loso or "
+    "corpus=emodb,emovo (the corpus that is trained on). Takes every field of the "
+    "condition, and fold, seed, device, harness_version. May be given several times.",
+)
+FORMAT = click.option(
+    "--format",
+    "form",
+    cls=NameOption,
+    offers="renderers",
+    default="rich",
+    show_default=True,
+    help="How the table is printed. CSV and JSON hold fractions of one, the others "
+    "percent.",
+)
+
+
+def question_of(registry: Registry, metric: str, *, against: bool = False) -> Question:
+    """Return what is asked of a view.
+
+    Raises:
+        UnknownNameError: Where no plugin offers the metric.
+    """
+    return Question(
+        metric=registry.metrics[metric],
+        against=against,
+        pretraining={one.name: one.languages for one in registry.upstreams},
+    )
+
+
+def filters_of(only: Sequence[str]) -> Filters:
+    """Read ``column=value,value`` options.
+
+    Raises:
+        UnknownNameError: Where no column has the name.
+    """
+    known = chosen_by()
+    filters = {}
+    for text in only:
+        word, _, values = text.partition("=")
+        if word not in known:
+            raise UnknownNameError("column", word, known)
+        filters[word] = set(values.split(","))
+    return filters
+
+
+def read(
+    runs: Folder,
+    columns: Collection[str],
+    only: Filters,
+    metrics: Collection[Metric],
+) -> pa.Table:
+    """Read results that pass the filters, and name on stderr what is left out.
+
+    Args:
+        runs: The folder.
+        columns: Flat columns, those of metrics among them.
+        only: The filters.
+        metrics: Which are computed from predictions where they are not stored.
+
+    Raises:
+        HarnessError: Where there is none.
+    """
+    known = chosen_by()
+    needed = (*columns, *(known[word] for word in only))
+    table, left_out = reading.read_runs(runs, tuple(dict.fromkeys(needed)))
+    warn(left_out)
+    if not len(table):
+        what = "holds no results" if folders.exists(runs) else "does not exist"
+        raise HarnessError(
+            f"The folder {runs} {what}. Make some with 'harness run --upstream … "
+            f"--downstream … --corpus … --runs {runs}', or name another with --runs."
+        )
+    for word, values in only.items():
+        present = reading.values(table, known[word])
+        if missing := sorted(values - present):
+            raise UnknownNameError(word, missing[0], present)
+        table = reading.only(table, known[word], values)
+    for metric in metrics:
+        table = scored_anew(table, metric, runs)
+    return table

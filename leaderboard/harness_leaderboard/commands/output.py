@@ -1,0 +1,50 @@
+"""Where tables and warnings go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.errors import HarnessError
+from harness.files import replacing
+from harness_leaderboard.render.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from harness.types import Render, Table
+
+PIPED_WIDTH = 100  # columns of a table that does not go to a terminal
+
+
+def show(table: Table, render: Render, out: Path | None = None) -> None:
+    """Print a table, in colour and as wide as the terminal if it goes to one."""
+    if out:
+        save(render(table, width=PIPED_WIDTH, colour=False), out)
+        return
+    text = render(
+        table,
+        width=shutil.get_terminal_size((PIPED_WIDTH, 24)).columns,
+        colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+    )
+    click.echo(text, nl=False)
+
+
+def save(text: str, path: Path) -> None:
+    """Write a file, and print its path."""
+    if path.is_dir():
+        raise HarnessError(f"{path} is a folder; name a file in it with --out.")
+    with replacing(path) as beside:
+        beside.write_text(text, "utf-8")
+    click.echo(path)
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Name on stderr what is left out."""
+    for sentence in sentences:
+        click.echo(f"warning: {plain(sentence)}", err=True)

@@ -1,0 +1,43 @@
+"""The view ``board``: systems against corpora, the best first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.types import Table
+from harness_leaderboard.analysis.figures import figures
+from harness_leaderboard.analysis.grid import Grid
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from harness_leaderboard.analysis.question import Question
+
+
+def board(runs: pa.Table, question: Question) -> Table:
+    """Show systems against corpora, the best first.
+
+    Args:
+        runs: Results with at least the columns of figures.
+        question: Says the metric.
+    """
+    found, notes = figures(runs, question.metric)
+    grid = Grid(found, question.metric)
+    columns = [(label, grid.column(corpus)) for corpus, label in grid.corpora.items()]
+    if grid.averaged:
+        columns.append(("mean", grid.average()))
+    return Table(
+        title=f"{question.metric.title} in percent",
+        columns=("upstream", "downstream", *(label for label, _ in columns)),
+        heat=True,
+        rows=tuple(
+            (*grid.names(system), *(column[system] for _, column in columns))
+            for system in grid.ranked()
+        ),
+        notes=(
+            grid.legend
+            + " The best of each column is marked." * (len(grid.systems) > 1),
+            *grid.remarks,
+            *notes,
+        ),
+    )

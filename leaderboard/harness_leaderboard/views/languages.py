@@ -1,0 +1,151 @@
+"""The view ``languages``: corpora against upstreams, as in the paper's Table 3."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.types import Entry, Table
+from harness_leaderboard.analysis.facets import words
+from harness_leaderboard.analysis.figures import figures
+from harness_leaderboard.analysis.grid import Grid
+from harness_leaderboard.analysis.places import Place
+from harness_leaderboard.render.entries import bests, word
+from harness_leaderboard.views.classifiers import HEADS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from harness.types import CorpusCondition, UpstreamCondition
+    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.question import Question
+
+BASELINE, ENGLISH, MULTILINGUAL = "baseline", "English-only", "multilingual"
+OTHER = "unknown"
+GROUPS = (BASELINE, ENGLISH, MULTILINGUAL, OTHER)
+MARKS = {"linear": "†", "multilayer": "‡", "nonlinear": "§"}
+
+
+def languages(runs: pa.Table, question: Question) -> Table:
+    """Show corpora against upstreams, each with the head that is best for it."""
+    if question.against:
+        from harness_leaderboard.views import against  # brings numpy
+
+        return against.table_3(runs, question)
+    found, notes = figures(runs, question.metric)
+    grid = Grid(found, question.metric)
+    chosen = sorted(
+        _best_heads(grid, question),
+        key=lambda system: (
+            GROUPS.index(group_of(system, question)),
+            grid.systems[system],
+        ),
+    )
+    body = []
+    for task, corpus in grid.corpora.items():
+        column = grid.column(task)
+        row = {system: column[system] for system in chosen}
+        body.append((_corpus(task, corpus), *_with_groups(row, question)))
+    heads = {system.downstream.name for system in chosen}
+    legend = ", ".join(f"{MARKS[head]} {head}" for head in HEADS if head in heads)
+    return Table(
+        title=f"{question.metric.title} in percent by language",
+        columns=("corpus", *(_heading(system, grid) for system in chosen)),
+        groups=("", *(group_of(system, question) for system in chosen)),
+        heat=True,
+        rows=tuple(body),
+        notes=(
+            "Each upstream with the downstream that is best over its corpora, of those "
+            f"that have the most of them{': ' + legend if legend else ''}. The best of "
+            "a row is marked, and the best English-only and the best multilingual one.",
+            grid.legend,
+            *grid.remarks,
+            *notes,
+        ),
+    )
+
+
+def group_of(system: System, question: Question) -> str:
+    """Say what an upstream was pre-trained on: nothing, English alone, or more."""
+    known = question.pretraining.get(system.upstream.name)
+    if not known:
+        return OTHER if known is None else BASELINE
+    english = all(tag.split("-")[0] == "en" for tag in known)
+    return ENGLISH if english else MULTILINGUAL
+
+
+def _best_heads(grid: Grid, question: Question) -> list[System]:
+    """Return every baseline, and of other upstreams the system with the best head.
+
+    A head that lacks corpora which another has is not ranked against it.
+    """
+    of_upstream: dict[UpstreamCondition, list[System]] = defaultdict(list)
+    chosen = []
+    for system in grid.systems:
+        if group_of(system, question) == BASELINE:
+            chosen.append(system)
+        else:
+            of_upstream[system.upstream].append(system)
+    for systems in of_upstream.values():
+        most = max(len(grid.complete(system)) for system in systems)
+        whole = [system for system in systems if len(grid.complete(system)) == most]
+        chosen.append(max(whole, key=_over_shared(grid, whole)))
+    return chosen
+
+
+def _over_shared(
+    grid: Grid, systems: Sequence[System]
+) -> Callable[[System], tuple[float, str]]:
+    """Rank heads by their mean over the corpora that all of them have."""
+    common = [
+        task
+        for task in grid.corpora
+        if all(_complete(grid, system, task) for system in systems)
+    ]
+
+    def rank(system: System) -> tuple[float, str]:
+        mean = sum(grid.figures[Place(system, task)].mean for task in common)
+        return grid.better(mean), repr(system)
+
+    return rank
+
+
+def _complete(grid: Grid, system: System, task: CorpusCondition) -> bool:
+    figure = grid.figures.get(Place(system, task))
+    return figure is not None and figure.complete
+
+
+def _with_groups(row: Mapping[System, Entry], question: Question) -> list[Entry]:
+    """Mark the best of a row, and the best of each group of upstreams."""
+    lowest = not question.metric.higher_is_better
+    best, seconds = bests(row, lowest=lowest), set()
+    for group in (ENGLISH, MULTILINGUAL):
+        seconds |= bests(
+            {
+                system: entry
+                for system, entry in row.items()
+                if group_of(system, question) == group
+            },
+            lowest=lowest,
+        )
+    return [
+        replace(entry, best=system in best, second=system in seconds)
+        for system, entry in row.items()
+    ]
+
+
+def _heading(system: System, grid: Grid) -> str:
+    upstream, downstream = grid.systems[system]
+    name = system.downstream.name
+    if name in MARKS:
+        return upstream + MARKS[name] + downstream.removeprefix(name)
+    return f"{upstream} {downstream}"
+
+
+def _corpus(task: CorpusCondition, label: str) -> Entry:
+    language = words(task.languages or ())
+    text = f"{label} ({language})" if task.languages else label
+    return word(text, key=task)

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from harness_leaderboard.analysis.figures import columns, figures
+from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.results import reading, store
+from harness_leaderboard.views import board as boards
+from study import put
+
+from harness.training.metrics import accuracy, harness_metrics, macro_f1, uar
+
+if TYPE_CHECKING:
+    from conftest import MakeResult
+
+    from harness.types import Metric, Result, Table
+
+
+def rows(*results: Result, metric: Metric = macro_f1) -> pa.Table:
+    """The columns of results that figures are made of."""
+    return reading.flattened(store.table_of(results), columns(metric))
+
+
+def board(runs: pa.Table, metric: Metric = macro_f1) -> Table:
+    return boards.board(runs, Question(metric=metric))
+
+
+def texts(table: Table) -> list[list[str]]:
+    return [[entry.text for entry in row] for row in table.rows]
+
+
+def best(table: Table) -> list[list[bool]]:
+    return [[entry.best for entry in row] for row in table.rows]
+
+
+def test_a_row_is_a_system_and_a_column_a_corpus(make_result: MakeResult):
+    table = board(
+        rows(
+            make_result(macro_f1=0.8),
+            make_result(downstream="majority", macro_f1=0.1),
+            make_result(corpus="cafe", macro_f1=0.6),
+            make_result(corpus="cafe", downstream="majority", macro_f1=0.2),
+        )
+    )
+    assert table.columns == ("upstream", "downstream", "cafe", "emodb", "mean")
+    assert texts(table) == [
+        ["whisper-base", "linear", "60.0", "80.0", "70.0"],
+        ["whisper-base", "majority", "20.0", "10.0", "15.0"],
+    ]
+
+
+def test_seeds_are_averaged_with_their_population_deviation(make_result: MakeResult):
+    scores = [0.71, 0.74, 0.79]
+    table = board(
+        rows(*(make_result(seed=i, macro_f1=score) for i, score in enumerate(scores)))
+    )
+    spread = statistics.pstdev(scores)
+    assert texts(table)[0][2] == f"74.7 ± {100 * spread:.1f}"
+    assert table.rows[0][2].value == pytest.approx(statistics.fmean(scores))
+
+
+def test_the_spread_of_folds_and_seeds_is_over_all_runs(make_result: MakeResult):
+    scores = {(0, "a"): 0.5, (0, "b"): 0.9, (1, "a"): 0.6, (1, "b"): 0.4}
+    results = [
+        make_result(split="kfold", folds=2, fold=fold, seed=seed, uar=score)
+        for (seed, fold), score in scores.items()
+    ]
+    found, _ = figures(rows(*results, metric=uar), uar)
+    assert found[0].mean == pytest.approx(0.6)
+    assert found[0].spread == pytest.approx(statistics.pstdev(scores.values()))
+    assert (found[0].runs, found[0].seeds) == (4, 2)
+
+
+def test_the_best_of_a_column_is_marked(make_result: MakeResult):
+    table = board(
+        rows(make_result(macro_f1=0.8), make_result(upstream="fbank", macro_f1=0.3))
+    )
+    assert best(table) == [[False, False, True], [False, False, False]]
+
+
+def test_a_row_alone_is_not_the_best(make_result: MakeResult):
+    assert best(board(rows(make_result()))) == [[False, False, False]]
+
+
+def test_figures_that_read_the_same_are_both_the_best(make_result: MakeResult):
+    table = board(
+        rows(
+            make_result(macro_f1=0.8001), make_result(upstream="fbank", macro_f1=0.8002)
+        )
+    )
+    assert [row[2].best for row in table.rows] == [True, True]
+
+
+def test_a_set_that_lacks_folds_says_so_and_is_not_the_best(make_result: MakeResult):
+    folds = [
+        make_result(split="loso", folds=10, fold=f"{fold:02d}", macro_f1=0.9)
+        for fold in range(7)
+    ]
+    whole = [
+        make_result(
+            split="loso", folds=10, fold=f"{fold:02d}", macro_f1=0.5, upstream="fbank"
+        )
+        for fold in range(10)
+    ]
+    table = board(rows(*folds, *whole))
+    assert texts(table) == [
+        ["fbank", "linear", "50.0 ± 0.0 (10)"],
+        ["whisper-base", "linear", "90.0 ± 0.0 (7, 7/10 folds)"],
+    ]
+    assert not any(entry.best for row in table.rows for entry in row)
+    assert table.rows[1][2].value is None
+
+
+def test_a_seed_that_lacks_folds_does_not_count_beside_a_complete_one(
+    make_result: MakeResult,
+):
+    def fold(seed: int, name: str, score: float) -> Result:
+        return make_result(split="kfold", folds=2, fold=name, seed=seed, macro_f1=score)
+
+    table = board(rows(fold(0, "a", 0.5), fold(0, "b", 0.7), fold(1, "a", 0.9)))
+    assert texts(table)[0][2] == "60.0 ± 10.0"
+    assert "Not counted: 1 seed without all folds, beside complete ones." in table.notes
+
+
+@pytest.mark.parametrize(
+    ("changes", "label"),
+    [
+        ({"split": "loso"}, "emodb · loso"),
+        ({"versions": "2"}, "emodb · version 2"),
+        ({"manifest": "f" * 64}, "emodb · data ffffffff"),
+        ({"division": "f" * 64}, "emodb · split ffffffff"),
+        ({"language": "en"}, "emodb · en"),
+        ({"folds": 5, "division": "f" * 64}, "emodb · 5 folds"),
+    ],
+)
+def test_results_of_different_tasks_are_never_averaged(
+    changes: dict[str, object], label: str, make_result: MakeResult
+):
+    table = board(
+        rows(make_result(seed=0, macro_f1=0.2), make_result(**changes, macro_f1=0.6))
+    )
+    place = table.columns.index(label)
+    assert len(table.columns) == 4
+    assert texts(table)[0][place].startswith("60.0")
+    assert "mean" not in table.columns
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "label"),
+    [
+        ({"upstream_feeding": "trimmed"}, 0, "whisper-base · trimmed"),
+        ({"checkpoint": "f" * 64}, 0, "whisper-base · weights ffffffff"),
+        ({"max_seconds": 6.0}, 0, "whisper-base · ≤ 6 s"),
+        ({"frame_type": "float16"}, 0, "whisper-base · frame_type float16"),
+        ({"upstream_version": 2}, 0, "whisper-base · version 2"),
+        ({"upstream_plugin": "acme 1"}, 0, "whisper-base · plugin acme 1"),
+        ({"recipe": "mine"}, 1, "linear · mine"),
+        ({"selection": "uar"}, 1, "linear · selected by uar"),
+        ({"deviations": ("a",)}, 1, "linear · 1 deviations"),
+        ({"learning_rate": 0.1}, 1, "linear · learning_rate 0.1"),
+    ],
+)
+def test_results_of_different_systems_are_never_averaged(
+    changes: dict[str, object], place: int, label: str, make_result: MakeResult
+):
+    table = board(rows(make_result(macro_f1=0.2), make_result(**changes, macro_f1=0.6)))
+    assert len(table.rows) == 2
+    assert texts(table)[0][place] == label
+    assert texts(table)[0][2] == "60.0"
+
+
+def test_labels_that_would_be_the_same_are_numbered(make_result: MakeResult):
+    table = board(
+        rows(
+            make_result(manifest="a" * 63 + "1"),
+            make_result(manifest="a" * 63 + "2"),
+        )
+    )
+    assert table.columns[2:] == ("emodb · data aaaaaaaa", "emodb · data aaaaaaaa #2")
+
+
+def test_what_all_results_share_is_said_once(make_result: MakeResult):
+    assert (
+        "All runs: feeding full, clips whole, recipe peft-ser, selected by macro_f1, "
+        "split speaker-independent." in board(rows(make_result())).notes
+    )
+
+
+def test_versions_that_differ_between_corpora_qualify_no_label(make_result: MakeResult):
+    table = board(
+        rows(
+            make_result(),
+            make_result(corpus="cafe", versions="9", manifest="9" * 64),
+        )
+    )
+    assert table.columns == ("upstream", "downstream", "cafe", "emodb", "mean")
+
+
+def test_of_two_results_of_a_cell_the_newer_counts(make_result: MakeResult):
+    table = board(
+        rows(
+            make_result(macro_f1=0.9, training_created="2025-02-01T00:00:00+00:00"),
+            make_result(macro_f1=0.5, training_created="2025-03-01T00:00:00+00:00"),
+            make_result(macro_f1=0.7, training_created="2025-01-01T00:00:00+00:00"),
+        )
+    )
+    assert texts(table)[0][2] == "50.0"
+    assert any("superseded" in note for note in table.notes)
+
+
+def test_a_row_that_lacks_a_corpus_has_no_mean_and_comes_last(make_result: MakeResult):
+    table = board(
+        rows(
+            make_result(macro_f1=0.99, upstream="partial"),
+            make_result(macro_f1=0.5),
+            make_result(macro_f1=0.6, corpus="cafe"),
+        )
+    )
+    assert texts(table) == [
+        ["whisper-base", "linear", "60.0", "50.0", "55.0"],
+        ["partial", "linear", "", "99.0", "1 of 2"],
+    ]
+
+
+def test_splits_that_differ_between_corpora_have_no_mean(make_result: MakeResult):
+    table = board(
+        rows(make_result(), make_result(corpus="cafe", split="loso", folds=1))
+    )
+    assert table.columns[2:] == ("cafe · loso", "emodb · speaker-independent")
+
+
+def test_a_corpus_called_mean_keeps_its_column(make_result: MakeResult):
+    table = board(rows(make_result(), make_result(corpus="mean", macro_f1=0.1)))
+    assert table.columns == ("upstream", "downstream", "emodb", "mean", "mean")
+
+
+@pytest.mark.parametrize("metric", list(harness_metrics()), ids=lambda one: one.name)
+def test_every_metric_has_a_board(metric: Metric, make_result: MakeResult):
+    result = make_result(**{metric.name: 0.123})
+    table = board(rows(result, metric=metric), metric)
+    assert texts(table)[0][2] == "12.3"
+    assert table.title == f"{metric.title} in percent"
+
+
+def test_where_lower_is_better_the_lowest_is_the_best(make_result: MakeResult):
+    error = replace(accuracy, name="error", higher_is_better=False)
+    table = board(
+        rows(
+            make_result(error=0.4),
+            make_result(error=0.1, upstream="fbank"),
+            metric=error,
+        ),
+        error,
+    )
+    assert [row[0].text for row in table.rows] == ["fbank", "whisper-base"]
+    assert best(table) == [[False, False, True], [False, False, False]]
+
+
+def test_a_result_without_the_metric_does_not_count(make_result: MakeResult):
+    table = board(rows(make_result(macro_f1=float("nan")), make_result(seed=1)))
+    assert texts(table)[0][2] == "80.0"
+    assert "Not counted: 1 result without macro_f1." in table.notes
+
+
+def test_no_results_make_an_empty_table():
+    assert board(rows()).rows == ()
+
+
+@pytest.mark.parametrize("name", ["corpus_folds", "downstream_selection"])
+def test_older_results_that_lack_a_field_of_the_condition_have_a_row_of_their_own(
+    name: str, make_result: MakeResult
+):
+    whole = rows(make_result(macro_f1=0.2))
+    older = rows(make_result(macro_f1=0.6, seed=1))
+    place = older.column_names.index(name)
+    field = older.schema.field(name)
+    older = older.set_column(place, field, pa.nulls(1, field.type))
+    table = board(pa.concat_tables([whole, older]).unify_dictionaries())
+    shown = {*table.columns, *(entry.text for row in table.rows for entry in row)}
+    assert any("unknown" in text for text in shown)
+    assert {"20.0", "60.0"} <= shown
+
+
+def test_heads_without_a_recipe_qualify_no_label(make_result: MakeResult):
+    chance = make_result(downstream="chance", macro_f1=0.9)
+    chance = put(chance, ("condition", "downstream", "recipe"), None)
+    table = board(rows(make_result(), chance))
+    assert [row[1].text for row in table.rows] == ["chance", "linear"]
+
+
+def test_a_head_with_and_without_a_recipe_stands_in_two_rows(make_result: MakeResult):
+    own = make_result()
+    own = put(own, ("condition", "downstream", "recipe"), None)
+    table = board(rows(make_result(), replace(own, run_id="1" * 16)))
+    assert sorted(row[1].text for row in table.rows) == [
+        "linear · no recipe",
+        "linear · peft-ser",
+    ]
+
+
+def test_a_plugin_that_broke_a_rule_marks_its_rows(make_result: MakeResult):
+    table = board(
+        rows(
+            make_result(),
+            make_result(
+                upstream="acme",
+                training_warnings=("batch-invariant: 0.3 apart",),
+                training_plugins={"upstream": "acme (harness-acme 1.0)"},
+            ),
+        )
+    )
+    assert {row[0].text: row[0].value for row in table.rows} == {
+        "acme ¶": "acme",
+        "whisper-base": "whisper-base",
+    }
+    (note,) = [note for note in table.notes if note.startswith("¶")]
+    assert "acme (harness-acme 1.0): batch-invariant: 0.3 apart" in note
+
+
+def test_frames_of_two_types_are_never_averaged(make_result: MakeResult):
+    folds = [
+        make_result(split="kfold", folds=2, fold=fold, frame_type=kind, macro_f1=score)
+        for fold, kind, score in (
+            ("0", "float32", 0.2),
+            ("1", "float32", 0.4),
+            ("0", "float16", 0.6),
+            ("1", "float16", 0.8),
+        )
+    ]
+    assert {row[0].text: row[2].value for row in board(rows(*folds)).rows} == {
+        "whisper-base · frame_type float32": pytest.approx(0.3),
+        "whisper-base · frame_type float16": pytest.approx(0.7),
+    }
