@@ -1,4 +1,4 @@
-"""What a user can mend: errors with a next step, and the exit codes they lead to."""
+"""What a user can fix: errors with a next step, and the exit codes they lead to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 
 
 class HarnessError(Exception):
-    """Something that the user can mend: what, where and the next step."""
+    """Something that the user can fix: what, where and the next step."""
 
 
 class UnknownNameError(HarnessError):

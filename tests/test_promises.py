@@ -107,11 +107,11 @@ def test_a_command_in_a_document_is_one_that_the_program_takes(harness, document
 def test_the_page_of_corpora_says_what_their_descriptions_say(registry):
     page = (ROOT / "docs/corpora.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\S+)` \| (.*) \|$", page.split("\n## ")[0], re.MULTILINE)
-    told = {name: row.split(" | ") for name, row in rows}
+    stated = {name: row.split(" | ") for name, row in rows}
     published = [corpus for corpus in registry.corpora if corpus.claims]
-    assert told.keys() == {corpus.name for corpus in published}
+    assert stated.keys() == {corpus.name for corpus in published}
     for corpus in published:
-        language, utterances, labels, table_1, obtain, licence = told[corpus.name]
+        language, utterances, labels, table_1, obtain, licence = stated[corpus.name]
         (claim,) = corpus.claims
         assert (language,) == corpus.languages
         assert int(utterances) == corpus.versions[corpus.version]
@@ -126,8 +126,8 @@ def test_the_suite_in_the_page_of_corpora_can_be_read(registry, tmp_path):
 
     (text,) = blocks("docs/corpora.md", "toml")
     (tmp_path / "mine.toml").write_text(text, "utf-8")
-    ((grid,), options) = read_suite(tmp_path / "mine.toml")
-    assert [registry.upstreams[name] for name in grid.upstreams]
+    ((matrix,), options) = read_suite(tmp_path / "mine.toml")
+    assert [registry.upstreams[name] for name in matrix.upstreams]
     assert options == {"split": "loso", "seeds": "0-2"}
 
 

@@ -66,11 +66,11 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
     What is finished is never done again, so the same command also goes on with a run
     that was interrupted.
     """
-    from harness.execution.run import Place
+    from harness.execution.run import RunOptions
     from harness.execution.run import run as run_request
 
     names = ("device", "executor", "workers", "keep_going", "keep_features")
-    place = Place(**{name: options.pop(name) for name in names})
+    place = RunOptions(**{name: options.pop(name) for name in names})
     registry.manager.register(Reporter(quiet=quiet))
     request = request_of(options, registry)
     report = run_request(request, registry, place, stages(quiet=quiet))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class RunOptions:
     """Where and how a plan is done.
 
     Attributes:
@@ -58,7 +58,7 @@ class Place:
 
 
 def run(
-    request: Request, registry: Registry, place: Place, stages: Stages = silence
+    request: Request, registry: Registry, place: RunOptions, stages: Stages = silence
 ) -> RunFinished:
     """Compute the cells of a request that have no result yet.
 
@@ -96,7 +96,7 @@ def _require_results_kept(request: Request, registry: Registry) -> None:
         )
 
 
-def _require_gpu(request: Request, place: Place) -> None:
+def _require_gpu(request: Request, place: RunOptions) -> None:
     """Refuse less than float32 where there is surely no GPU."""
     if request.precision == "float32":
         return
@@ -120,7 +120,7 @@ class _Running:
     """A plan that is being done."""
 
     def __init__(
-        self, plan: Plan, registry: Registry, place: Place, stages: Stages
+        self, plan: Plan, registry: Registry, place: RunOptions, stages: Stages
     ) -> None:
         self.plan, self.registry, self.place = plan, registry, place
         self.request, self.stages = plan.request, stages
@@ -251,7 +251,7 @@ class _Running:
 class _Frames:
     """Which stored frames some cell still needs, to drop those that none does."""
 
-    def __init__(self, plan: Plan, place: Place) -> None:
+    def __init__(self, plan: Plan, place: RunOptions) -> None:
         self.dropping = place.keep_features == "pooled"
         self.plan = plan
         self.left = Counter(

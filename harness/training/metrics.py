@@ -2,7 +2,7 @@
 
 Macro-F1 and UAR are means over the labels that are present in the truth. A label that
 is predicted but absent there has no score of its own and does not enter the means
-(scikit-learn's ``f1_score`` would count it as 0 unless told the labels); each such
+(scikit-learn's ``f1_score`` would count it as 0 unless passed the labels); each such
 prediction still counts against the label that is true.
 
 A metric is one decorated function over ``Predictions``; a plugin offers its own in the

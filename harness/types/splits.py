@@ -57,7 +57,7 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitOptions:
-    """What a strategy is told besides the utterances.
+    """What a strategy gets besides the utterances.
 
     Attributes:
         folds: How many, for a strategy that ``takes_folds``.

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from harness_leaderboard.analysis import statistics
 from harness_leaderboard.analysis.figures import behind, current, figures
-from harness_leaderboard.analysis.grid import Grid
+from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.analysis.question import require_confusion
 from harness_leaderboard.analysis.samples import sample_of
 
@@ -30,12 +30,12 @@ class Gathered:
 
     Attributes:
         samples: By place.
-        grid: Of all figures.
+        matrix: Of all figures.
         notes: On what does not count.
     """
 
     samples: Mapping[Place, Sample]
-    grid: Grid
+    matrix: Matrix
     notes: tuple[str, ...]
 
 
@@ -59,7 +59,7 @@ def gather(runs: pa.Table, metric: Metric) -> Gathered:
         for place, rows in behind(kept).items()
         if place in complete and all(has[row] for row in rows)
     }
-    return Gathered(samples=samples, grid=Grid(found, metric), notes=notes)
+    return Gathered(samples=samples, matrix=Matrix(found, metric), notes=notes)
 
 
 def figure_of(sample: Sample, metric: Metric) -> float:

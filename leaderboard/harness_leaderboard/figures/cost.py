@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness_leaderboard.analysis.figures import current, figures
-from harness_leaderboard.analysis.grid import Grid
+from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.figures.sheet import COLOURS, panels
 from harness_leaderboard.render.text import plain
 
@@ -27,14 +27,14 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
     found, _ = figures(runs, question.metric)
-    grid = Grid(found, question.metric)
-    grid.require_common_mean()
+    matrix = Matrix(found, question.metric)
+    matrix.require_common_mean()
     spent = _spent(runs, question)
     figure, axes = panels(2, width=4, height=3.4)
-    heads = sorted({downstream for _, downstream in grid.systems.values()})
-    upstreams = sorted({upstream for upstream, _ in grid.systems.values()})
-    for system, (upstream, downstream) in grid.systems.items():
-        mean = grid.mean(system)
+    heads = sorted({downstream for _, downstream in matrix.systems.values()})
+    upstreams = sorted({upstream for upstream, _ in matrix.systems.values()})
+    for system, (upstream, downstream) in matrix.systems.items():
+        mean = matrix.mean(system)
         if mean is None:
             continue
         for axis, value in zip(axes, spent[system], strict=True):

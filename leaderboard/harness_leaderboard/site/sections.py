@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from harness_leaderboard.analysis.grid import Grid
+    from harness_leaderboard.analysis.matrix import Matrix
     from harness_leaderboard.analysis.places import Place
     from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.render import page
@@ -58,14 +58,14 @@ class Views:
         runs: All results.
         chosen: The results behind every figure, if all their predictions were read.
         question: Which metric is shown.
-        grid: All figures.
+        matrix: All figures.
         cells: The number by which the page knows each figure.
     """
 
     runs: pa.Table
     chosen: pa.Table | None
     question: Question
-    grid: Grid
+    matrix: Matrix
     cells: Mapping[Place, int]
 
     def read(self, name: str) -> pa.Table:
@@ -182,15 +182,15 @@ def _runs(views: Views) -> Mapping[str, Panel]:
 
 def _maps(views: Views) -> Mapping[str, Panel]:
     """Lay out corpora against upstreams, with the best head of each and with each."""
-    grid = views.grid
+    matrix = views.matrix
     languages = views.make("languages")
     named = {
-        (row, 0): grid.corpora[entries[0].key]  # type: ignore[index]
+        (row, 0): matrix.corpora[entries[0].key]  # type: ignore[index]
         for row, entries in enumerate(languages.rows)
     }
     maps = {"best of each": Panel(table=languages, name="best", names=named)}
-    for head in dict.fromkeys(grid.systems[system][1] for system in grid.ranked()):
-        table = _turned(grid, head)
+    for head in dict.fromkeys(matrix.systems[system][1] for system in matrix.ranked()):
+        table = _turned(matrix, head)
         if 2 < len(table.columns) <= MOST_MAPPED + 1:
             maps[head] = views.panel(f"map-{len(maps)}", table, across="upstream")
     if len(languages.columns) > MOST_MAPPED:
@@ -203,19 +203,19 @@ def _maps(views: Views) -> Mapping[str, Panel]:
     return maps
 
 
-def _turned(grid: Grid, head: str) -> Table:
+def _turned(matrix: Matrix, head: str) -> Table:
     """Turn a head's rows of the board into columns."""
-    systems = [one for one in grid.ranked() if grid.systems[one][1] == head]
+    systems = [one for one in matrix.ranked() if matrix.systems[one][1] == head]
     body = []
-    for corpus, label in grid.corpora.items():
-        column = grid.column(corpus)
+    for corpus, label in matrix.corpora.items():
+        column = matrix.column(corpus)
         entries = marked(
-            {system: column[system] for system in systems}, lowest=grid.lowest
+            {system: column[system] for system in systems}, lowest=matrix.lowest
         )
         body.append((word(label, key=corpus), *entries.values()))
     return Table(
-        title=f"{grid.metric.title} in percent, downstream {head}",
-        columns=("corpus", *(grid.systems[system][0] for system in systems)),
+        title=f"{matrix.metric.title} in percent, downstream {head}",
+        columns=("corpus", *(matrix.systems[system][0] for system in systems)),
         rows=tuple(body),
         heat=True,
     )

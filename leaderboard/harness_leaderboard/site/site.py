@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from harness_leaderboard.analysis.figures import figures
-from harness_leaderboard.analysis.grid import Grid
+from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.render.page import document, panel, text
 from harness_leaderboard.site.sections import PREDICTIONS, Views, sections
 from harness_leaderboard.views.catalogue import VIEWS
@@ -47,15 +47,15 @@ def site(runs: pa.Table, chosen: pa.Table, question: Question) -> str:
     """
     from harness_leaderboard.site import details
 
-    grid = Grid(figures(runs, question.metric)[0], question.metric)
-    cells = {place: number for number, place in enumerate(grid.figures)}
+    matrix = Matrix(figures(runs, question.metric)[0], question.metric)
+    cells = {place: number for number, place in enumerate(matrix.figures)}
     written = details.packed(chosen, cells, question)
     whole = len(written["cells"]) == len(cells)
     views = Views(
         runs=runs,
         chosen=chosen if whole else None,
         question=question,
-        grid=grid,
+        matrix=matrix,
         cells=cells,
     )
     made = list(sections(views))
@@ -66,7 +66,7 @@ def site(runs: pa.Table, chosen: pa.Table, question: Question) -> str:
     body = f"""\
 <header>
 <h1>{text(title)}</h1>
-<p>{_introduction(runs, grid, len(cells) - len(written["cells"]))}</p>
+<p>{_introduction(runs, matrix, len(cells) - len(written["cells"]))}</p>
 <nav aria-label="Contents">
 <ul>
 {contents}
@@ -86,13 +86,14 @@ def site(runs: pa.Table, chosen: pa.Table, question: Question) -> str:
     )
 
 
-def _introduction(runs: pa.Table, grid: Grid, without: int) -> str:
+def _introduction(runs: pa.Table, matrix: Matrix, without: int) -> str:
     import pyarrow.compute as pc
 
     newest = str(pc.max(runs["training_created"]).as_py() or "")[:10]
     said = (
-        f"{len(runs)} results of {len(grid.systems)} systems on "
-        f"{_counted(len(grid.corpora), 'corpus', 'corpora')}, the newest of {newest}. "
+        f"{len(runs)} results of {len(matrix.systems)} systems on "
+        f"{_counted(len(matrix.corpora), 'corpus', 'corpora')}, the newest of "
+        f"{newest}. "
         "A system is a frozen speech model, the upstream, with a head on top, the "
         "downstream."
     )

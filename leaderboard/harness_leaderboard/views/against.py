@@ -15,7 +15,7 @@ from harness_leaderboard.render.entries import NOTHING, bounds, percent, signed,
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from harness_leaderboard.analysis.grid import Grid
+    from harness_leaderboard.analysis.matrix import Matrix
     from harness_leaderboard.analysis.places import System
     from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.statistics import Estimate
@@ -26,17 +26,17 @@ AGAINST = ("ours [95 %]", "published", "difference", "published is")
 def table_2(runs: pa.Table, question: Question) -> Table:
     """Set means over all nine corpora beside Table 2."""
     found = gather(runs, question.metric)
-    grid, made = found.grid, estimates(found.samples, question.metric)
+    matrix, made = found.matrix, estimates(found.samples, question.metric)
     nine = {score.corpus for score in published.languages()}
     body: list[tuple[Entry, ...]] = []
     for score in published.classifiers():
-        for system in _systems_of(score, grid):
-            named = {title(corpus): corpus for corpus in grid.corpora}
+        for system in _systems_of(score, matrix):
+            named = {title(corpus): corpus for corpus in matrix.corpora}
             tasks = [corpus for name, corpus in named.items() if name in nine]
             of = [made.get(Place(system, corpus)) for corpus in tasks]
             whole = [one for one in of if one]
-            names = grid.names(system)
-            if len(whole) < len(nine) or grid.mixed:
+            names = matrix.names(system)
+            if len(whole) < len(nine) or matrix.mixed:
                 text = f"{len(whole)} of {len(nine)} corpora"
                 body.append(
                     (*names, Entry(text=text), percent(score.f1), NOTHING, NOTHING)
@@ -56,7 +56,7 @@ def table_2(runs: pa.Table, question: Question) -> Table:
             "The paper's own tables disagree. Means of Table 3's columns are: "
             f"{', '.join(contradictions)}.",
             *_said(len(body), len(published.classifiers())),
-            *grid.remarks,
+            *matrix.remarks,
             *found.notes,
         ),
     )
@@ -65,16 +65,16 @@ def table_2(runs: pa.Table, question: Question) -> Table:
 def table_3(runs: pa.Table, question: Question) -> Table:
     """Set figures beside Table 3."""
     found = gather(runs, question.metric)
-    grid, made = found.grid, estimates(found.samples, question.metric)
+    matrix, made = found.matrix, estimates(found.samples, question.metric)
     body: list[tuple[Entry, ...]] = []
     for score in published.languages():
-        for system in _systems_of(score, grid):
-            for corpus, label in grid.corpora.items():
+        for system in _systems_of(score, matrix):
+            for corpus, label in matrix.corpora.items():
                 place = Place(system, corpus)
-                figure = grid.figures.get(place)
+                figure = matrix.figures.get(place)
                 if title(corpus) != score.corpus or figure is None:
                     continue
-                names = (word(label), *grid.names(system))
+                names = (word(label), *matrix.names(system))
                 of = made.get(place) or (
                     figure.mean if figure.complete else figure.text()
                 )
@@ -87,7 +87,7 @@ def table_3(runs: pa.Table, question: Question) -> Table:
             f"Published: {published.CITATION}. Intervals by bootstrap over test "
             "speakers; four are needed.",
             *_said(len(body), len(published.languages())),
-            *grid.remarks,
+            *matrix.remarks,
             *found.notes,
         ),
     )
@@ -102,13 +102,15 @@ def _said(shown: int, printed: int) -> tuple[str, ...]:
     return (f"{shown} rows for {printed} published figures.",)
 
 
-def _systems_of(score: published.PublishedScore, grid: Grid) -> list[System]:
+def _systems_of(score: published.PublishedScore, matrix: Matrix) -> list[System]:
     """Find the systems that a published figure speaks of, however they were fed."""
     names = (score.upstream, score.downstream)
     found = [
-        one for one in grid.systems if (one.upstream.name, one.downstream.name) == names
+        one
+        for one in matrix.systems
+        if (one.upstream.name, one.downstream.name) == names
     ]
-    return sorted(found, key=grid.systems.__getitem__)
+    return sorted(found, key=matrix.systems.__getitem__)
 
 
 def _compared(of: Estimate | float | str, theirs: float) -> list[Entry]:

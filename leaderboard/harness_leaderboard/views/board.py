@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.types import Table
 from harness_leaderboard.analysis.figures import figures
-from harness_leaderboard.analysis.grid import Grid
+from harness_leaderboard.analysis.matrix import Matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,22 +22,24 @@ def board(runs: pa.Table, question: Question) -> Table:
         question: Says the metric.
     """
     found, notes = figures(runs, question.metric)
-    grid = Grid(found, question.metric)
-    columns = [(label, grid.column(corpus)) for corpus, label in grid.corpora.items()]
-    if grid.averaged:
-        columns.append(("mean", grid.average()))
+    matrix = Matrix(found, question.metric)
+    columns = [
+        (label, matrix.column(corpus)) for corpus, label in matrix.corpora.items()
+    ]
+    if matrix.averaged:
+        columns.append(("mean", matrix.average()))
     return Table(
         title=f"{question.metric.title} in percent",
         columns=("upstream", "downstream", *(label for label, _ in columns)),
         heat=True,
         rows=tuple(
-            (*grid.names(system), *(column[system] for _, column in columns))
-            for system in grid.ranked()
+            (*matrix.names(system), *(column[system] for _, column in columns))
+            for system in matrix.ranked()
         ),
         notes=(
-            grid.legend
-            + " The best of each column is marked." * (len(grid.systems) > 1),
-            *grid.remarks,
+            matrix.legend
+            + " The best of each column is marked." * (len(matrix.systems) > 1),
+            *matrix.remarks,
             *notes,
         ),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.figures import figures
-from harness_leaderboard.analysis.grid import Grid
+from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.render.entries import NOTHING, marked, word
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
 
         return against.table_2(runs, question)
     found, notes = figures(runs, question.metric)
-    grid = Grid(found, question.metric)
-    grid.require_common_mean()
+    matrix = Matrix(found, question.metric)
+    matrix.require_common_mean()
     rows: dict[str, dict[str, Entry]] = defaultdict(dict)
-    for system, (upstream, downstream) in grid.systems.items():
-        rows[upstream][downstream] = grid.mean_entry(system)
+    for system, (upstream, downstream) in matrix.systems.items():
+        rows[upstream][downstream] = matrix.mean_entry(system)
     heads = sorted({name for row in rows.values() for name in row}, key=_by_simplicity)
     body = []
     for upstream, row in sorted(rows.items()):
-        entries = marked(row, lowest=grid.lowest)
+        entries = marked(row, lowest=matrix.lowest)
         of_row = (entries.get(head, NOTHING) for head in heads)
         body.append((word(upstream), *of_row))
     return Table(
@@ -45,9 +45,9 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
         heat=True,
         rows=tuple(body),
         notes=(
-            f"Mean over {_listed(grid.corpora.values())}; a system that lacks some "
+            f"Mean over {_listed(matrix.corpora.values())}; a system that lacks some "
             "says how many it has. The best downstream of each upstream is marked.",
-            *grid.remarks,
+            *matrix.remarks,
             *notes,
         ),
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.types import CorpusCondition, Metric
-    from harness_leaderboard.analysis.grid import Grid
+    from harness_leaderboard.analysis.matrix import Matrix
     from harness_leaderboard.analysis.places import System
     from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.samples import Sample
@@ -42,12 +42,12 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
         names: Of A and of B, each ``UPSTREAM/DOWNSTREAM``.
     """
     gathered = gather(runs, question.metric)
-    grid = gathered.grid
-    a, b = (_system(name, grid) for name in names)
+    matrix = gathered.matrix
+    a, b = (_system(name, matrix) for name in names)
     found: dict[CorpusCondition, Difference] = {}
     pairs = {}
     unpaired = []
-    for task, label in grid.corpora.items():
+    for task, label in matrix.corpora.items():
         both = [gathered.samples.get(Place(system, task)) for system in (a, b)]
         if both[0] is None or both[1] is None:
             continue
@@ -65,15 +65,15 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
         )
     adjusted = statistics.holm([difference.p for difference in found.values()])
     body = [
-        _row(grid.corpora[task], pairs[task], difference, p, question.metric)
+        _row(matrix.corpora[task], pairs[task], difference, p, question.metric)
         for (task, difference), p in zip(found.items(), adjusted, strict=True)
     ]
     return Table(
         title=f"{question.metric.title} in percent: "
-        f"A is {' · '.join(grid.systems[a])}, B is {' · '.join(grid.systems[b])}",
+        f"A is {' · '.join(matrix.systems[a])}, B is {' · '.join(matrix.systems[b])}",
         columns=COLUMNS,
         groups=GROUPS,
-        rows=(*body, *_mean_row(grid, list(found.values()))),
+        rows=(*body, *_mean_row(matrix, list(found.values()))),
         notes=(
             "Paired permutation test and bootstrap by speaker, over the seeds that "
             "both have; p (Holm) counts all corpora of this table. The last columns "
@@ -82,15 +82,15 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
             "that holds for other seeds and speakers.",
             *_one_seed(pairs.values()),
             *unpaired,
-            *grid.remarks,
+            *matrix.remarks,
             *gathered.notes,
         ),
     )
 
 
-def _system(name: str, grid: Grid) -> System:
+def _system(name: str, matrix: Matrix) -> System:
     """Find the one system that a name means."""
-    spelt = {system: "/".join(labels) for system, labels in grid.systems.items()}
+    spelt = {system: "/".join(labels) for system, labels in matrix.systems.items()}
     exact = [system for system, label in spelt.items() if label == name]
     plain = [
         one for one in spelt if f"{one.upstream.name}/{one.downstream.name}" == name
@@ -177,10 +177,10 @@ def _one_seed(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
     return []
 
 
-def _mean_row(grid: Grid, found: Sequence[Difference]) -> list[tuple[Entry, ...]]:
+def _mean_row(matrix: Matrix, found: Sequence[Difference]) -> list[tuple[Entry, ...]]:
     """Return the mean difference over corpora, where they were measured alike."""
     estimates = [one.estimate for one in found if one.estimate]
-    if len(found) < 2 or len(estimates) < len(found) or grid.mixed:
+    if len(found) < 2 or len(estimates) < len(found) or matrix.mixed:
         return []
     mean = statistics.average(estimates)
     low, high = statistics.interval_of_difference(mean)

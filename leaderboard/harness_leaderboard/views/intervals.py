@@ -31,25 +31,25 @@ def intervals(runs: pa.Table, question: Question) -> Table:
     """Show the board with intervals, ranks and what the best does not beat."""
     metric = question.metric
     found = gather(runs, metric)
-    grid = found.grid
+    matrix = found.matrix
     made = estimates(found.samples, metric)
     filled, remarks = [], []
-    for corpus, label in grid.corpora.items():
+    for corpus, label in matrix.corpora.items():
         of_corpus = _at(corpus, found.samples)
         column, remark = _column(of_corpus, _at(corpus, made), metric)
         keyed = {
             system: replace(entry, key=Place(system, corpus))
             for system, entry in column.items()
         }
-        filled.append({**dict.fromkeys(grid.systems, NOTHING), **keyed})
+        filled.append({**dict.fromkeys(matrix.systems, NOTHING), **keyed})
         remarks += [f"{label}: {remark}"] * bool(remark)
     return Table(
         title=f"{metric.title} in percent with 95 % intervals",
-        columns=("upstream", "downstream", *grid.corpora.values()),
+        columns=("upstream", "downstream", *matrix.corpora.values()),
         heat=True,
         rows=tuple(
-            (*grid.names(system), *(column[system] for column in filled))
-            for system in grid.ranked()
+            (*matrix.names(system), *(column[system] for column in filled))
+            for system in matrix.ranked()
         ),
         notes=(
             "[low, high] by bootstrap over test speakers, seeds and folds held; then "
@@ -57,7 +57,7 @@ def intervals(runs: pa.Table, question: Question) -> Table:
             "≈ does not differ from it (paired permutation test by speaker, Holm's "
             "correction over the column, 5 %).",
             *remarks,
-            *grid.remarks,
+            *matrix.remarks,
             *found.notes,
         ),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.facets import words
 from harness_leaderboard.analysis.figures import figures
-from harness_leaderboard.analysis.grid import Grid
+from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.render.entries import bests, word
 from harness_leaderboard.views.classifiers import HEADS
@@ -36,24 +36,24 @@ def languages(runs: pa.Table, question: Question) -> Table:
 
         return against.table_3(runs, question)
     found, notes = figures(runs, question.metric)
-    grid = Grid(found, question.metric)
+    matrix = Matrix(found, question.metric)
     chosen = sorted(
-        _best_heads(grid, question),
+        _best_heads(matrix, question),
         key=lambda system: (
             GROUPS.index(group_of(system, question)),
-            grid.systems[system],
+            matrix.systems[system],
         ),
     )
     body = []
-    for task, corpus in grid.corpora.items():
-        column = grid.column(task)
+    for task, corpus in matrix.corpora.items():
+        column = matrix.column(task)
         row = {system: column[system] for system in chosen}
         body.append((_corpus(task, corpus), *_with_groups(row, question)))
     heads = {system.downstream.name for system in chosen}
     legend = ", ".join(f"{MARKS[head]} {head}" for head in HEADS if head in heads)
     return Table(
         title=f"{question.metric.title} in percent by language",
-        columns=("corpus", *(_heading(system, grid) for system in chosen)),
+        columns=("corpus", *(_heading(system, matrix) for system in chosen)),
         groups=("", *(group_of(system, question) for system in chosen)),
         heat=True,
         rows=tuple(body),
@@ -61,8 +61,8 @@ def languages(runs: pa.Table, question: Question) -> Table:
             "Each upstream with the downstream that is best over its corpora, of those "
             f"that have the most of them{': ' + legend if legend else ''}. The best of "
             "a row is marked, and the best English-only and the best multilingual one.",
-            grid.legend,
-            *grid.remarks,
+            matrix.legend,
+            *matrix.remarks,
             *notes,
         ),
     )
@@ -77,44 +77,44 @@ def group_of(system: System, question: Question) -> str:
     return ENGLISH if english else MULTILINGUAL
 
 
-def _best_heads(grid: Grid, question: Question) -> list[System]:
+def _best_heads(matrix: Matrix, question: Question) -> list[System]:
     """Return every baseline, and of other upstreams the system with the best head.
 
     A head that lacks corpora which another has is not ranked against it.
     """
     of_upstream: dict[UpstreamCondition, list[System]] = defaultdict(list)
     chosen = []
-    for system in grid.systems:
+    for system in matrix.systems:
         if group_of(system, question) == BASELINE:
             chosen.append(system)
         else:
             of_upstream[system.upstream].append(system)
     for systems in of_upstream.values():
-        most = max(len(grid.complete(system)) for system in systems)
-        whole = [system for system in systems if len(grid.complete(system)) == most]
-        chosen.append(max(whole, key=_over_shared(grid, whole)))
+        most = max(len(matrix.complete(system)) for system in systems)
+        whole = [system for system in systems if len(matrix.complete(system)) == most]
+        chosen.append(max(whole, key=_over_shared(matrix, whole)))
     return chosen
 
 
 def _over_shared(
-    grid: Grid, systems: Sequence[System]
+    matrix: Matrix, systems: Sequence[System]
 ) -> Callable[[System], tuple[float, str]]:
     """Rank heads by their mean over the corpora that all of them have."""
     common = [
         task
-        for task in grid.corpora
-        if all(_complete(grid, system, task) for system in systems)
+        for task in matrix.corpora
+        if all(_complete(matrix, system, task) for system in systems)
     ]
 
     def rank(system: System) -> tuple[float, str]:
-        mean = sum(grid.figures[Place(system, task)].mean for task in common)
-        return grid.better(mean), repr(system)
+        mean = sum(matrix.figures[Place(system, task)].mean for task in common)
+        return matrix.better(mean), repr(system)
 
     return rank
 
 
-def _complete(grid: Grid, system: System, task: CorpusCondition) -> bool:
-    figure = grid.figures.get(Place(system, task))
+def _complete(matrix: Matrix, system: System, task: CorpusCondition) -> bool:
+    figure = matrix.figures.get(Place(system, task))
     return figure is not None and figure.complete
 
 
@@ -137,8 +137,8 @@ def _with_groups(row: Mapping[System, Entry], question: Question) -> list[Entry]
     ]
 
 
-def _heading(system: System, grid: Grid) -> str:
-    upstream, downstream = grid.systems[system]
+def _heading(system: System, matrix: Matrix) -> str:
+    upstream, downstream = matrix.systems[system]
     name = system.downstream.name
     if name in MARKS:
         return upstream + MARKS[name] + downstream.removeprefix(name)

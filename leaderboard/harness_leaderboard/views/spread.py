@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def spread(runs: pa.Table, question: Question) -> Table:
     """Show what one seed, fold and speaker more or less would change."""
     found = gather(runs, question.metric)
-    grid = found.grid
+    matrix = found.matrix
     body = []
-    for system in grid.ranked():
-        for corpus, label in grid.corpora.items():
+    for system in matrix.ranked():
+        for corpus, label in matrix.corpora.items():
             place = Place(system, corpus)
             sample = found.samples.get(place)
             parts = sample and spread_of(sample, question.metric)
@@ -31,9 +31,9 @@ def spread(runs: pa.Table, question: Question) -> Table:
                 continue
             body.append(
                 (
-                    *grid.names(system),
+                    *matrix.names(system),
                     word(label, key=place),
-                    percent(grid.figures[place].mean),
+                    percent(matrix.figures[place].mean),
                     percent(parts.error()),
                     *map(number, (parts.seeds, parts.speakers)),
                     *map(
@@ -55,7 +55,7 @@ def spread(runs: pa.Table, question: Question) -> Table:
             "speaker in one seed (rest). With one seed the speaker's holds the rest; "
             "where folds are of one speaker, it holds the fold's. Error is the "
             "figure's standard error, seeds and speakers both drawn anew.",
-            *grid.remarks,
+            *matrix.remarks,
             *found.notes,
         ),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 import pytest
 from harness_leaderboard.analysis.facets import facets
 from harness_leaderboard.analysis.figures import columns, figures
-from harness_leaderboard.analysis.grid import Grid
+from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.results import reading, store
 from harness_leaderboard.results.columns import KEYS, chosen_by, kind_of, paths
 from study import put
@@ -39,9 +39,9 @@ def other(value: Any, kind: Any) -> Any:
     return (value or 0) + 1
 
 
-def grid_of(*results: Result) -> Grid:
+def grid_of(*results: Result) -> Matrix:
     table = reading.flattened(store.table_of(results), columns(macro_f1))
-    return Grid(figures(table, macro_f1)[0], macro_f1)
+    return Matrix(figures(table, macro_f1)[0], macro_f1)
 
 
 def changed(result: Result, path: tuple[str, ...]) -> Result:
@@ -57,10 +57,10 @@ def test_a_leaf_of_the_condition_makes_another_cell_and_another_place(
     result = replace(result, run_id=result.cell.run_id)
     another = changed(result, path)
     assert another.run_id != result.run_id
-    grid = grid_of(result, another)
-    labels = grid.corpora if path[1] == "corpus" else grid.systems
-    assert len(grid.figures) == len(labels) == len(set(labels.values())) == 2
-    assert {figure.runs for figure in grid.figures.values()} == {1}
+    matrix = grid_of(result, another)
+    labels = matrix.corpora if path[1] == "corpus" else matrix.systems
+    assert len(matrix.figures) == len(labels) == len(set(labels.values())) == 2
+    assert {figure.runs for figure in matrix.figures.values()} == {1}
 
 
 PROVENANCE = [
@@ -77,10 +77,10 @@ def test_provenance_makes_no_other_cell_and_no_other_place(
     result = make_result()
     another = changed(result, path)
     assert another.run_id == result.cell.run_id
-    grid = grid_of(result, replace(another, seed=1))
-    (figure,) = grid.figures.values()
+    matrix = grid_of(result, replace(another, seed=1))
+    (figure,) = matrix.figures.values()
     assert figure.runs == 2
-    assert list(grid.systems.values()) == [("whisper-base", "linear")]
+    assert list(matrix.systems.values()) == [("whisper-base", "linear")]
 
 
 def test_folds_and_seeds_are_of_the_same_place(make_result: MakeResult):

@@ -33,7 +33,7 @@ WARNED = " ¶"
 before it (†, ‡ and §) stand for heads."""
 
 
-class Grid:
+class Matrix:
     """Figures by system and corpus condition, and what a table asks of them."""
 
     def __init__(self, found: Iterable[Figure], metric: Metric) -> None:
