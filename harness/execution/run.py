@@ -15,6 +15,7 @@ from harness.execution.planner import make_plan
 from harness.execution.scheduler import run_tasks
 from harness.execution.tasks import work_of, write_payloads
 from harness.features.checkpoints import find_checkpoint
+from harness.features.device import count_gpus
 from harness.features.extraction import store_of
 from harness.files import Memory, replacing
 from harness.training.task import state_of
@@ -100,20 +101,12 @@ def _require_gpu(request: Request, place: RunOptions) -> None:
     """Refuse less than float32 where there is surely no GPU."""
     if request.precision == "float32":
         return
-    gpus = 0 if place.device == "cpu" else _gpus()
+    gpus = 0 if place.device == "cpu" else count_gpus()
     if not gpus and place.executor in ("local", "serial"):
         raise HarnessError(
             f"--precision {request.precision} needs a GPU: on a CPU it would be "
             "slower and less exact. Leave it out, or add --device cuda."
         )
-
-
-def _gpus() -> int:
-    """Count this machine's GPUs without opening one."""
-    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
-    import torch
-
-    return torch.cuda.device_count()
 
 
 class _Running:
@@ -220,7 +213,7 @@ class _Running:
     def _workers(self, work: Work) -> int:
         if self.place.workers:
             return self.place.workers
-        if self.place.device != "cpu" and (gpus := _gpus()):
+        if self.place.device != "cpu" and (gpus := count_gpus()):
             return gpus
         return os.cpu_count() or 1
 

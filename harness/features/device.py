@@ -1,8 +1,18 @@
-"""Where arithmetic runs: the device of a task, and how many threads it has there."""
+"""Where arithmetic runs: the device of a task, its threads, memory and random state.
+
+The one place that spells what is CUDA's.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from typing import TYPE_CHECKING
+
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 THREADS = 1
 """Of torch in a task, whatever the machine has: sums that are grouped in another way
@@ -32,11 +42,55 @@ def prepare(name: str) -> str:
     return name
 
 
+def is_gpu(device: str) -> bool:
+    """Return whether a device is a GPU."""
+    return device.startswith("cuda")
+
+
+def count_gpus() -> int:
+    """Count this machine's GPUs without opening one."""
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def peak_memory(device: str) -> int:
+    """Return the most memory that this process held, or took on its GPU, in bytes."""
+    if is_gpu(device):
+        import torch
+
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def random_state(device: str) -> Tensor | None:
+    """Return the random state of a GPU; ``None`` for a CPU, whose state is torch's."""
+    import torch
+
+    return torch.cuda.get_rng_state(device) if is_gpu(device) else None
+
+
+def restore_random_state(device: str, state: Tensor | None) -> None:
+    """Set the random state of a GPU to what ``random_state`` returned."""
+    import torch
+
+    if state is not None and is_gpu(device):
+        torch.cuda.set_rng_state(state, device)
+
+
 def describe(device: str) -> str:
     """Name a device for a record."""
     import platform
 
-    if device.startswith("cuda"):
+    if is_gpu(device):
         import torch
 
         return f"{device} ({torch.cuda.get_device_name(device)})"

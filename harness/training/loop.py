@@ -19,8 +19,13 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
 from harness.errors import HarnessError, PluginError
+from harness.features.device import (
+    is_gpu,
+    peak_memory,
+    random_state,
+    restore_random_state,
+)
 from harness.files import read_sealed, write_sealed
-from harness.training.memory import peak_memory
 from harness.training.metrics import macro_f1, predictions_of, uar
 from harness.training.recipes import loss_of, optimiser_of, schedule_of
 from harness.types import Epoch
@@ -102,14 +107,9 @@ class Fitting:
         return self.downstream.recipe
 
     @property
-    def on_cuda(self) -> bool:
-        """Whether the device is a GPU."""
-        return self.device.startswith("cuda")
-
-    @property
     def mixed(self) -> bool:
         """Whether it trains in mixed precision."""
-        return self.recipe.mixed_precision and self.on_cuda
+        return self.recipe.mixed_precision and is_gpu(self.device)
 
 
 def fit(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
@@ -171,7 +171,7 @@ def _on_layer(layer: int, head: Fitted) -> Fitted:
 
 def _fit_by_recipe(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
     """Run the epochs of a recipe, from a kept state if there is one."""
-    devices = [torch.device(fitting.device)] if fitting.on_cuda else []
+    devices = [torch.device(fitting.device)] if is_gpu(fitting.device) else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(fitting.seed)
         trainer = _Trainer(fitting, _build(fitting, train))
@@ -291,7 +291,7 @@ class _Trainer:
             "scaler": self.scaler.state_dict(),
             "order": self.order.get_state(),
             "random": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state(device) if self.fitting.on_cuda else None,
+            "gpu": random_state(device),
             "history": [asdict(epoch) for epoch in self.history],
             "best": (self.best, self.best_epoch, self.best_weights),
             "seconds": self._seconds(),
@@ -314,8 +314,7 @@ class _Trainer:
             self.scaler.load_state_dict(state["scaler"])
         self.order.set_state(state["order"])
         torch.set_rng_state(state["random"])
-        if state["cuda"] is not None and self.fitting.on_cuda:
-            torch.cuda.set_rng_state(state["cuda"], self.fitting.device)
+        restore_random_state(self.fitting.device, state["gpu"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self.best, self.best_epoch, self.best_weights = state["best"]
         self.seconds_before, self.memory_before = state["seconds"], state["memory"]

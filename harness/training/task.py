@@ -18,7 +18,6 @@ from harness.leftovers import TRAINING
 from harness.registry import isolated
 from harness.training.dataset import Dataset
 from harness.training.loop import Fitting, fit, scored
-from harness.training.memory import peak_memory
 from harness.training.metrics import macro_f1, score
 from harness.types import Prediction, Provenance, Result
 
@@ -237,7 +236,7 @@ class _Trial:
             revision=task.revision,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=seconds,
-            peak_memory=max(fitted.memory_before, peak_memory(self.device)),
+            peak_memory=max(fitted.memory_before, devices.peak_memory(self.device)),
         )
 
 
