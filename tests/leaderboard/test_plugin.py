@@ -367,3 +367,14 @@ def test_a_board_is_read_from_a_uri(run, make_result: MakeResult, runs: Path):
 def test_verbs_that_write_refuse_a_uri(run, words: tuple[str, ...]):
     with pytest.raises(StoreError, match="s3://bucket/runs is elsewhere"):
         run(*words, "--runs", "s3://bucket/runs")
+
+
+def test_many_files_that_are_left_out_for_one_reason_are_one_warning(capsys):
+    from harness_leaderboard.commands.output import warn
+
+    warn(f"runs/{number}.parquet is left out: it is empty." for number in range(70))
+    warn(["runs/a.parquet is left out: it is damaged."])
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: 70 files are left out, the first is runs/0.parquet: it is empty.",
+        "warning: runs/a.parquet is left out: it is damaged.",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import click
@@ -44,7 +45,23 @@ def save(text: str, path: Path) -> None:
     click.echo(path)
 
 
+LEFT_OUT = " is left out: "
+"""Between a file and the reason, in a sentence of ``results.reading``."""
+
+NAMED = 3
+"""Files with one reason that are named one by one."""
+
+
 def warn(sentences: Iterable[str]) -> None:
-    """Name on stderr what is left out."""
+    """Name on stderr what is left out; many files with one reason in one line."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
     for sentence in sentences:
-        click.echo(f"warning: {plain(sentence)}", err=True)
+        by_reason[sentence.partition(LEFT_OUT)[2] or sentence].append(sentence)
+    for reason, alike in by_reason.items():
+        if len(alike) <= NAMED:
+            lines = alike
+        else:
+            first = alike[0].partition(LEFT_OUT)[0]
+            lines = [f"{len(alike)} files are left out, the first is {first}: {reason}"]
+        for line in lines:
+            click.echo(f"warning: {plain(line)}", err=True)
