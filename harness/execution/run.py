@@ -77,9 +77,9 @@ def run(
     plan = make_plan(request, registry, stages=stages)
     _require_results_kept(request, registry)
     _require_gpu(request, place)
-    notify(hook.harness_run_starting, RunStarting(runs=request.runs))
     running = _Running(plan, registry, place, stages)
     try:
+        notify(hook.harness_run_starting, RunStarting(runs=request.runs))
         running.prepare()
         running.go()
     except BaseException:
