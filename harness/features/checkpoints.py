@@ -303,7 +303,9 @@ def _states(upstream: Upstream, found: Checkpoints) -> list[tuple[object, ...]]:
     known: list[tuple[object, ...]] = []
     for wanted in _wanted(upstream):
         folder = found.more[wanted.key] if wanted.key else found.folder
-        for name in _names(wanted, folder) if folder else ():
+        if folder is None:
+            continue
+        for name in _names(wanted, folder):
             status = (folder / name).stat()
             numbers = (status.st_dev, status.st_ino, status.st_size)
             known.append((name, *numbers, status.st_mtime_ns, status.st_ctime_ns))

@@ -155,7 +155,8 @@ def _held(
     try:
         return understood(said, rules, passed_over)
     except ValueError as error:
-        raise refusal(file.parent, f"{error}, in {file.name}", CORRECT) from None
+        problem = f"has a {file.name} that {error}"
+        raise refusal(file.parent, problem, CORRECT) from None
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -213,7 +214,10 @@ def require(checkpoint: Path | None) -> Path:
 
 
 AGAIN = "Download it again, or name another folder with --checkpoint NAME=PATH."
-CORRECT = "Correct the file, or name another folder with --checkpoint NAME=PATH."
+CORRECT = (
+    "Correct the file, or remove from it what the encoder does not need; or name "
+    "another folder with --checkpoint NAME=PATH."
+)
 HF = "Name another folder with --checkpoint NAME=PATH, or use --upstream hf:FOLDER."
 
 

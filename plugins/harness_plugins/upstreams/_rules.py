@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     Fields = Mapping[str, Any]
 
 
+REQUIRED = object()
+"""The default of a field that may not be absent."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """What a field may be.
@@ -20,12 +24,12 @@ class Rule:
     Attributes:
         says: That in words.
         holds: Whether a JSON value keeps it.
-        default: What an absent field means; ``MISSING`` where it may not be absent.
+        default: What an absent field means; ``REQUIRED`` where it may not be absent.
     """
 
     says: str
     holds: Callable[[object], bool]
-    default: object = dataclasses.MISSING
+    default: object = REQUIRED
 
     def by_default(self, value: object) -> Rule:
         """Return the rule for a field that may be absent."""
@@ -94,7 +98,7 @@ def understood(
     found = {}
     for name, rule in rules.items():
         found[name] = said.get(name, rule.default)
-        if found[name] is dataclasses.MISSING:
+        if found[name] is REQUIRED:
             raise ValueError(f"has no {name!r}")
         if name in said and not rule.holds(said[name]):
             raise ValueError(

@@ -7,11 +7,11 @@ that it asks for is left out in silence.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness_plugins.upstreams._rules import (
+    REQUIRED,
     Rule,
     each,
     one_of,
@@ -295,7 +295,7 @@ FAMILIES = {
             "feature_projection_input_dim": whole(1, 1024),
             "position_embeddings_type": or_none(
                 one_of("relative", "relative_key", "rotary")
-            ).by_default(dataclasses.MISSING),
+            ).by_default(REQUIRED),
             "rotary_embedding_base": real(1, 1e9).by_default(10_000),
             "max_source_positions": whole(1, 32_768).by_default(5000),
             "left_max_position_embeddings": whole(0, 4096),
