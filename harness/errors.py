@@ -23,6 +23,19 @@ class ExitCode(IntEnum):
 class HarnessError(Exception):
     """Something that the user can fix: what, where and the next step."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross to another process by the text, whatever the constructor takes."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[HarnessError], args: tuple[object, ...], state: dict[str, object]
+) -> HarnessError:
+    """Build an error again without its constructor."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class UnknownNameError(HarnessError):
     """A name that no plugin offers."""

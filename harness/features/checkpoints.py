@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import CheckpointError
 from harness.files import sha256_file, sha256_json
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from harness.files import Memory
     from harness.types import Upstream
+    from harness.types.upstreams import Encode
 
 SUPERSEDED = "pytorch_model*"
 """The same weights in the older format, never read where there are safetensors."""
@@ -172,9 +173,10 @@ def _from_hub(wanted: _Wanted, *, download: bool) -> Path | None:
         allow_patterns=list(wanted.source.files),
         local_files_only=not download,
     )
+    has_weights = any(not name.endswith(".json") for name in wanted.source.files)
     try:
         folder = Path(fetch(ignore_patterns=SUPERSEDED))
-        if not any(folder.glob("*.safetensors")):
+        if has_weights and not any(map(_is_safetensors, _names(wanted, folder))):
             folder = Path(fetch())
     except LocalEntryNotFoundError as error:
         if not download:
@@ -184,7 +186,9 @@ def _from_hub(wanted: _Wanted, *, download: bool) -> Path | None:
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(_ways_out(wanted, f"the hub said: {reason}")) from error
     described_only = all(path.suffix == ".json" for path in folder.iterdir())
-    return None if described_only and not download else folder
+    if described_only and has_weights and not download:
+        return None
+    return folder
 
 
 def _ways_out(wanted: _Wanted, reason: str) -> str:
@@ -198,19 +202,111 @@ def _ways_out(wanted: _Wanted, reason: str) -> str:
 
 def _digest(wanted: _Wanted, folder: Path, memory: Memory) -> str:
     """Hash the files that the upstream reads, by name."""
-    names = sorted(
-        path.name
-        for path in folder.iterdir()
-        if any(fnmatch(path.name, pattern) for pattern in wanted.source.files)
-    )
-    if any(fnmatch(name, "*.safetensors") for name in names):
-        names = [name for name in names if not fnmatch(name, SUPERSEDED)]
-    files = {
-        name: memory.recall(folder / name, sha256_file, "sha256") for name in names
-    }
+    try:
+        files = {
+            name: memory.recall(folder / name, sha256_file, "sha256")
+            for name in _names(wanted, folder)
+        }
+    except OSError as error:
+        raise CheckpointError(
+            f"The checkpoint {folder} of {wanted.names[0]} cannot be read: {error}. "
+            "Fix its permissions, or download it again."
+        ) from error
     if not files:
         raise CheckpointError(
             f"{folder} holds no checkpoint of {wanted.names[0]}: none of "
             f"{', '.join(wanted.source.files)} is there."
         )
     return sha256_json(files)
+
+
+def _names(wanted: _Wanted, folder: Path) -> list[str]:
+    """List the files that the upstream reads, sorted."""
+    names = sorted(
+        path.name
+        for path in folder.iterdir()
+        if any(fnmatch(path.name, pattern) for pattern in wanted.source.files)
+    )
+    if any(map(_is_safetensors, names)):
+        names = [name for name in names if not fnmatch(name, SUPERSEDED)]
+    return names
+
+
+def _is_safetensors(name: str) -> bool:
+    return name.endswith(".safetensors")
+
+
+# ---------------------------------------------------------------- as it was planned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """An upstream with the bytes that a plan saw.
+
+    Attributes:
+        upstream: The model.
+        sha256: Hash of all files that are read.
+        given: Folders by upstream name.
+        memory: Remembers hashes.
+    """
+
+    upstream: Upstream
+    sha256: str
+    given: Mapping[str, Path]
+    memory: Memory
+
+    def find(self) -> Checkpoints:
+        """Find its checkpoint on this machine.
+
+        Raises:
+            CheckpointError: Where it is not here, or has other bytes by now.
+        """
+        found = find_checkpoint(self.upstream, self.given, self.memory, download=False)
+        if found is None:
+            raise self._refusal("is not on this machine")
+        if found.sha256 != self.sha256:
+            raise self._refusal("changed since it was planned, or is another one here")
+        return found
+
+    def load(
+        self,
+        found: Checkpoints,
+        folder: Path | None,
+        **named: Any,  # noqa: ANN401 - what the upstream's own takes
+    ) -> Encode:
+        """Load it from files that nobody writes to between their hash and the end.
+
+        Raises:
+            CheckpointError: Where somebody did, whatever is in them by now.
+        """
+        before = _states(self.upstream, found)
+        self.find()
+        encode = self.upstream.load(folder, **named)
+        self.find()
+        if _states(self.upstream, found) != before:
+            raise self._refusal("changed since it was planned, while it was loaded")
+        return encode
+
+    def _refusal(self, state: str) -> CheckpointError:
+        return CheckpointError(
+            f"The checkpoint of {self.upstream.name} {state}. Run the same command "
+            "again; on a cluster, let every node see the same checkpoints."
+        )
+
+
+def _states(upstream: Upstream, found: Checkpoints) -> list[tuple[object, ...]]:
+    """Return what shows whether the files that are read were written to.
+
+    A user cannot set the time of a change (``st_ctime_ns``), so a file that was changed
+    and put back has another state, too.
+    """
+    known: list[tuple[object, ...]] = []
+    for wanted in _wanted(upstream):
+        folder = found.more[wanted.key] if wanted.key else found.folder
+        if folder is None:
+            continue
+        for name in _names(wanted, folder):
+            status = (folder / name).stat()
+            numbers = (status.st_dev, status.st_ino, status.st_size)
+            known.append((name, *numbers, status.st_mtime_ns, status.st_ctime_ns))
+    return known

@@ -7,20 +7,21 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from harness.data import audio, stored
-from harness.errors import CheckpointError, DataError, PluginError
+from harness.errors import CheckpointError, DataError, HarnessError, PluginError
 from harness.features import device as devices
 from harness.features import padding
-from harness.features.checkpoints import find_checkpoint
+from harness.features.checkpoints import Planned
 from harness.features.shards import NORMS
 from harness.features.store import FeatureStore
 from harness.files import Memory, sha256_file
 from harness.registry import isolated
+from harness.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,6 +44,9 @@ CHUNK = 16
 
 AHEAD = 8
 """Utterances that are decoded while the model works."""
+
+CERTIFIED_SECONDS = 1.0
+"""Length of the clip of a certificate, where the upstream encodes one so short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,27 +151,30 @@ def certify(use: Use) -> None:
     if not store.certificate:
         source = find_source(use, places)
         encode = encoder(source, devices.prepare(use.device))
+        seconds = max(CERTIFIED_SECONDS, use.upstream.min_seconds)
         with isolated(use.plugin, f"extracting with '{use.upstream.name}'"):
-            moved = padding.measure(encode, use.upstream.rate)
+            moved = padding.measure(encode, use.upstream.rate, seconds)
         store.certify(padding.figures(moved))
 
 
 def find_source(use: Use, places: Places) -> Source:
     """Find an upstream's checkpoint on this machine, the one of the plan.
 
+    Its ``load`` compares the files again once they are read, so that what was loaded
+    is what was hashed.
+
     Raises:
         CheckpointError: Where it is not here, or has other bytes by now.
     """
-    memory = Memory(places.cache / "memory.json")
-    found = find_checkpoint(use.upstream, places.checkpoints, memory, download=False)
-    if found is None or found.sha256 != use.condition.checkpoint:
-        state = "not on this machine" if found is None else "another one by now"
-        raise CheckpointError(
-            f"The checkpoint of {use.upstream.name} is {state}. Run the same command "
-            "again; on a cluster, let every node see the same checkpoints."
-        )
-    return Source(
+    planned = Planned(
         upstream=use.upstream,
+        sha256=use.condition.checkpoint,
+        given=places.checkpoints,
+        memory=Memory(places.cache / "memory.json"),
+    )
+    found = planned.find()
+    return Source(
+        upstream=replace(use.upstream, load=functools.partial(planned.load, found)),
         condition=use.condition,
         plugin=use.plugin,
         folder=found.folder,
@@ -335,6 +342,8 @@ def _checked(upstream: Upstream, state: Tensor) -> Tensor:
             f"Upstream '{name}' returned {shape} {state.dtype} where hidden states of "
             "shape (L, T, D) in float32 are due."
         )
+    if (shape[0], shape[2]) != (upstream.layers, upstream.dim):
+        raise _another_size(upstream, shape[0], shape[2])
     if upstream.hop is None and shape[1] != 1:
         raise PluginError(
             f"Upstream '{name}' returned {shape[1]} frames where one vector a clip, "
@@ -343,6 +352,20 @@ def _checked(upstream: Upstream, state: Tensor) -> Tensor:
     if not torch.isfinite(state).all():
         raise PluginError(f"Upstream '{name}' returned NaN or infinite states.")
     return state
+
+
+def _another_size(upstream: Upstream, layers: int, dim: int) -> HarnessError:
+    """Say that states are not of the size that the condition has."""
+    problem = (
+        f"Upstream '{upstream.name}' returned {counted(layers, 'layer')} of {dim} dims "
+        f"where its description says {upstream.layers} of {upstream.dim}"
+    )
+    if upstream.checkpoint is None:
+        return PluginError(f"{problem}. Correct its layers and dim.")
+    return CheckpointError(
+        f"{problem}, so its checkpoint is of another model. Name that model's folder "
+        "by --upstream hf:FOLDER."
+    )
 
 
 def _stored(kind: Kind, key: str, hidden: Tensor, source: Source) -> dict[str, Tensor]:

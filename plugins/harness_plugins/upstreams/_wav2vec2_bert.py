@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness_plugins.upstreams import _config
 from harness_plugins.upstreams.wav2vec2 import first, run_blocks
 
 if TYPE_CHECKING:
@@ -30,11 +31,10 @@ def load(
     import torch
     from transformers import SeamlessM4TFeatureExtractor
 
-    from harness_plugins.upstreams import _config
-
-    folder = _config.require(checkpoint)
-    model = read_parts(folder).to(device)
-    log_mel = SeamlessM4TFeatureExtractor(**_config.read_settings(folder))
+    found = _config.read(_config.require(checkpoint), "wav2vec2-bert")
+    model = read_parts(found).to(device)
+    bins = found.settings["num_mel_bins"]
+    log_mel = SeamlessM4TFeatureExtractor(feature_size=bins, num_mel_bins=bins)
 
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
@@ -56,23 +56,21 @@ def load(
     return encode
 
 
-def read_parts(folder: Path) -> ModuleDict:
+def read_parts(found: _config.Description) -> ModuleDict:
     """Read what is used of a checkpoint: the projection and the Conformer."""
     import torch
-    from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel
 
-    from harness_plugins.upstreams import _config, _weights
+    from harness_plugins.upstreams import _weights
 
-    found = _config.read_config(folder, "wav2vec2-bert")
-    config = Wav2Vec2BertConfig.from_dict(found)
     with torch.device("meta"):
-        whole = Wav2Vec2BertModel(config)
+        whole = _config.build(found)
     encoder = whole.encoder
-    if encoder.embed_positions is not None:  # computed from the config, in no file
-        encoder.embed_positions = type(encoder.embed_positions)(config)
     parts = ("feature_projection", "encoder")
     model = torch.nn.ModuleDict({part: getattr(whole, part) for part in parts})
-    _weights.fill(model, folder, ("wav2vec2_bert.", ""))
+    positions, encoder.embed_positions = encoder.embed_positions, None
+    _weights.fill(model, found.folder, ("wav2vec2_bert.", ""))
+    if positions is not None:  # computed from the config, in no file
+        encoder.embed_positions = type(positions)(whole.config)
     return model
 
 

@@ -10,6 +10,7 @@ fetched to describe it, and the commit that it was found at is the one that is u
 from __future__ import annotations
 
 import os
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +24,14 @@ from harness_plugins.upstreams import (
     wavlm,
     whisper,
 )
+from harness_plugins.upstreams._schema import receptive_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
-CONFIG = ["config.json", "preprocessor_config.json"]
-"""What is read of a checkpoint to describe it."""
+    from harness_plugins.upstreams._rules import Fields
 
 
 @hookimpl
@@ -64,7 +65,9 @@ def _fetch(name: str, checkpoint: str, revision: str) -> Path:
 
     try:
         return Path(
-            snapshot_download(checkpoint, revision=revision, allow_patterns=CONFIG)
+            snapshot_download(
+                checkpoint, revision=revision, allow_patterns=list(_config.CONFIG)
+            )
         )
     except HFValidationError:
         problem = "there is no such folder, and it is no id of the Hugging Face hub"
@@ -84,51 +87,47 @@ def describe(name: str, folder: Path, checkpoint: str, revision: str) -> Upstrea
 
     Args:
         name: What the upstream is to be called.
-        folder: Holds the files named by ``CONFIG``.
+        folder: Holds its JSON files.
         checkpoint: Where its weights are: an id on the hub, or a folder.
         revision: The hub's commit.
 
     Raises:
-        CheckpointError: Where its family is unknown or its configuration incomplete.
+        CheckpointError: Where its family is unknown, or a file says what is not
+            understood.
     """
-    config: dict[str, Any] = _config.read_config(folder, *LOADS)
-    settings: dict[str, Any] = _config.read_settings(folder, sampling_rate=16_000)
-    family, rate = config["model_type"], settings["sampling_rate"]
-    try:
-        size = SIZES.get(family, _convolutional)(config, rate)
-    except KeyError as missing:
-        raise CheckpointError(
-            f"{folder / 'config.json'} has no {missing}, so {name} cannot be described."
-        ) from None
+    found = _config.read(folder, *LOADS)
+    family, rate = found.family, found.settings["sampling_rate"]
+    size = SIZES.get(family, _convolutional)(family, found.config, rate)
     return Upstream(
         name=name,
-        load=LOADS[family],
         rate=rate,
         checkpoint=checkpoint,
         revision=revision,
-        files=wav2vec2.FILES,
+        files=_config.FILES,
         version=VERSIONS[family],
         **size,
     )
 
 
-def _convolutional(config: dict[str, Any], rate: int) -> dict[str, Any]:
+def _convolutional(family: str, config: Fields, rate: int) -> dict[str, Any]:
     """Size a model that begins with convolutions on the waveform."""
-    field = 1  # samples that the first frame sees
-    pairs = zip(config["conv_kernel"], config["conv_stride"], strict=True)
-    for kernel, stride in reversed(list(pairs)):
-        field = (field - 1) * stride + kernel
+    hop = prod(config["conv_stride"])
+    load: Any = LOADS[family]
+    if (rate, hop) != (wav2vec2.RATE, wav2vec2.HOP):
+        load = partial(load, rate=rate, hop=hop)
     return {
+        "load": load,
         "layers": config["num_hidden_layers"],
         "dim": config["hidden_size"],
-        "hop": prod(config["conv_stride"]) / rate,
-        "min_seconds": field / rate,
+        "hop": hop / rate,
+        "min_seconds": receptive_field(config) / rate,
     }
 
 
-def _conformer(config: dict[str, Any], rate: int) -> dict[str, Any]:
+def _conformer(family: str, config: Fields, rate: int) -> dict[str, Any]:
     """Size a model that pairs log-mel frames of 25 ms every 10 ms."""
     return {
+        "load": LOADS[family],
         "layers": config["num_hidden_layers"],
         "dim": config["hidden_size"],
         "hop": 0.020,
@@ -136,10 +135,11 @@ def _conformer(config: dict[str, Any], rate: int) -> dict[str, Any]:
     }
 
 
-def _whisper(config: dict[str, Any], rate: int) -> dict[str, Any]:
+def _whisper(family: str, config: Fields, rate: int) -> dict[str, Any]:
     """Size a Whisper."""
     hop = whisper.HOP / rate
     return {
+        "load": LOADS[family],
         "layers": config["encoder_layers"],
         "dim": config["d_model"],
         "hop": hop,
@@ -149,12 +149,15 @@ def _whisper(config: dict[str, Any], rate: int) -> dict[str, Any]:
 
 
 def _load_data2vec(
-    checkpoint: Path | None, *, device: str, feeding: str
+    checkpoint: Path | None,
+    *,
+    device: str,
+    feeding: str,
+    rate: int = wav2vec2.RATE,
+    hop: int = wav2vec2.HOP,
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Read data2vec's convolutions and Transformer (Baevski et al. 2022)."""
-    from transformers import Data2VecAudioModel
-
-    return wav2vec2.load_like(Data2VecAudioModel, checkpoint, device)
+    return wav2vec2.load_like("data2vec-audio", checkpoint, device, rate=rate, hop=hop)
 
 
 LOADS = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
-from harness_plugins.upstreams import wav2vec2
+from harness_plugins.upstreams import _config, wav2vec2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ def harness_upstreams() -> Iterator[Upstream]:
         hop=0.020,
         checkpoint="facebook/hubert-base-ls960",
         revision="dba3bb02fda4248b6e082697eee756de8fe8aa8a",
-        files=wav2vec2.FILES,
+        files=_config.FILES,
         parameters=94_370_944,
         languages=("en",),
         pretraining="960 h of English audio books (LibriSpeech)",
@@ -40,9 +40,12 @@ def harness_upstreams() -> Iterator[Upstream]:
 
 
 def load(
-    checkpoint: Path | None, *, device: str, feeding: str
+    checkpoint: Path | None,
+    *,
+    device: str,
+    feeding: str,
+    rate: int = wav2vec2.RATE,
+    hop: int = wav2vec2.HOP,
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Read the convolutions and the Transformer."""
-    from transformers import HubertModel
-
-    return wav2vec2.load_like(HubertModel, checkpoint, device)
+    return wav2vec2.load_like("hubert", checkpoint, device, rate=rate, hop=hop)

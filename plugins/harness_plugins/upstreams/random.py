@@ -17,6 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from harness import CheckpointError, Upstream, hookimpl
+from harness_plugins.upstreams import _config
+from harness_plugins.upstreams._schema import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 PREFIX = "random:"
 SEED = 0
 
-VERSION = 1
+VERSION = 2
 """Raised when a change of this file moves a number; the versions add up."""
 
 
@@ -47,6 +49,7 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
         trained,
         name=name,
         load=partial(load, trained),
+        files=_config.CONFIG,
         checkpoint_of=trained.checkpoint_of or trained.name,
         pretraining="none (random weights)",
         languages=(),
@@ -68,16 +71,12 @@ def load(
     """Initialise the model that the checkpoint's configuration describes."""
     import torch
     from safetensors.torch import save_model
-    from transformers import AutoConfig, AutoModel
 
-    if checkpoint is None:
-        raise CheckpointError(f"{trained.name} needs a checkpoint for its config.json.")
+    found = _config.read(_config.require(checkpoint), *FAMILIES)
     with TemporaryDirectory() as name, torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        model = AutoModel.from_config(AutoConfig.from_pretrained(checkpoint))
-        model.config.save_pretrained(name)
-        save_model(model.float(), str(Path(name) / "model.safetensors"))
-        settings = checkpoint / "preprocessor_config.json"
-        if settings.exists():
-            shutil.copy(settings, name)
+        save_model(_config.build(found), str(Path(name) / "model.safetensors"))
+        for file in _config.CONFIG:
+            if (found.folder / file).exists():
+                shutil.copy(found.folder / file, name)
         return trained.load(Path(name), device=device, feeding=feeding)

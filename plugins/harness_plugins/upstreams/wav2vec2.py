@@ -17,9 +17,11 @@ by clip; only then are clips padded and stacked, and the attention sees no paddi
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
+from harness_plugins.upstreams import _config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
     from torch.nn import Module, ModuleDict
-    from transformers import PreTrainedModel
     from transformers.models.wav2vec2.modeling_wav2vec2 import (
         Wav2Vec2Encoder as Encoder,
     )
@@ -39,14 +40,6 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 HOP = 320  # samples from a frame to the next: the product of the strides
-FILES = (
-    "config.json",
-    "preprocessor_config.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "pytorch_model*.bin",
-    "pytorch_model.bin.index.json",
-)
 VERSION = 1
 """Raised when a change moves a number of wav2vec 2.0 or of a family built on it here:
 HuBERT, WavLM, data2vec, wav2vec2-BERT."""
@@ -105,44 +98,55 @@ def _base() -> partial[Upstream]:
         dim=768,
         parameters=94_370_944,
         hop=HOP / RATE,
-        files=FILES,
+        files=_config.FILES,
         licence="Apache-2.0",
         version=VERSION,
     )
 
 
 def load(
-    checkpoint: Path | None, *, device: str, feeding: str
+    checkpoint: Path | None,
+    *,
+    device: str,
+    feeding: str,
+    rate: int = RATE,
+    hop: int = HOP,
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Read the convolutions and the Transformer; no quantiser, no CTC head."""
-    from transformers import Wav2Vec2Model
-
-    return load_like(Wav2Vec2Model, checkpoint, device)
+    return load_like("wav2vec2", checkpoint, device, rate=rate, hop=hop)
 
 
 def load_like(
-    kind: type[PreTrainedModel],
+    family: str,
     checkpoint: Path | None,
     device: str,
     steps: Callable[[Encoder, Tensor], Step] | None = None,
+    *,
+    rate: int = RATE,
+    hop: int = HOP,
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Build the encoder of any model that has wav2vec 2.0's parts.
 
     Args:
-        kind: Its class in transformers.
+        family: Its model type.
         checkpoint: Its folder.
         device: Where it runs.
         steps: How its blocks are run, by default as ``masked`` has it.
+        rate: The sampling rate that it was described with, in hertz.
+        hop: The samples from a frame to the next that it was described with.
+
+    Raises:
+        CheckpointError: Where the checkpoint is of another family, rate or hop, or
+            cannot be used.
     """
     import torch
 
-    from harness_plugins.upstreams import _config
-
-    folder = _config.require(checkpoint)
-    model = read_parts(kind, folder).to(device)
+    found = _config.read(_config.require(checkpoint), family)
+    _compare(found, rate, hop)
+    model = read_parts(found).to(device)
     encoder: Encoder = model["encoder"]
-    normalise = _config.read_settings(folder, do_normalize=True)["do_normalize"]
-    norm_first = getattr(encoder.config, "do_stable_layer_norm", False)
+    normalise = found.settings["do_normalize"]
+    norm_first = found.config.get("do_stable_layer_norm", False)
 
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
@@ -162,6 +166,18 @@ def load_like(
     return encode
 
 
+def _compare(found: _config.Description, rate: int, hop: int) -> None:
+    """Refuse a checkpoint that is not sampled as the model's description says."""
+    own = (found.settings["sampling_rate"], prod(found.config["conv_stride"]))
+    if own != (rate, hop):
+        raise _config.refusal(
+            found.folder,
+            f"has a frame every {own[1]} samples at {own[0]} Hz, not every {hop} at "
+            f"{rate} Hz",
+            _config.HF,
+        )
+
+
 def normed(waveform: Tensor) -> Tensor:
     """Bring a waveform (S,) to mean 0 and variance 1."""
     from torch.nn.functional import layer_norm
@@ -169,19 +185,17 @@ def normed(waveform: Tensor) -> Tensor:
     return layer_norm(waveform, waveform.shape, eps=1e-7)
 
 
-def read_parts(kind: type[PreTrainedModel], folder: Path) -> ModuleDict:
+def read_parts(found: _config.Description) -> ModuleDict:
     """Read what is used of a checkpoint: convolutions, projection, Transformer."""
     import torch
 
-    from harness_plugins.upstreams import _config, _weights
+    from harness_plugins.upstreams import _weights
 
-    family = kind.config_class.model_type
-    config = kind.config_class.from_dict(_config.read_config(folder, family))
     with torch.device("meta"):
-        whole = kind(config)
+        whole = _config.build(found)
     parts = ("feature_extractor", "feature_projection", "encoder")
     model = torch.nn.ModuleDict({part: getattr(whole, part) for part in parts})
-    _weights.fill(model, folder, (f"{kind.base_model_prefix}.", ""))
+    _weights.fill(model, found.folder, (f"{whole.base_model_prefix}.", ""))
     _fold_weight_norm(model)
     return model
 

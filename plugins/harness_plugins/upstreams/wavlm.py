@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
-from harness_plugins.upstreams import wav2vec2
+from harness_plugins.upstreams import _config, wav2vec2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ def harness_upstreams() -> Iterator[Upstream]:
         hop=0.020,
         checkpoint="microsoft/wavlm-base-plus",
         revision="4c66d4806a428f2e922ccfa1a962776e232d487b",
-        files=wav2vec2.FILES,
+        files=_config.FILES,
         parameters=94_381_168,
         languages=("en",),
         pretraining="94 000 h of English audio books, podcasts and parliament",
@@ -46,12 +46,15 @@ def harness_upstreams() -> Iterator[Upstream]:
 
 
 def load(
-    checkpoint: Path | None, *, device: str, feeding: str
+    checkpoint: Path | None,
+    *,
+    device: str,
+    feeding: str,
+    rate: int = wav2vec2.RATE,
+    hop: int = wav2vec2.HOP,
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Read the convolutions and the Transformer."""
-    from transformers import WavLMModel
-
-    return wav2vec2.load_like(WavLMModel, checkpoint, device, gated)
+    return wav2vec2.load_like("wavlm", checkpoint, device, gated, rate=rate, hop=hop)
 
 
 def gated(

@@ -25,6 +25,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from harness import Upstream, hookimpl
+from harness_plugins.upstreams import _config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,6 +77,7 @@ def _whisper(size: str, layers: int, dim: int, revision: str) -> Upstream:
         rate=RATE,
         checkpoint=f"openai/whisper-{size}",
         revision=revision,
+        files=_config.FILES,
         feedings=FEEDINGS,
         window=30.0,
         parameters=layers * block + front + 2 * dim,
@@ -93,14 +95,10 @@ def load(
     import torch
     from transformers import WhisperFeatureExtractor
 
-    from harness_plugins.upstreams import _config
-
-    folder = _config.require(checkpoint)
-    encoder = read_encoder(folder).to(device)
-    mels = encoder.config.num_mel_bins
-    log_mel = WhisperFeatureExtractor(
-        **_config.read_settings(folder, feature_size=mels)
-    )
+    found = _config.read(_config.require(checkpoint), "whisper")
+    log_mel = WhisperFeatureExtractor(feature_size=found.config["num_mel_bins"])
+    _compare(found, log_mel)
+    encoder = read_encoder(found).to(device)
 
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
@@ -120,19 +118,31 @@ def load(
     return encode
 
 
-def read_encoder(folder: Path) -> WhisperEncoder:
+def read_encoder(found: _config.Description) -> WhisperEncoder:
     """Read the encoder of a checkpoint, with or without a decoder."""
     import torch
-    from transformers import WhisperConfig
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-    from harness_plugins.upstreams import _config, _weights
+    from harness_plugins.upstreams import _weights
 
-    config = WhisperConfig.from_dict(_config.read_config(folder, "whisper"))
     with torch.device("meta"):
-        encoder = WhisperEncoder(config)
-    _weights.fill(encoder, folder, ("model.encoder.", "encoder."))
+        encoder: WhisperEncoder = _config.build(found)
+    _weights.fill(encoder, found.folder, ("model.encoder.", "encoder."))
     return encoder
+
+
+def _compare(found: _config.Description, log_mel: WhisperFeatureExtractor) -> None:
+    """Refuse mel filters that are not Whisper's; older files have them written out."""
+    import numpy as np
+
+    if (written := found.settings["mel_filters"]) is None:
+        return
+    try:
+        same = np.allclose(np.asarray(written, float).T, log_mel.mel_filters, atol=1e-5)
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        problem = "has mel_filters that are not Whisper's"
+        raise _config.refusal(found.folder, problem, _config.CORRECT)
 
 
 def _encode(

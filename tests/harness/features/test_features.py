@@ -304,7 +304,8 @@ def test_less_exact_arithmetic_is_used_where_it_is_asked_for(tasks, use, recordi
         matrix = torch.randn(320, 8, generator=torch.Generator().manual_seed(0))
 
         def encode(waveforms):
-            return [(w[:3200].view(1, -1, 320) @ matrix) for w in waveforms]
+            frames = [w[:3200].view(1, -1, 320).expand(3, -1, -1) for w in waveforms]
+            return [frame @ matrix for frame in frames]
 
         return encode
 
@@ -359,7 +360,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "state"),
     [
-        (lambda folder: None, "another one by now"),
+        (lambda folder: None, "changed since it was planned"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no checkpoint"),
     ],
 )

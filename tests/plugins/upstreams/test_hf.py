@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet
 import pytest
@@ -32,17 +33,18 @@ from transformers import (
     WhisperForConditionalGeneration,
 )
 
-from harness import CheckpointError, HubCheckpoint
+from harness import CheckpointError, HubCheckpoint, hookimpl
 from harness.features.checkpoints import find_checkpoint
 from harness.files import Memory
 
 SMALL = {"num_hidden_layers": 3, "hidden_size": 24, "num_attention_heads": 2}
+CONVOLVED = SMALL | {"num_conv_pos_embedding_groups": 4}
 CONFIGS = {
-    "data2vec-audio": Data2VecAudioConfig(**SMALL),
-    "hubert": HubertConfig(**SMALL),
-    "wav2vec2": Wav2Vec2Config(**SMALL),
+    "data2vec-audio": Data2VecAudioConfig(**CONVOLVED),
+    "hubert": HubertConfig(**CONVOLVED),
+    "wav2vec2": Wav2Vec2Config(**CONVOLVED),
     "wav2vec2-bert": Wav2Vec2BertConfig(**SMALL),
-    "wavlm": WavLMConfig(**SMALL),
+    "wavlm": WavLMConfig(**CONVOLVED),
     "whisper": WhisperConfig(encoder_layers=3, d_model=24),
 }
 
@@ -50,6 +52,8 @@ CONFIGS = {
 @pytest.fixture(params=CONFIGS)
 def family(request, tmp_path):
     CONFIGS[request.param].save_pretrained(tmp_path)
+    if request.param not in ("wav2vec2-bert", "whisper"):
+        Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
     return request.param
 
 
@@ -91,7 +95,7 @@ def test_a_whisper_can_be_fed_in_every_way(family, tmp_path):
 
 @pytest.mark.parametrize("family", ["hubert"], indirect=True)
 def test_the_rate_is_the_preprocessors(family, tmp_path):
-    (tmp_path / "preprocessor_config.json").write_text('{"sampling_rate": 8000}')
+    Wav2Vec2FeatureExtractor(sampling_rate=8000).save_pretrained(tmp_path)
     assert (describe(tmp_path).rate, describe(tmp_path).hop) == (8000, 0.04)
 
 
@@ -103,7 +107,7 @@ def test_an_unknown_family_is_refused_with_the_known_ones(tmp_path):
 
 def test_an_incomplete_configuration_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "hubert"}))
-    with pytest.raises(CheckpointError, match="has no 'conv_kernel'"):
+    with pytest.raises(CheckpointError, match="has no 'hidden_size'"):
         describe(tmp_path)
 
 
@@ -205,6 +209,11 @@ def test_a_folder_of_any_family_keeps_the_rules(harness, tiny, name):
     assert "Features are batch-invariant" in out
 
 
+def flat(text):
+    """Undo what a terminal's width does to a sentence."""
+    return " ".join(text.split())
+
+
 PAPER = {  # each with its architecture, and the format that its commit has
     "wav2vec2-base": ("wav2vec2", "pytorch_model.bin"),
     "wav2vec2-large": ("wav2vec2", "pytorch_model.bin"),
@@ -217,7 +226,7 @@ PAPER = {  # each with its architecture, and the format that its commit has
 
 @pytest.mark.parametrize("upstream", PAPER)
 def test_a_model_of_the_paper_runs_from_a_given_checkpoint(
-    harness, tmp_path, tiny, upstream
+    harness, manager, tmp_path, tiny, upstream
 ):
     family, file = PAPER[upstream]
     folder = tmp_path / "checkpoint"
@@ -225,9 +234,26 @@ def test_a_model_of_the_paper_runs_from_a_given_checkpoint(
     if file == "pytorch_model.bin":
         torch.save(load_file(folder / "model.safetensors"), folder / file)
         (folder / "model.safetensors").unlink()
-    row = run(harness, tmp_path, upstream, "--checkpoint", f"{upstream}={folder}")
-    assert row["condition"]["upstream"]["name"] == upstream
+    offers = [*wav2vec2.harness_upstreams(), *whisper.harness_upstreams()]
+    (offer,) = (one for one in offers if one.name == upstream)
+    name = f"{upstream}-of-tiny-size"
+    small = replace(offer, name=name, layers=3, dim=24)
+    manager.register(SimpleNamespace(harness_upstreams=hookimpl(lambda: [small])))
+    row = run(harness, tmp_path, name, "--checkpoint", f"{name}={folder}")
+    assert row["condition"]["upstream"]["name"] == name
     assert row["training"]["revision"] == "local"
+
+
+def test_a_checkpoint_of_another_size_under_a_name_is_refused(harness, tiny):
+    folder = tiny("whisper")
+    code, _, err = harness(
+        *("run", "--upstream", "whisper-tiny", "--downstream", "linear"),
+        *("--corpus", "tones", "--executor", "serial", "--no-controls"),
+        *("--checkpoint", f"whisper-tiny={folder}"),
+    )
+    assert code != 0
+    assert "3 layers of 24 dims where its description says 4 of 384" in flat(err)
+    assert "--upstream hf:FOLDER" in flat(err)
 
 
 def test_names_with_slashes_stay_in_their_folders(harness, tmp_path, tiny):

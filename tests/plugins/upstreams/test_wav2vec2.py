@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import lru_cache
 
 import pytest
@@ -62,7 +63,7 @@ FAMILIES = {
     "data2vec": (
         Data2VecAudioModel,
         lambda checkpoint, *, device, feeding: wav2vec2.load_like(
-            Data2VecAudioModel, checkpoint, device
+            "data2vec-audio", checkpoint, device
         ),
         TINY | {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5},
     ),
@@ -196,7 +197,8 @@ def test_a_checkpoint_without_an_encoder_weight_is_refused(family, tmp_path):
     lost = sorted(name for name in stored if name.startswith("encoder.layers.1."))[0]
     del stored[lost]
     save_file(stored, tmp_path / "model.safetensors")
-    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    for name in ("config.json", "preprocessor_config.json"):
+        shutil.copy(folder / name, tmp_path)
     with pytest.raises(CheckpointError, match=rf"lacks {lost}"):
         load(tmp_path, device="cpu", feeding="full")
 

@@ -66,7 +66,7 @@ def test_a_bin_file_is_read(tmp_path, small, stored, legacy):
 
 def test_a_bin_file_that_runs_code_is_refused(tmp_path, small):
     torch.save({"0.weight": print}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match=r"damaged pytorch_model\.bin"):
+    with pytest.raises(CheckpointError, match="Python objects, not only weights"):
         weights.fill(small, tmp_path, [""])
 
 
@@ -179,26 +179,17 @@ def test_a_folder_without_weights_is_refused(tmp_path, small):
 
 def test_a_folder_without_a_config_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match=r"has no config\.json"):
-        config.read_config(tmp_path, "whisper")
+        config.read(tmp_path, "whisper")
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])
 def test_a_broken_config_is_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"config\.json"):
-        config.read_config(tmp_path, "whisper")
+        config.read(tmp_path, "whisper")
 
 
 def test_another_family_is_refused_by_name(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(CheckpointError, match="family 'bert', not 'whisper'"):
-        config.read_config(tmp_path, "whisper")
-
-
-def test_settings_fall_back_on_defaults(tmp_path):
-    assert config.read_settings(tmp_path, feature_size=80) == {"feature_size": 80}
-
-
-def test_settings_come_from_the_folder(tmp_path):
-    (tmp_path / "preprocessor_config.json").write_text('{"feature_size": 128}')
-    assert config.read_settings(tmp_path, feature_size=80) == {"feature_size": 128}
+        config.read(tmp_path, "whisper")
