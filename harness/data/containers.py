@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Literal
 
 from harness.data.mpeg import LONGER, TRUNCATED, read_mpeg, tags_end
@@ -38,7 +38,7 @@ class Claim:
         is_checked: Whether this container's length is understood.
     """
 
-    data: bytes | bytearray
+    data: bytes
     problem: str = ""
     frames: int = 0
     is_checked: bool = True
@@ -75,13 +75,12 @@ class Chunks:
         size = int.from_bytes(data[at : at + self.width], self.order)
         return size - self.header if self.counts_header else size
 
-    def write(self, data: bytes, at: int, size: int) -> bytearray:
+    def write(self, data: bytes, at: int, size: int) -> bytes:
         """Return a copy with a size in the header that begins at an offset."""
         at += len(self.sound)
         size += self.header if self.counts_header else 0
-        copy = bytearray(data)
-        copy[at : at + self.width] = size.to_bytes(self.width, self.order)
-        return copy
+        written = size.to_bytes(self.width, self.order)
+        return data[:at] + written + data[at + self.width :]
 
     def walk(self, data: bytes, at: int) -> Iterator[tuple[bytes, int, int]]:
         """Yield name, offset and size of each chunk; stop after one of no size."""
@@ -90,7 +89,9 @@ class Chunks:
             yield bytes(data[at : at + len(self.sound)]), at, size
             if size < 0:
                 return
-            at += self.header + size + -size % self.align
+            at += self.header + size
+            if self.align > 2 or data[at : at + 1] == b"\0":  # some forget to align
+                at += -size % self.align
 
 
 W64_SOUND = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
@@ -108,32 +109,26 @@ FAMILIES = {
 
 def read_claim(data: bytes) -> Claim:
     """Compare the length that a file claims with its bytes."""
-    start = tags_end(data)
-    magic = bytes(data[start : start + 4])
+    content = data[tags_end(data) :]  # libsndfile skips tags before some containers
+    magic = content[:4]
     if magic in FAMILIES:
-        return _chunked(data, start, FAMILIES[magic])
-    if magic == b"fLaC":
-        return _flac(data, start)
-    if magic == b"OggS":
-        return _ogg(data, start)
-    if magic in (b".snd", b"dns."):
-        return _au(data, start, "big" if magic == b".snd" else "little")
-    if magic == b"NIST":
-        return _nist(data, start)
+        return _chunked(content, FAMILIES[magic])
+    if magic in READERS:
+        return READERS[magic](content)
     mpeg = read_mpeg(data)
     if mpeg is None:
-        return Claim(data=data, is_checked=False)
+        return Claim(data=content, is_checked=False)
     return Claim(data=mpeg.data, problem=mpeg.problem, frames=mpeg.frames)
 
 
 # ---------------------------------------------------------------- chunks
 
 
-def _chunked(data: bytes, start: int, family: Chunks) -> Claim:
+def _chunked(data: bytes, family: Chunks) -> Claim:
     """Find the chunk that holds the samples, and compare its size with the file."""
     sizes = family
     size_at = None
-    for name, at, size in family.walk(data, start + family.first):
+    for name, at, size in family.walk(data, family.first):
         if name == b"ds64":  # RF64: sizes of 64 bits, the second is that of the sound
             size_at, sizes = at + 12, Chunks(width=8)
         if name == family.sound:
@@ -143,7 +138,7 @@ def _chunked(data: bytes, start: int, family: Chunks) -> Claim:
                 size = sizes.read(data, size_at)
             begin = at + family.header
             return _compared(data, begin, size, family, size_at, sizes)
-    return Claim(data=data)
+    return Claim(data=data, is_checked=False)
 
 
 def _compared(
@@ -153,11 +148,26 @@ def _compared(
     rest = len(data) - begin
     if _is_unknown(data, begin, size, family, sizes.width):
         return Claim(data=sizes.write(data, size_at, rest))
-    if size > rest:
-        return Claim(data=data, problem=TRUNCATED)
     end = begin + size + -size % family.align
-    problem = "" if _is_tail(data, end, family) else LONGER
-    return Claim(data=data, problem=problem)
+    if size <= rest and _are_chunks(data, end, family):
+        return Claim(data=data)
+    return Claim(data=data, problem=_length_problem(data, begin, size))
+
+
+def _length_problem(data: bytes, begin: int, size: int) -> str:
+    """Compare the bytes of samples, which begin at an offset, with those of the file.
+
+    What follows them may be a tag or padding.
+    """
+    end = begin + size
+    if end > len(data):
+        return TRUNCATED
+    is_over = (
+        len(data) - end <= PADDING
+        or data[end : end + 3] in (b"ID3", b"TAG")
+        or data.count(0, end) == len(data) - end
+    )
+    return "" if is_over else LONGER
 
 
 def _is_unknown(data: bytes, begin: int, size: int, family: Chunks, width: int) -> bool:
@@ -169,16 +179,6 @@ def _is_unknown(data: bytes, begin: int, size: int, family: Chunks, width: int) 
     if size <= 0:
         return rest > 0 and not _are_chunks(data, begin, family)
     return size > rest and size >= UNKNOWN_FROM[width]
-
-
-def _is_tail(data: bytes, end: int, family: Chunks) -> bool:
-    """Return whether what follows the samples is no sound: chunks, tags or padding."""
-    return (
-        len(data) - end <= PADDING
-        or _are_chunks(data, end, family)
-        or data.count(0, end) == len(data) - end
-        or data[end : end + 3] in (b"ID3", b"TAG")
-    )
 
 
 def _are_chunks(data: bytes, at: int, family: Chunks) -> bool:
@@ -198,57 +198,63 @@ def _is_name(name: bytes) -> bool:
 # ---------------------------------------------------------------- others
 
 
-def _au(data: bytes, start: int, order: Order) -> Claim:
+def _au(data: bytes) -> Claim:
     """Compare the third number of a Sun or NeXT file, the bytes of its samples."""
-    numbers = [
-        int.from_bytes(data[start + at : start + at + 4], order) for at in (4, 8)
-    ]
-    begin, size = start + numbers[0], numbers[1]
-    rest = len(data) - begin
+    order: Order = "big" if data[:4] == b".snd" else "little"
+    begin = int.from_bytes(data[4:8], order)
+    size = int.from_bytes(data[8:12], order)
     if size == 0 or size >= UNKNOWN_FROM[4]:
-        copy = bytearray(data)
-        copy[start + 8 : start + 12] = max(rest, 0).to_bytes(4, order)
-        return Claim(data=copy)
-    problem = TRUNCATED if size > rest else LONGER if rest - size > PADDING else ""
-    return Claim(data=data, problem=problem)
+        rest = max(len(data) - begin, 0).to_bytes(4, order)
+        return Claim(data=data[:8] + rest + data[12:])
+    return Claim(data=data, problem=_length_problem(data, begin, size))
 
 
-def _nist(data: bytes, start: int) -> Claim:
+def _nist(data: bytes) -> Claim:
     """Compare a SPHERE header's samples, channels and bytes a sample with the file."""
-    begin = int(data[start + 8 : start + 16].strip() or b"0")
-    header = data[start : start + begin]
-    counts = dict(re.findall(rb"(\w+) -i (\d+)", header))
+    begin = int(re.sub(rb"\D", b"", data[8:16]) or b"0")
+    counts = dict(re.findall(rb"(\w+) -i (\d+)", data[:begin]))
     names = (b"sample_count", b"channel_count", b"sample_n_bytes")
     samples, channels, width = (int(counts.get(name, b"1")) for name in names)
-    size, rest = samples * channels * width, len(data) - start - begin
-    if b"sample_count" not in counts or size == 0:
+    if b"sample_count" not in counts or samples == 0:
         return Claim(data=data)
-    problem = TRUNCATED if size > rest else LONGER if rest - size > PADDING else ""
-    return Claim(data=data, problem=problem)
+    size = samples * channels * width
+    return Claim(data=data, problem=_length_problem(data, begin, size))
 
 
-def _flac(data: bytes, start: int) -> Claim:
+def _flac(data: bytes) -> Claim:
     """Take the number of samples out of STREAMINFO, so that all are decoded.
 
     It is 36 bits, the last ones of bytes 21 to 25 of the file.
     """
-    at = start + 21
-    frames = int.from_bytes(data[at : at + 5], "big") & 0xFFFFFFFFF
-    copy = bytearray(data)
-    if len(data) >= at + 5:
-        copy[at : at + 5] = bytes([data[at] & 0xF0, 0, 0, 0, 0])
-    return Claim(data=copy, frames=frames)
+    frames = int.from_bytes(data[21:26], "big") & 0xFFFFFFFFF
+    if len(data) < 26 or frames == 0:
+        return Claim(data=data)
+    unknown = bytes([data[21] & 0xF0, 0, 0, 0, 0])
+    return Claim(data=data[:21] + unknown + data[26:], frames=frames)
 
 
-def _ogg(data: bytes, start: int) -> Claim:
+def _ogg(data: bytes) -> Claim:
     """Walk over the pages: the last one must be whole and say that it is the last."""
-    flags, at = [], start
+    flags, at = [], 0
     while data[at : at + 4] == b"OggS" and at + 27 <= len(data):
         segments = data[at + 27 : at + 27 + data[at + 26]]
         flags.append(data[at + 5])
         at += 27 + data[at + 26] + sum(segments)
-    if at > len(data) or not flags or not flags[-1] & 4:
+    if at > len(data) or not flags or not flags[-1] & OGG_LAST:
         return Claim(data=data, problem=TRUNCATED)
-    headers = len(list(takewhile(lambda flag: flag & 2, flags)))
-    several = any(flag & 2 for flag in flags[headers:])
+    later = dropwhile(lambda flag: flag & OGG_FIRST, flags)
+    several = any(flag & OGG_FIRST for flag in later)
     return Claim(data=data, problem="damaged (several sounds in one)" * several)
+
+
+OGG_FIRST, OGG_LAST = 2, 4
+"""Flags of the pages of a stream."""
+
+READERS = {
+    b"fLaC": _flac,
+    b"OggS": _ogg,
+    b".snd": _au,
+    b"dns.": _au,
+    b"NIST": _nist,
+}
+"""By the first four bytes of a file."""

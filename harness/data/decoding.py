@@ -91,7 +91,7 @@ def decode(data: bytes, name: str, *, until: float = float("inf")) -> Sound:
     """
     with _opened(data, name) as (file, claim):
         wanted = round(min(until * file.samplerate, LONGEST + 1))
-        blocks = [_mix(block) for block in _blocks(file, wanted)]
+        blocks = [_mix(block) for block in _blocks(file, claim.frames, wanted)]
         mono = blocks[0] if len(blocks) == 1 else np.concatenate([_NOTHING, *blocks])
         is_cut = len(mono) == wanted <= LONGEST
         return Sound(
@@ -123,9 +123,11 @@ def decode_channels(data: bytes, name: str) -> tuple[int, NDArray[np.float32]]:
     Raises:
         DecodingError: Where they are no sound.
     """
-    with _opened(data, name) as (file, _):
+    with _opened(data, name) as (file, claim):
         none = np.zeros((0, file.channels), np.float32)
-        return file.samplerate, np.concatenate([none, *_blocks(file, LONGEST)])
+        return file.samplerate, np.concatenate(
+            [none, *_blocks(file, claim.frames, LONGEST)]
+        )
 
 
 # ---------------------------------------------------------------- libsndfile
@@ -159,28 +161,42 @@ def _opened(data: bytes, name: str) -> Iterator[tuple[Any, Claim]]:
     if not data:
         raise DecodingError("empty (zero bytes)")
     claim = read_claim(data)
+    if claim.problem:
+        raise DecodingError(claim.problem)
     try:
-        with _Forward(_Bytes(claim.data)) as file:
-            _check_rate(file.samplerate)
-            if not claim.is_checked:
-                raise DecodingError(
-                    f"in a container whose length cannot be checked ({file.format}); "
-                    f"convert it: {_conversion(name)}"
-                )
-            yield file, claim
+        file = _Forward(_Bytes(claim.data))
     except (soundfile.LibsndfileError, TypeError) as error:
         raise DecodingError(_refusal(data, name, error)) from error
+    with file:
+        _check_rate(file.samplerate)
+        if not claim.is_checked:
+            raise DecodingError(
+                f"in a container whose length cannot be checked ({file.format}); "
+                f"convert it: {_conversion(name)}"
+            )
+        yield file, claim
 
 
-def _blocks(file: Any, frames: int) -> Iterator[NDArray[np.float32]]:  # noqa: ANN401 - soundfile is not typed
-    """Yield decoded samples, (S, channels), until the file ends or there are enough."""
-    size = max(BLOCK // file.channels, 1)
-    while frames > 0:
-        block = file.read(min(size, frames), dtype="float32", always_2d=True)
+def _blocks(file: Any, promised: int, frames: int) -> Iterator[NDArray[np.float32]]:  # noqa: ANN401 - soundfile is not typed
+    """Yield decoded samples, (S, channels), until the file ends or there are enough.
+
+    What cannot be decoded after all that was promised is no part of the sound.
+    """
+    done, size = 0, max(BLOCK // file.channels, 1)
+    while done < frames:
+        ahead = promised - done if done < promised else size
+        try:
+            count = min(size, ahead, frames - done)
+            block = file.read(count, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            if 0 < promised <= done:
+                return
+            reason = error.error_string.rstrip(".")
+            raise DecodingError(f"truncated or damaged ({reason})") from error
         if not len(block):
             return
         yield block
-        frames -= len(block)
+        done += len(block)
 
 
 def _mix(block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -201,8 +217,8 @@ def _length_problem(file: Any, claim: Claim, frames: int) -> str:  # noqa: ANN40
     """Compare what was decoded with what was promised."""
     if frames > LONGEST:
         return f"longer than {LONGEST / file.samplerate / 3600:.1f} hours; cut it"
-    if claim.problem or frames == 0:
-        return claim.problem if frames else "empty (no samples)"
+    if frames == 0:
+        return "empty (no samples)"
     promised = claim.frames or (0 if file.format == "FLAC" else file.frames)
     return TRUNCATED if frames < promised else ""
 
