@@ -26,22 +26,26 @@ DENSE = 1 << 22
 grow with the rate that remains when both are reduced. 44.1 to 16 kHz takes 130 000."""
 
 FINEST = 100_000
-"""Parts of the source's period that are told apart. A larger reduced rate is rounded to
-a ratio that is within 1e-9 of it: 0.3 µs in 5 minutes."""
+"""Parts that a period of the target is divided into, at most: the filter has 135
+numbers for each. A larger reduced rate is rounded to a ratio that is within 5e-6 of
+it, less than what the clocks of two recorders differ by."""
 
 
 def resample(waveform: Tensor, source: int, target: int) -> Tensor:
     """Resample a waveform, (S,), from one rate to another, both in hertz."""
-    return waveform if source == target else _resampler(source, target)(waveform)
+    if source == target:
+        return waveform
+    ratio = Fraction(target, source)
+    up, down = ratio.numerator, ratio.denominator
+    reach = ceil(WIDTH * down / (min(up, down) * ROLLOFF))
+    if up * (down + 2 * reach) <= DENSE:
+        return _dense(source, target)(waveform)
+    return _sparse(waveform, ratio.limit_denominator(FINEST))
 
 
 @functools.lru_cache(maxsize=16)
-def _resampler(source: int, target: int) -> Callable[[Tensor], Tensor]:
-    """Build the resampler of two rates: torchaudio's where its kernel is small."""
-    ratio = Fraction(target, source)
-    up, down = ratio.numerator, ratio.denominator
-    if up * (down + 2 * ceil(WIDTH * down / (min(up, down) * ROLLOFF))) > DENSE:
-        return _sparse(ratio.limit_denominator(FINEST))
+def _dense(source: int, target: int) -> Callable[[Tensor], Tensor]:
+    """Build torchaudio's resampler of two rates."""
     from torchaudio.transforms import Resample
 
     resample: Callable[[Tensor], Tensor] = Resample(
@@ -55,21 +59,18 @@ def _resampler(source: int, target: int) -> Callable[[Tensor], Tensor]:
     return resample
 
 
-def _sparse(ratio: Fraction) -> Callable[[Tensor], Tensor]:
-    """Build a resampler with the same filter that keeps its support alone."""
+def _sparse(waveform: Tensor, ratio: Fraction) -> Tensor:
+    """Resample with the same filter, of which nothing but its support is kept."""
     import torch
     from scipy.signal import resample_poly
 
     up, down = ratio.numerator, ratio.denominator
-    taps = _taps(up, down)
-
-    def resample(waveform: Tensor) -> Tensor:
-        double = waveform.double().numpy()
-        return torch.from_numpy(resample_poly(double, up, down, window=taps)).float()
-
-    return resample
+    double = waveform.double().numpy()
+    made = resample_poly(double, up, down, window=_taps(up, down))
+    return torch.from_numpy(made).float()
 
 
+@functools.lru_cache(maxsize=2)
 def _taps(up: int, down: int) -> NDArray[np.float64]:
     """Sample the filter at ``up`` times the source's rate; one pass of it sums to 1."""
     import numpy as np
