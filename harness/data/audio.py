@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
-import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from harness.errors import DataError
-from harness.files import sha256_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import soundfile
     from torch import Tensor
 
-VERSION = 1
+    from harness.data.decoding import Sound
+
+VERSION = 2
 """Raised when this module's samples change."""
+
+PROBE_VERSION = 2
+"""Raised when ``probe`` reports something else of the same samples."""
 
 MAX_SECONDS = 300.0
 """A longer utterance is most likely a whole recording session in one file."""
@@ -35,23 +35,28 @@ UNSCALED_PEAK = 4.0
 """A float file with a larger peak holds integers. Lossy decoders and float recordings
 exceed ±1 by less, and are clipped to ±1."""
 
-BLOCK = 1 << 16
-"""Frames decoded at once: 4 s at 16 kHz."""
+SILENT = "silent"
+CANCELLED = (
+    "cancelled (the channels cancel each other in their mean); keep one of them, for "
+    "example: ffmpeg -i IN.wav -af 'pan=mono|c0=c0' OUT.wav"
+)
 
-SIZE_UNKNOWN = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)
-"""Chunk sizes that programs write when they stream to a pipe."""
+Span = tuple[float, float | None]
+"""Where an utterance begins and ends in its file, in seconds; ``None`` is its end."""
 
 
 class Probe(TypedDict):
     """The audio of an utterance, as a JSON value.
 
     ``content`` is the hash of the decoded samples, mixed down, at the file's own rate
-    (equal for the same audio in another container), ``peak`` the largest magnitude,
-    and ``problem`` the reason why the audio cannot be used, or empty.
+    (equal for the same audio in another container), ``source`` that of the whole file,
+    ``peak`` the largest magnitude, and ``problem`` the reason why the audio cannot be
+    used, or empty.
     """
 
     sha256: str
     content: str
+    source: str
     rate: int
     channels: int
     seconds: float
@@ -60,43 +65,33 @@ class Probe(TypedDict):
 
 
 def probe(path: Path, *, start: float = 0.0, end: float | None = None) -> Probe:
-    """Decode an utterance once, block by block, and describe it.
+    """Decode an utterance and describe it (see ``probe_spans``)."""
+    return probe_spans(path, [(start, end)])[0]
+
+
+def probe_spans(path: Path, spans: Sequence[Span]) -> list[Probe]:
+    """Read a file once, decode these bytes, and describe some spans of it.
 
     Bad audio raises nothing: ``problem`` names what is wrong with it.
-
-    Args:
-        path: The file.
-        start: Where the utterance begins, in seconds.
-        end: Where it ends, in seconds; ``None`` is the end of the file.
     """
-    import soundfile
+    from harness.data import decoding
 
     try:
-        if path.stat().st_size == 0:
-            return _undecoded("empty (zero bytes)")
-        sha256 = sha256_file(path)
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            decoded = _decode(file, start, end)
-            length = file.frames / file.samplerate
+        data = decoding.read(path)
+        sound = decoding.decode(data, path.name)
     except FileNotFoundError:
-        return _undecoded("missing")
-    except (OSError, soundfile.LibsndfileError) as error:
-        reason = getattr(error, "error_string", None) or str(error)
-        return _undecoded(f"unreadable ({reason.rstrip('.')})")
-    last = start if end is None else end
-    if last > length + ROUNDING:
-        problem = f"reaches to {last:g} s where the file ends at {length:.2f} s"
-    else:
-        problem = _problem(decoded, is_cut_off=_is_cut_off(path))
-    return {
-        "sha256": sha256,
-        "content": decoded.content,
-        "rate": decoded.rate,
-        "channels": decoded.channels,
-        "seconds": decoded.frames / decoded.rate,
-        "peak": decoded.peak if decoded.is_finite else 0.0,  # JSON has no NaN
-        "problem": problem,
-    }
+        return [_undecoded("missing") for _ in spans]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return [_undecoded(f"unreadable ({reason})") for _ in spans]
+    except decoding.DecodingError as error:
+        return [_undecoded(str(error)) for _ in spans]
+    source = _content(sound, slice(None))
+    found = [_describe(sound, span, source) for span in spans]
+    for span, one in zip(spans, found, strict=True):
+        if one["problem"] == SILENT and _is_cancelled(sound, span, data, path.name):
+            one["problem"] = CANCELLED
+    return found
 
 
 def _undecoded(problem: str) -> Probe:
@@ -104,6 +99,7 @@ def _undecoded(problem: str) -> Probe:
     return {
         "sha256": "",
         "content": "",
+        "source": "",
         "rate": 0,
         "channels": 0,
         "seconds": 0.0,
@@ -112,71 +108,73 @@ def _undecoded(problem: str) -> Probe:
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Decoded:
-    """What decoding an utterance yields.
-
-    Attributes:
-        rate: Sampling rate, in hertz.
-        channels: Number of channels.
-        frames: Frames that were decoded.
-        promised: Frames that the file's header promises.
-        content: Hash of the rate and the samples, mixed down.
-        peak: Largest magnitude of a sample.
-        is_finite: Whether no sample is NaN or infinite.
-    """
-
-    rate: int
-    channels: int
-    frames: int
-    promised: int
-    content: str
-    peak: float
-    is_finite: bool
-
-
-def _decode(file: soundfile.SoundFile, start: float, end: float | None) -> _Decoded:
-    """Decode a span of a file, block by block."""
+def _describe(sound: Sound, span: Span, source: str) -> Probe:
+    """Describe an utterance in a decoded file."""
     import numpy as np
 
-    first, promised = _span(file, start, end)
-    file.seek(first)
-    digest = hashlib.sha256(str(file.samplerate).encode())
-    frames, peak, is_finite = 0, 0.0, True
-    while frames < promised:
-        count = min(BLOCK, promised - frames)
-        block = file.read(count, dtype="float32", always_2d=True)
-        if not len(block):
-            break
-        mono = block.mean(axis=1)
-        digest.update(mono.astype("<f4").tobytes())
-        is_finite = is_finite and bool(np.isfinite(mono).all())
-        peak = max(peak, float(np.abs(mono).max()))
-        frames += len(block)
-    return _Decoded(
-        rate=file.samplerate,
-        channels=file.channels,
-        frames=frames,
-        promised=promised,
-        content=digest.hexdigest(),
-        peak=peak,
-        is_finite=is_finite,
-    )
+    from harness.data import decoding
+
+    part = decoding.part_of(span, sound.rate, len(sound.mono))
+    mono = sound.mono[part]
+    is_whole = len(mono) == len(sound.mono)
+    low, high = (mono.min(), mono.max()) if len(mono) else (0.0, 0.0)
+    peak = float(max(-low, high))
+    return {
+        "sha256": sound.sha256,
+        "content": source if is_whole else _content(sound, part),
+        "source": source,
+        "rate": sound.rate,
+        "channels": sound.channels,
+        "seconds": len(mono) / sound.rate,
+        "peak": peak if np.isfinite(peak) else 0.0,  # JSON has no NaN
+        "problem": _problem(sound, span, len(mono), peak, float(high - low) / 2),
+    }
 
 
-def _problem(decoded: _Decoded, *, is_cut_off: bool) -> str:
-    """Return the reason why decoded audio cannot be used, or nothing."""
-    if decoded.frames == 0:
+def _content(sound: Sound, part: slice) -> str:
+    """Hash the rate and the samples, mixed down."""
+    digest = hashlib.sha256(str(sound.rate).encode())
+    digest.update(sound.mono[part].astype("<f4", copy=False).data)
+    return digest.hexdigest()
+
+
+def _problem(sound: Sound, span: Span, frames: int, peak: float, swing: float) -> str:
+    """Return the reason why an utterance cannot be used, or nothing.
+
+    Args:
+        sound: What was decoded of the file.
+        span: Of the utterance.
+        frames: That it has.
+        peak: Largest magnitude of its samples.
+        swing: The same about the middle, so that a constant has none.
+    """
+    start, end = span
+    last = start if end is None else end
+    if sound.problem:
+        return sound.problem
+    if last > sound.seconds + ROUNDING:
+        return f"reaches to {last:g} s where the file ends at {sound.seconds:.2f} s"
+    if frames == 0:
         return "empty (no samples)"
-    if decoded.frames < decoded.promised or is_cut_off:
-        return "truncated (the header promises more audio)"
-    if not decoded.is_finite:
+    if not peak < float("inf"):
         return "holds NaN or infinite samples"
-    if decoded.peak < SILENT_PEAK:
-        return "silent"
-    if decoded.peak > UNSCALED_PEAK:
-        return f"not scaled to ±1 (peak {decoded.peak:.0f})"
+    if swing < SILENT_PEAK:
+        return SILENT
+    if peak > UNSCALED_PEAK:
+        return f"not scaled to ±1 (peak {peak:.0f})"
     return ""
+
+
+def _is_cancelled(sound: Sound, span: Span, data: bytes, name: str) -> bool:
+    """Return whether channels are louder than what is left of them in their mean."""
+    from harness.data import decoding
+
+    if sound.channels == 1:
+        return False
+    rate, samples = decoding.decode_channels(data, name)
+    samples = samples[decoding.part_of(span, rate, len(samples))]
+    swing = (samples.max(axis=0) - samples.min(axis=0)).max() / 2
+    return bool(swing > 2 * sound.channels * SILENT_PEAK)
 
 
 def load(
@@ -186,89 +184,63 @@ def load(
     start: float = 0.0,
     end: float | None = None,
     max_seconds: float | None = None,
+    sha256: str = "",
 ) -> Tensor:
     """Decode an utterance to mono at the upstream's rate.
 
     Args:
-        path: Whatever libsndfile decodes: wav, flac, ogg, mp3, aiff.
+        path: The file: wav, flac, ogg, mp3, aiff, au, w64, caf or sphere.
         rate: Sampling rate to resample to, in hertz.
         start: Where the utterance begins, in seconds.
         end: Where it ends, in seconds; ``None`` is the end of the file.
         max_seconds: Keep at most this many seconds from the utterance's beginning.
+        sha256: Of the bytes that were checked, where they must be the same.
 
     Returns:
         Shape (S,), float32 in [-1, 1]: the mean of the channels, resampled.
 
     Raises:
-        DataError: Where the file can no longer be decoded.
+        DataError: Where the file cannot be decoded, or has other bytes by now.
     """
-    import soundfile
     import torch
 
+    from harness.data import decoding
+    from harness.data.resampling import resample
+
+    is_span = start > 0.0 or end is not None
+    if max_seconds is not None:
+        end = min(end or float("inf"), start + max_seconds)
+    if is_span and sha256:
+        sound = _last_sound(path, sha256)
+    else:
+        sound = _sound(path, sha256, float("inf") if end is None else end)
+    part = decoding.part_of((start, end), sound.rate, len(sound.mono))
+    mono = torch.from_numpy(sound.mono[part])
+    return resample(mono, sound.rate, rate).clamp(-1.0, 1.0)
+
+
+def _sound(path: Path, sha256: str, until: float = float("inf")) -> Sound:
+    """Decode a file, and refuse bytes that are not those that were checked."""
+    from harness.data import decoding
+
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            if max_seconds is not None:
-                end = min(end or float("inf"), start + max_seconds)
-            first, count = _span(file, start, end)
-            file.seek(first)
-            samples = file.read(count, dtype="float32", always_2d=True)
-            file_rate = file.samplerate
-    except (OSError, soundfile.LibsndfileError) as error:
+        sound = decoding.decode(decoding.read(path), path.name, until=until)
+    except (OSError, decoding.DecodingError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise DataError(
-            f"Cannot decode {path}: {error}. Run again to check it."
+            f"Cannot decode {path}: {reason}. If it changed since it was checked, run "
+            "the same command again."
         ) from error
-    mono = torch.from_numpy(samples.mean(axis=1))
-    if file_rate != rate:
-        mono = _resampler(file_rate, rate)(mono)
-    return mono.clamp(-1.0, 1.0)
+    if sha256 and sound.sha256 != sha256:
+        raise DataError(
+            f"{path} changed since it was checked; run the same command again."
+        )
+    if sound.problem:
+        raise DataError(f"Cannot decode {path}: it is {sound.problem}.")
+    return sound
 
 
-def _span(
-    file: soundfile.SoundFile, start: float, end: float | None
-) -> tuple[int, int]:
-    """Return an utterance's first frame in its file and its number of frames."""
-    first = min(round(start * file.samplerate), file.frames)
-    last = file.frames
-    if end is not None and end != float("inf"):
-        last = min(round(end * file.samplerate), file.frames)
-    return first, max(last - first, 0)
-
-
-@functools.lru_cache(maxsize=16)
-def _resampler(source: int, target: int) -> Callable[[Tensor], Tensor]:
-    """Build torchaudio's windowed sinc resampler at high quality.
-
-    The default filter is 3.7 dB down at 7.5 kHz and passes aliases at -8 dB. This one,
-    with the parameters of resampy's ``kaiser_best`` (torchaudio's resampling tutorial),
-    is flat to 7 kHz and attenuates aliases by 144 dB.
-    """
-    from torchaudio.transforms import Resample
-
-    resample: Callable[[Tensor], Tensor] = Resample(
-        source,
-        target,
-        resampling_method="sinc_interp_kaiser",
-        lowpass_filter_width=64,
-        rolloff=0.9475937167399596,
-        beta=14.769656459379492,
-    )
-    return resample
-
-
-def _is_cut_off(path: Path) -> bool:
-    """Return whether a RIFF or AIFF file ends before its sound chunk does.
-
-    libsndfile reads such files without an error.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        magic = file.read(12)
-        order = {b"RIFF": "<", b"FORM": ">"}.get(magic[:4])
-        if order is None:
-            return False
-        while len(header := file.read(8)) == 8:
-            name, length = header[:4], struct.unpack(f"{order}I", header[4:])[0]
-            if name in (b"data", b"SSND"):
-                return length not in SIZE_UNKNOWN and file.tell() + length > size
-            file.seek(length + length % 2, 1)
-    return False
+@functools.lru_cache(maxsize=1)
+def _last_sound(path: Path, sha256: str) -> Sound:
+    """Decode a file of many spans once, while they are asked for in a row."""
+    return _sound(path, sha256)

@@ -7,7 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from harness.data import audio
@@ -16,7 +16,7 @@ from harness.files import sha256_json
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from harness.files import Memory
@@ -28,7 +28,11 @@ SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """An utterance, its file and what its audio is (see ``audio.Probe``)."""
+    """An utterance, its file and what its audio is (see ``audio.Probe``).
+
+    Attributes:
+        source: Hash of the whole decoded file that it is, or is a span of.
+    """
 
     utterance: Utterance
     path: Path
@@ -38,6 +42,7 @@ class Recording:
     channels: int
     seconds: float
     peak: float
+    source: str = ""
 
     @property
     def key(self) -> str:
@@ -158,26 +163,24 @@ def read_manifest(
         DataError: Where the folder is missing, is not this corpus, or is empty.
     """
     utterances = _utterances(corpus, root)
+    spans: dict[str, list[audio.Span]] = {}
+    for utterance in utterances:
+        spans.setdefault(utterance.path, []).append((utterance.start, utterance.end))
 
-    def examine(utterance: Utterance) -> audio.Probe:
-        span = (utterance.start, utterance.end)
-        path = root / utterance.path
-        probe = functools.partial(audio.probe, start=span[0], end=span[1])
-        try:
-            found = memory.recall(path, probe, f"audio-{audio.VERSION} {span}")
-        except OSError:
-            found = audio.probe(path)
-        advance(1)
-        return found
+    def examine(path: str) -> Iterable[tuple[tuple[str, audio.Span], audio.Probe]]:
+        found = _probe(root / path, spans[path], memory)
+        advance(len(found))
+        return [((path, s), one) for s, one in zip(spans[path], found, strict=True)]
 
     with (
         stages(f"checking {corpus.name}", len(utterances), "files") as advance,
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
-        probes = list(threads.map(examine, utterances))
+        probes = dict(chain.from_iterable(threads.map(examine, spans)))
     memory.save()
     good, bad = [], []
-    for utterance, found in zip(utterances, probes, strict=True):
+    for utterance in utterances:
+        found = probes[utterance.path, (utterance.start, utterance.end)]
         problem = found["problem"] or _too_long(found["seconds"], max_seconds)
         if problem:
             bad.append(f"{utterance.id}: {problem}")
@@ -188,7 +191,19 @@ def read_manifest(
     return Manifest(corpus, root, tuple(good), tuple(bad))
 
 
-_FACTS = ("sha256", "content", "rate", "channels", "seconds", "peak")
+_FACTS = ("sha256", "content", "source", "rate", "channels", "seconds", "peak")
+
+
+def _probe(
+    path: Path, spans: Sequence[audio.Span], memory: Memory
+) -> list[audio.Probe]:
+    """Describe the spans of a file, which is read once, or remembered."""
+    about = f"audio-{audio.VERSION}.{audio.PROBE_VERSION} {sha256_json(spans)[:16]}"
+    probe = functools.partial(audio.probe_spans, spans=spans)
+    try:
+        return memory.recall(path, probe, about)
+    except (OSError, ValueError):  # there is no such file
+        return probe(path)
 
 
 def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:

@@ -254,6 +254,7 @@ def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
         start=utterance.start,
         end=utterance.end,
         max_seconds=condition.max_seconds,
+        sha256=recording.sha256,
     )
 
 

@@ -14,6 +14,7 @@ from harness.data.passport.levels import measure_levels
 from harness.data.passport.problems import (
     ProblemKind,
     Severity,
+    cancelling,
     differences,
     duplicates,
     unread_audio,
@@ -96,13 +97,15 @@ def examine(
     read = {one.path for utterances in (found, *others.values()) for one in utterances}
     read |= {one.path for one in problems if one.kind is ProblemKind.COPY}
     unexpected, left_out = unread_audio(corpus, root, read)
+    levels = measure_levels(manifest, memory, stages)
     problems += unusable(manifest)
+    problems += cancelling(manifest, levels)
     problems += duplicates(manifest)
     problems += differences(manifest, known, found, unexpected)
     agreement = agreement_of(corpus, known, problems)
     return Passport(
         manifest=manifest,
-        levels=measure_levels(manifest, memory, stages),
+        levels=levels,
         problems=tuple(sorted(problems, key=lambda one: one.rank)),
         left_out=tuple(left_out),
         agreement=agreement,

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
+from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from harness.data.manifest import Manifest
+    from harness.data.passport.levels import Level
     from harness.types import Corpus, KnownFile, Utterance
 
 AUDIO = (".wav", ".flac", ".aif", ".aiff", ".mp3", ".ogg", ".opus", ".au", ".w64")
 """Endings of files that may be meant as a part of the corpus."""
+
+
+CANCELLING = 0.1
+"""Loudness of the channels' mean, relative to theirs: -20 dB. Independent channels
+have -3 dB, and a channel beside a silent one, too."""
 
 
 class Severity(Enum):
@@ -49,12 +56,13 @@ class ProblemKind(StrEnum):
     COPY = "copy"
     COUNT = "count"
     DUPLICATE = "duplicate"
+    CANCELLING = "cancelling"
 
     @property
     def severity(self) -> Severity:
         """What a problem of this kind means for the corpus."""
         match self:
-            case ProblemKind.DUPLICATE:
+            case ProblemKind.DUPLICATE | ProblemKind.CANCELLING:
                 return Severity.NOTE
             case ProblemKind.UNUSABLE:
                 return Severity.DEFECT
@@ -104,6 +112,18 @@ def duplicates(manifest: Manifest) -> Iterator[Problem]:
         if other != id:
             detail = f"the same audio as '{other}'"
             yield Problem(kind=ProblemKind.DUPLICATE, path=id, detail=detail)
+
+
+def cancelling(manifest: Manifest, levels: Sequence[Level]) -> Iterator[Problem]:
+    """Yield the recordings whose channels nearly cancel in their mean."""
+    for recording, level in zip(manifest.recordings, levels, strict=True):
+        if level["mixed"] < CANCELLING * level["rms"]:
+            decibels = 20 * log10(level["mixed"] / level["rms"])
+            yield Problem(
+                kind=ProblemKind.CANCELLING,
+                path=recording.utterance.id,
+                detail=f"the channels nearly cancel: {decibels:.0f} dB in their mean",
+            )
 
 
 def unread_audio(

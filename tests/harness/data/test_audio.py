@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from harness.data import resampling
 from harness.data.audio import load, probe
+from harness.data.resampling import resample
 
 RATE = 16_000
 
@@ -51,6 +55,38 @@ def test_tones_below_half_the_rate_pass_unchanged(tmp_path, rate):
     samples = load(tmp_path / "x.wav", RATE)
     assert len(samples) == RATE
     assert abs(level(samples, 3000, RATE)) < 0.1
+
+
+ODD = [22_254, 44_101, 48_001, 767_999]
+
+
+@pytest.mark.parametrize("rate", ODD)
+def test_an_odd_rate_is_resampled_as_well_as_a_usual_one(rate):
+    passed = resample(torch.from_numpy(tone(7000, rate)).float(), rate, RATE)
+    stopped = resample(torch.from_numpy(tone(8500, rate)).float(), rate, RATE)
+    assert abs(len(passed) - RATE) <= 1
+    assert abs(level(passed, 7000, RATE)) < 0.1
+    assert stopped[2000:-2000].abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("rate", [1_001, 7_999, 11_127])
+def test_an_odd_low_rate_is_raised(rate):
+    samples = resample(torch.from_numpy(tone(300, rate)).float(), rate, RATE)
+    assert len(samples) == RATE
+    assert abs(level(samples, 300, RATE)) < 0.1
+
+
+@pytest.mark.parametrize("ratio", [Fraction(160, 441), Fraction(320, 441)])
+def test_both_resamplers_have_one_filter(ratio):
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal(9000)).float()
+    dense = resample(noise, ratio.denominator * 100, ratio.numerator * 100)
+    assert (dense - resampling._sparse(noise, ratio)).abs().max() < 1e-4
+
+
+def test_the_filter_of_an_odd_rate_has_a_bounded_size():
+    for rate in (*ODD, 191_999):
+        ratio = Fraction(RATE, rate).limit_denominator(resampling.FINEST)
+        assert len(resampling._taps(*ratio.as_integer_ratio())) < 2e7
 
 
 @pytest.mark.parametrize("hertz", [8_500, 9_000, 12_000])

@@ -370,3 +370,48 @@ def test_a_task_refuses_other_weights_than_the_plan_saw(use, folder, damage, sta
     damage(folder)
     with pytest.raises(CheckpointError, match=state):
         certify(dataclasses.replace(used, upstream=upstream))
+
+
+# ---------------------------------------------------------------- what is decoded
+
+
+def other_sound(path):
+    write_tone(path, 900, seconds=0.5, seed=1)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:4000])
+
+
+def other_tag(path):
+    """Append what no decoder reads."""
+    path.write_bytes(path.read_bytes() + b"LIST\4\0\0\0INFO")
+
+
+def text(path):
+    path.write_text("Not audio.")
+
+
+@pytest.mark.parametrize("change", [other_sound, cut, other_tag, text])
+def test_a_file_that_changed_since_it_was_planned_is_refused_by_name(
+    tasks, use, tones, change
+):
+    planned = tasks()
+    path = tones / "s0_high_0.wav"
+    before = path.read_bytes()
+    change(path)
+    with pytest.raises(DataError, match=r"s0_high_0\.wav.*the same command again"):
+        extract(planned[0])
+    assert stored_by(use()).keys("pooled") == set()
+    path.write_bytes(before)
+    extract(planned[0])
+    assert len(stored_by(use()).keys("pooled")) == CHUNK
+
+
+def test_a_file_that_is_gone_since_it_was_planned_is_named(tasks, tones):
+    planned = tasks()
+    (tones / "s0_high_0.wav").unlink()
+    with pytest.raises(
+        DataError, match=r"Cannot decode .*s0_high_0\.wav: No such file"
+    ):
+        extract(planned[0])
