@@ -30,6 +30,8 @@ from harness.types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.execution.plan import Job, Pair, Plan
     from harness.execution.request import Request
     from harness.execution.scheduler import Outcome
@@ -75,9 +77,9 @@ def run(
     plan = make_plan(request, registry, stages=stages)
     _require_results_kept(request, registry)
     _require_gpu(request, place)
-    notify(hook.harness_run_starting, RunStarting(runs=request.runs))
     running = _Running(plan, registry, place, stages)
     try:
+        notify(hook.harness_run_starting, RunStarting(runs=request.runs))
         running.prepare()
         running.go()
     except BaseException:
@@ -127,7 +129,7 @@ class _Running:
 
     def prepare(self) -> None:
         """Make and fetch what is not here, and plan again with it."""
-        if self.plan.unmade or self.plan.absent:
+        if self.plan.unmade:
             corpora = LocalCorpora(
                 registry=self.registry,
                 data_root=self.request.data_root,
@@ -135,14 +137,9 @@ class _Running:
             )
             for corpus in self.plan.unmade:
                 corpora.root(corpus)
-            self.plan = make_plan(self.request, self.registry, stages=self.stages)
-            unavailable = self._fetch()
-            self.plan = make_plan(
-                self.request,
-                self.registry,
-                stages=self.stages,
-                unavailable=unavailable,
-            )
+            self._plan_again()
+        if self.plan.absent:
+            self._plan_again(self._fetch())
         cells = self.plan.cells
         started = RunStarted(
             runs=self.request.runs,
@@ -154,6 +151,11 @@ class _Running:
             copy = self.request.runs / f"_{self.request.suite.name}"
             with replacing(copy) as beside:
                 beside.write_bytes(self.request.suite.read_bytes())
+
+    def _plan_again(self, unavailable: Mapping[str, str] | None = None) -> None:
+        self.plan = make_plan(
+            self.request, self.registry, stages=self.stages, unavailable=unavailable
+        )
 
     def _fetch(self) -> dict[str, str]:
         """Fetch checkpoints; return why some cannot be had, where that is allowed."""

@@ -210,6 +210,21 @@ def test_hook_harness_run_starting_may_stop_a_run(harness, manager, tmp_path):
     assert not (tmp_path / "cache" / "features").exists()
 
 
+def test_hook_harness_run_finished_is_called_where_a_run_is_refused(
+    harness, listener, manager
+):
+    class Plugin:
+        @hookimpl
+        def harness_run_starting(self, event):
+            raise HarnessError("Not today. Try tomorrow.")
+
+    harness("run", *LINEAR)
+    manager.register(Plugin())
+    code, out, _ = harness("run", *LINEAR, "--seeds", "0-1")
+    assert (code, out) == (2, "")
+    assert listener.noted[-1] == ("stopped", 0, 0)
+
+
 def test_hook_harness_result(harness, listener):
     harness("run", *LINEAR, "--seeds", "0-1")
     assert [e for e in listener.noted if e[0] == "result"] == [

@@ -152,7 +152,9 @@ def _metrics(question: Question) -> Collection[Metric]:
 
 
 def show_run(event: RunFinished) -> None:
-    """Print the board of a run's own cells, if it has any result."""
+    """Print the board of a run's own cells, unless it stopped before any result."""
+    if event.stopped and not event.computed:
+        return
     run_ids = frozenset(cell.run_id for cell in event.cells)
     table, left_out = reading.read_runs(event.runs, columns(macro_f1), run_ids=run_ids)
     warn(left_out)
