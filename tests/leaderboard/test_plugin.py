@@ -12,11 +12,12 @@ import click
 import harness_leaderboard
 import pytest
 from click.testing import CliRunner
-from harness_leaderboard.results import store
+from harness_leaderboard.results import folders, store
 from harness_leaderboard.views import catalogue as views
 
 from harness import HarnessError, PluginError, StoreError, hookimpl
-from harness.errors import UnknownNameError
+from harness.cli.main import execute
+from harness.errors import ExitCode, UnknownNameError
 from harness.registry import Registry, plugin_manager
 from harness.training import metrics
 from harness.types import (
@@ -210,6 +211,25 @@ def test_left_out_files_are_named_on_stderr(run, make_result: MakeResult, runs: 
     assert json.loads(outcome.stdout)["title"] == "Macro-F1 in percent"
     assert outcome.stderr.startswith("warning: ")
     assert "\x1b" not in outcome.stderr
+
+
+def test_a_board_that_lacks_a_result_that_vanished_leaves_with_3(
+    make_result: MakeResult, runs: Path, monkeypatch, capsys
+):
+    store.write_result(make_result(), runs)
+    gone = store.write_result(make_result(seed=1), runs)
+    is_small = folders.is_small
+
+    def removing(file):
+        gone.unlink(missing_ok=True)
+        return is_small(file)
+
+    monkeypatch.setattr(folders, "is_small", removing)
+    code = execute(["leaderboard", "--runs", str(runs), "--format", "csv"])
+    assert code == ExitCode.SOME_CELLS_FAILED
+    printed = capsys.readouterr()
+    assert len(list(csv.DictReader(io.StringIO(printed.out)))) == 1
+    assert str(gone) in printed.err
 
 
 def test_hook_renderers_takes_a_form_from_a_third_party(

@@ -16,6 +16,7 @@ from harness_leaderboard.commands.options import (
     METRIC,
     ONLY,
     RUNS,
+    Reading,
     filters_of,
     question_of,
     read,
@@ -38,9 +39,10 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=Reading,
     epilog="\b\nExamples:\n  harness leaderboard\n"
     "  harness leaderboard --metric uar --format markdown --out board.md\n"
-    "  harness leaderboard --format html --out site/"
+    "  harness leaderboard --format html --out site/",
 )
 @RUNS
 @click.option(

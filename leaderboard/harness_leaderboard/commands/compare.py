@@ -12,6 +12,7 @@ from harness_leaderboard.commands.options import (
     METRIC,
     ONLY,
     RUNS,
+    Reading,
     filters_of,
     question_of,
     read,
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="\b\nExample:\n  harness compare whisper-base/linear whisper-base/multilayer"
+    cls=Reading,
+    epilog="\b\nExample:\n"
+    "  harness compare whisper-base/linear whisper-base/multilayer",
 )
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")

@@ -13,6 +13,7 @@ from harness_leaderboard.commands.options import (
     METRIC,
     ONLY,
     RUNS,
+    Reading,
     filters_of,
     question_of,
     read,
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=Reading,
     epilog="\b\nExamples:\n  harness figure layers --out layers.pdf --out layers.png\n"
-    "  harness figure confusion --only corpus=emodb --only downstream=linear"
+    "  harness figure confusion --only corpus=emodb --only downstream=linear",
 )
 @click.argument("name", metavar="NAME", type=click.Choice(list(figures.DRAWINGS)))
 @RUNS

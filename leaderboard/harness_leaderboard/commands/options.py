@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.errors import ExitCode, HarnessError, UnknownNameError
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.commands.output import warn
 from harness_leaderboard.results import folders, reading
@@ -26,6 +26,19 @@ if TYPE_CHECKING:
 
 Filters = dict[str, set[str]]
 """The values that a column may have, by its name."""
+
+
+INCOMPLETE = "harness_leaderboard.incomplete"
+"""The key of a context's ``meta`` that is set where results vanished during reading."""
+
+
+class Reading(click.Command):
+    """A verb that reads results, and leaves with 3 where some vanished meanwhile."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - of any verb
+        """Run the verb."""
+        code = super().invoke(ctx)
+        return ExitCode.SOME_CELLS_FAILED if INCOMPLETE in ctx.meta else code
 
 
 def _offered(kind: str, ctx: click.Context | None) -> Names[Any]:
@@ -143,6 +156,8 @@ def read(
     needed = (*columns, *(known[word] for word in only))
     table, left_out = reading.read_runs(runs, tuple(dict.fromkeys(needed)))
     warn(left_out)
+    if any(reading.VANISHED in sentence for sentence in left_out):
+        click.get_current_context().meta[INCOMPLETE] = True
     if not len(table):
         what = "holds no results" if folders.exists(runs) else "does not exist"
         raise HarnessError(

@@ -172,6 +172,11 @@ def source(file: File) -> pa.NativeFile:
     return file.system.open_input_file(file.path)
 
 
+def is_near(file: File) -> bool:
+    """Say whether all bytes of a file can be read as quickly as a few of them."""
+    return isinstance(file, Path) or is_small(file)
+
+
 def is_small(file: File) -> bool:
     """Say whether reading a file at once takes no room to speak of."""
     size = file.size if isinstance(file, RemoteFile) else file.stat().st_size

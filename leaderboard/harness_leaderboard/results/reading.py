@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness_leaderboard.results import folders
 from harness_leaderboard.results.columns import column_type, path_of
+from harness_leaderboard.results.digests import MAGIC, damage
 from harness_leaderboard.results.schema import SCHEMA, lacking, result_of, schema
 from harness_leaderboard.results.store import run_id_of
 
@@ -27,6 +28,15 @@ UNNUMBERED = ("run_id", "training_created")
 """Texts that are all different; others have few values, and are held as numbers."""
 
 OLDER = "1"  # the schema before results held a condition
+
+GONE = "it cannot be opened (No such file or directory)"
+
+VANISHED = "it was removed while results were read; run the same command again"
+"""The reason where a file that was listed is no longer there."""
+
+LISTINGS = 4
+"""How often a folder is listed where its files change meanwhile: packing results, which
+replaces files by another, takes two; who packs more often gets a sentence."""
 
 
 def read_runs(
@@ -45,10 +55,13 @@ def read_runs(
         sentence for each file that was left out, with the reason.
     """
     wanted = {name: path_of(name) for name in ("run_id", *columns)}
-    found = list(_holding(runs, run_ids))
-    outcomes = folders.each(lambda file: _read(file, wanted), found)
-    table, left_out = _joined(zip(found, outcomes, strict=True), wanted)
+    read, gone = _settled(runs, run_ids, wanted)
+    table, left_out = _joined(read, wanted)
     table = once_each(table)
+    held = set(table["run_id"].to_pylist())
+    left_out += tuple(
+        _left_out(file, VANISHED) for file in gone if run_id_of(file) not in held
+    )
     return table if run_ids is None else only(table, "run_id", run_ids), left_out
 
 
@@ -87,6 +100,29 @@ def flattened(table: pa.Table, columns: Sequence[str]) -> pa.Table:
 # ---------------------------------------------------------------- files
 
 
+def _settled(
+    runs: Folder,
+    run_ids: Collection[str] | None,
+    wanted: Mapping[str, FieldPath],
+) -> tuple[list[tuple[File, pa.Table | str]], list[File]]:
+    """Read files until a new listing has none that was not read.
+
+    Returns:
+        Each file and what was read of it, and the files that vanished before.
+    """
+    read: dict[str, tuple[File, pa.Table | str]] = {}
+    for _ in range(LISTINGS):
+        found = list(_holding(runs, run_ids))
+        new = [file for file in found if str(file) not in read]
+        if read and not new:
+            break
+        outcomes = folders.each(lambda file: _read(file, wanted), new)
+        read |= {str(f): (f, one) for f, one in zip(new, outcomes, strict=True)}
+    there = set(map(str, found))
+    pairs = [(f, one) for f, one in read.values() if one != GONE or str(f) in there]
+    return pairs, [f for f, one in read.values() if one == GONE and str(f) not in there]
+
+
 def _holding(runs: Folder, run_ids: Collection[str] | None) -> Iterator[File]:
     """List the files that may hold some results; those of many may hold any."""
     for file in folders.files(runs):
@@ -102,21 +138,37 @@ def _read(file: File, wanted: Mapping[str, FieldPath] | None) -> pa.Table | str:
 
     try:
         small, source = folders.is_small(file), folders.source(file)
+        damaged = folders.is_near(file) and damage(memoryview(source.read_buffer()))
+        source.seek(0)
+    except FileNotFoundError:
+        return GONE
     except OSError as error:
         return f"it cannot be opened ({folders.reason(error)})"
+    if damaged:
+        return _why_damaged(file)
     needed = None if wanted is None else [_stored(path) for path in wanted.values()]
     texts = [] if small or wanted is None else _texts(wanted)
     try:
-        with pq.ParquetFile(source, read_dictionary=texts, pre_buffer=False) as opened:
+        with pq.ParquetFile(
+            source,
+            read_dictionary=texts,
+            pre_buffer=False,
+            page_checksum_verification=True,
+        ) as opened:
             if reason := _foreign(opened.metadata.metadata or {}):
                 return reason
             return opened.read(columns=needed, use_threads=not small)
     except (pa.ArrowException, OSError):
-        if file.read_bytes()[:4] != b"PAR1":
-            return "it is no Parquet file"
-        return (
-            "it is damaged; delete it, and the command that wrote it computes it again"
-        )
+        return _why_damaged(file)
+
+
+def _why_damaged(file: File) -> str:
+    if file.read_bytes()[: len(MAGIC)] != MAGIC:
+        return "it is no Parquet file"
+    return (
+        "it is damaged, or another program changed it; delete it, and the command that "
+        "wrote it computes it again"
+    )
 
 
 def _stored(path: FieldPath) -> str:

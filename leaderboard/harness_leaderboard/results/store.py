@@ -1,7 +1,7 @@
 """Results in Parquet: one file a cell, written whole, and found by its name.
 
-A file's name ends in the ``run_id``, so that what is finished is known from a listing
-of the folder alone, without opening a file or importing pyarrow.
+A file's name ends in the ``run_id``, so that what is finished is known from names and
+digests, without importing pyarrow.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from harness.errors import StoreError
-from harness.files import replacing
+from harness.files import read_sealed, replacing
 from harness_leaderboard.results import folders
+from harness_leaderboard.results.digests import damage, marked, unmarked
 from harness_leaderboard.results.schema import row_of, schema
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def write_table(table: pa.Table, path: Path) -> None:
 
     many = len(table) > 1
     buffer = pa.BufferOutputStream()
+    metadata = (table.schema.metadata or {}) | unmarked()
+    table = table.replace_schema_metadata(None)
     with pq.ParquetWriter(
         buffer,
         table.schema,
@@ -88,11 +91,12 @@ def write_table(table: pa.Table, path: Path) -> None:
         use_dictionary=many,
         write_statistics=many,
         store_schema=False,
+        write_page_checksum=True,
     ) as file:
         file.write_table(table)
-        file.add_key_value_metadata(table.schema.metadata or {})
+        file.add_key_value_metadata(metadata)
     with replacing(path) as beside:
-        beside.write_bytes(buffer.getvalue())
+        beside.write_bytes(marked(buffer.getvalue().to_pybytes()))
 
 
 def file_name(result: Result) -> str:
@@ -127,11 +131,38 @@ def run_id_of(path: File) -> str | None:
 
 
 def finished_runs(runs: Path) -> frozenset[str]:
-    """Return the ``run_id`` of every stored result, from names and lists alone."""
-    found = set()
-    for path in folders.walked(runs):
-        if run_id := run_id_of(path):
-            found.add(run_id)
-        elif (listed := path.with_suffix(LISTED)).exists():
-            found.update(listed.read_text("utf-8").split())
-    return frozenset(found)
+    """Return the ``run_id`` of every stored result that can be read.
+
+    Each file is compared with its digest, so that what is damaged is computed again.
+    """
+    return frozenset(run_id for path in folders.walked(runs) for run_id in _held(path))
+
+
+def _held(path: Path) -> Iterable[str]:
+    """Return which results a file holds, none if it is damaged."""
+    try:
+        damaged = damage(memoryview(path.read_bytes()))
+    except OSError:
+        return ()
+    if damaged:
+        return ()
+    run_id = run_id_of(path)
+    listed = [run_id] if run_id else _listed(path)
+    return _rows(path) if damaged is None or listed is None else listed
+
+
+def _listed(packed: Path) -> list[str] | None:
+    """Read the list beside a file of many results, if it is there and whole."""
+    try:
+        return read_sealed(packed.with_suffix(LISTED)).decode().split()
+    except (OSError, ValueError):
+        return None
+
+
+def _rows(path: Path) -> list[str]:
+    """Return the results of a file from its rows."""
+    from harness_leaderboard.results.reading import read_file
+
+    table, _ = read_file(path, ())
+    run_ids: list[str] = table["run_id"].to_pylist()
+    return run_ids

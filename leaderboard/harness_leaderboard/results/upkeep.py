@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness.errors import StoreError
-from harness.files import replacing
+from harness.files import replacing, write_sealed
 from harness.types import Predictions
 from harness.types.canonical import sha256_json
 from harness_leaderboard.results import folders, reading, store
@@ -148,8 +148,8 @@ def _copy(path: File, runs: Path, run_ids: Collection[str]) -> None:
 
 
 def _write_list(packed: Path, run_ids: Collection[str]) -> None:
-    with replacing(packed.with_suffix(store.LISTED)) as beside:
-        beside.write_text("\n".join(run_ids) + "\n", "utf-8")
+    data = "\n".join(run_ids).encode() + b"\n"
+    write_sealed(packed.with_suffix(store.LISTED), data)
 
 
 def _pack(paths: Sequence[Path], corpus: str, runs: Path) -> None:
@@ -163,9 +163,8 @@ def _pack(paths: Sequence[Path], corpus: str, runs: Path) -> None:
     import pyarrow.parquet as pq
 
     # each is read as it stands, so that columns of later versions are kept
-    tables = [
-        pq.ParquetFile(pa.BufferReader(path.read_bytes())).read() for path in paths
-    ]
+    read = {path: reading.read_whole(path) for path in paths}
+    tables = [table for table, left_out in read.values() if not left_out]
     joined = pa.concat_tables(tables, promote_options="default").combine_chunks()
     table = reading.once_each(joined)
     run_ids = table["run_id"].to_pylist()
@@ -179,5 +178,6 @@ def _pack(paths: Sequence[Path], corpus: str, runs: Path) -> None:
             "Check the disk."
         )
     _write_list(packed, run_ids)
-    for path in paths:
-        path.unlink()
+    for path, (_, left_out) in read.items():
+        if not left_out:
+            path.unlink(missing_ok=True)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness_leaderboard.results import columns, folders, reading, store
+from harness_leaderboard.results import columns, folders, reading, store, upkeep
+from harness_leaderboard.results.digests import damage
 from harness_leaderboard.results.schema import arrow_type, schema
 from study import put
 
@@ -221,6 +223,98 @@ def test_damage_inside_a_file_is_found(make_result: MakeResult, runs: Path):
     assert "damaged" in left_out[0]
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_a_flipped_bit_anywhere_is_named_and_computed_again(
+    many: bool, make_result: MakeResult, runs: Path
+):
+    path = runs / "packed.parquet"
+    if many:
+        store.write_table(store.table_of([make_result(), make_result(seed=1)]), path)
+    else:
+        path = store.write_result(make_result(), runs)
+    whole = path.read_bytes()
+    as_it_was = read(runs, *columns.KEYS, "scores_macro_f1", "confusion")
+    rng = np.random.default_rng(many)
+    for at in rng.integers(0, len(whole), 200):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << rng.integers(0, 8)
+        path.write_bytes(flipped)
+        table, left_out = read(runs, *columns.KEYS, "scores_macro_f1", "confusion")
+        if left_out:
+            assert str(path) in left_out[0]
+            assert store.finished_runs(runs) == frozenset()
+        else:  # the digest's own name
+            assert (table, left_out) == as_it_was
+
+
+def test_a_file_keeps_its_digest_when_it_is_renamed_or_merged(
+    make_result: MakeResult, runs: Path
+):
+    path = store.write_result(make_result(), runs / "a")
+    upkeep.merge([runs / "a"], runs / "b")
+    copied = (runs / "b" / path.name).rename(runs / "b" / "best.parquet")
+    assert damage(memoryview(copied.read_bytes())) is False
+
+
+def test_a_file_without_a_digest_is_read(make_result: MakeResult, runs: Path):
+    path = store.write_result(make_result(), runs)
+    table = pq.read_table(path).replace_schema_metadata({"harness.schema": "2"})
+    pq.write_table(table, path)
+    assert damage(memoryview(path.read_bytes())) is None
+    assert len(read(runs, "seed")[0]) == 1
+    assert store.finished_runs(runs) == {make_result().run_id}
+
+
+@pytest.mark.parametrize("keep", [0, 3, 4, 8, 100, 5000])
+def test_a_truncated_result_is_not_finished(
+    keep: int, make_result: MakeResult, runs: Path
+):
+    path = store.write_result(make_result(), runs)
+    path.write_bytes(path.read_bytes()[:keep])
+    assert store.finished_runs(runs) == frozenset()
+
+
+@pytest.fixture
+def removed(monkeypatch, runs: Path):
+    """Do something when the first file is about to be read."""
+
+    def before_reading(act):
+        pending = [act]
+        source = folders.source
+
+        def acting(file):
+            while pending:
+                pending.pop()()
+            return source(file)
+
+        monkeypatch.setattr(folders, "source", acting)
+        monkeypatch.setattr(folders, "is_small", lambda file: True)
+
+    return before_reading
+
+
+def test_results_that_are_packed_while_they_are_read_are_all_there(
+    removed, make_result: MakeResult, runs: Path
+):
+    for seed in range(5):
+        store.write_result(make_result(seed=seed), runs)
+    removed(lambda: upkeep.compact(runs))
+    table, left_out = read(runs, "seed")
+    assert sorted(table["seed"].to_pylist()) == [0, 1, 2, 3, 4]
+    assert left_out == ()
+
+
+def test_a_result_that_is_removed_while_it_is_read_is_named(
+    removed, make_result: MakeResult, runs: Path
+):
+    for seed in range(2):
+        path = store.write_result(make_result(seed=seed), runs)
+    removed(path.unlink)
+    table, left_out = read(runs, "seed")
+    assert len(table) == 1
+    assert left_out == (f"{path} is left out: {reading.VANISHED}.",)
+
+
 def test_a_foreign_parquet_file_is_named_and_left_out(runs: Path):
     runs.mkdir()
     pq.write_table(pa.table({"run_id": ["a"]}), runs / "taxis.parquet")
@@ -307,15 +401,16 @@ def test_files_with_other_columns_are_read_in_their_order(
 def test_columns_that_are_not_ours_are_ignored(make_result: MakeResult, runs: Path):
     path = store.write_result(make_result(), runs)
     table = pq.read_table(path)
-    pq.write_table(table.append_column("mood", pa.array(["good"])), path)
-    assert "mood" not in read(runs, "seed")[0].column_names
+    store.write_table(table.append_column("mood", pa.array(["good"])), path)
+    assert read(runs, "seed")[0].column_names == ["run_id", "seed"]
+    assert len(read(runs, "seed")[0]) == 1
 
 
 def test_a_column_of_another_type_is_cast(make_result: MakeResult, runs: Path):
     path = store.write_result(make_result(seed=3), runs)
     table = pq.read_table(path)
     place = table.column_names.index("seed")
-    pq.write_table(table.set_column(place, "seed", pa.array([3], pa.int32())), path)
+    store.write_table(table.set_column(place, "seed", pa.array([3], pa.int32())), path)
     assert read(runs, "seed")[0]["seed"].to_pylist() == [3]
 
 

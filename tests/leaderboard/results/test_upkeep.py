@@ -115,7 +115,7 @@ def test_packing_keeps_columns_that_this_version_does_not_know(
     store.write_result(make_result(seed=0), runs)
     path = store.write_result(make_result(seed=1), runs)
     table = pq.read_table(path)
-    pq.write_table(table.append_column("mood", pa.array(["good"])), path)
+    store.write_table(table.append_column("mood", pa.array(["good"])), path)
     upkeep.compact(runs)
     (packed,) = runs.glob("*.parquet")
     assert set(pq.read_table(packed)["mood"].to_pylist()) == {"good", None}
@@ -175,3 +175,35 @@ def test_packing_drops_what_is_there_twice(make_result: MakeResult, runs: Path):
     upkeep.compact(runs)
     (packed,) = runs.glob("*.parquet")
     assert pq.ParquetFile(packed).metadata.num_rows == 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"a" * 16, "old"])
+def test_packed_results_are_finished_without_a_list_that_can_be_read(
+    content: bytes | str | None, make_result: MakeResult, runs: Path
+):
+    for seed in range(3):
+        store.write_result(make_result(seed=seed), runs)
+    finished = store.finished_runs(runs)
+    upkeep.compact(runs)
+    (listed,) = runs.glob("*.run_ids")
+    if content is None:
+        listed.unlink()
+    elif content == "old":
+        listed.write_text("\n".join(sorted(finished)))
+    else:
+        listed.write_bytes(content)
+    assert store.finished_runs(runs) == finished
+
+
+def test_results_of_a_damaged_packed_file_are_not_finished(
+    make_result: MakeResult, runs: Path
+):
+    for seed in range(3):
+        store.write_result(make_result(seed=seed), runs)
+    upkeep.compact(runs)
+    (packed,) = runs.glob("*.parquet")
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 3] ^= 1
+    packed.write_bytes(content)
+    assert store.finished_runs(runs) == frozenset()
+    assert str(packed) in next(upkeep.verify(runs, METRICS))
