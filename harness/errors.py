@@ -17,7 +17,10 @@ class ExitCode(IntEnum):
     BUG = 1
     USER = 2
     SOME_CELLS_FAILED = 3
+    HUNG_UP = 129
     INTERRUPTED = 130
+    BROKEN_PIPE = 141
+    TERMINATED = 143
 
 
 class HarnessError(Exception):

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 import shutil
 import time
 import zlib
@@ -27,12 +26,14 @@ SETTLED_SECONDS = 2.0
 """A file that changed this recently may change again within the clock's resolution, so
 nothing about it is cached (git's «racy» rule for its index)."""
 
-HALF_WRITTEN = re.compile(r"\..+\.(?P<pid>\d+)\.\d+")
-"""How ``replacing`` calls a file before it is whole: ``.NAME.PID.NANOSECONDS``."""
+SCRATCH = ".scratch"
+"""The ending of a scratch folder, whose name begins with a dot."""
 
-ABANDONED_SECONDS = 3600.0
-"""A half-written file that nobody wrote to for so long is abandoned, if no process here
-has its number; on a shared disk the number may be of a process on another machine."""
+LOCK = "lock"
+"""The file in a scratch folder that its process holds."""
+
+NAME_BYTES = 100
+"""Of the name of what a scratch folder is for; a name has at most 255 on any system."""
 
 
 def sha256_bytes(*parts: bytes) -> str:
@@ -65,8 +66,8 @@ def replacing(path: Path) -> Iterator[Path]:
         if path.is_symlink() or _is_device(path):
             yield path
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(path) as beside:
+        with _scratch(path) as scratch:
+            beside = scratch / path.name
             yield beside
             with beside.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -125,17 +126,6 @@ def _is_device(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Yield a name of this process' own in the folder of ``path``; remove the file."""
-    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.{time.monotonic_ns()}")
-    try:
-        yield beside
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-
-
 def _sync_folder(folder: Path) -> None:
     """Write a folder's names to disk, on file systems that can."""
     with suppress(OSError):
@@ -146,80 +136,69 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def sweep_half_written(folder: Path) -> int:
-    """Remove what killed processes left half written in a folder; return the bytes.
-
-    It lists the folder once, so a writer calls it at most once a run. What is younger
-    than ``ABANDONED_SECONDS``, or has the number of a process that runs, stays.
-    """
-    freed = 0
-    for path in folder.glob(".*"):
-        match = HALF_WRITTEN.fullmatch(path.name)
-        with suppress(OSError):
-            if match and _is_abandoned(path, int(match["pid"])):
-                size = path.stat().st_size
-                path.unlink()
-                freed += size
-    return freed
-
-
-def _is_abandoned(path: Path, pid: int) -> bool:
-    """Return whether a file is old, and no process on this machine has its number."""
-    if not path.is_file() or time.time() - path.stat().st_mtime < ABANDONED_SECONDS:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        return False
-    return False
-
-
-SCRATCH = ".scratch"
-"""The ending of a scratch folder, which begins with a dot."""
-LOCK = "lock"
-"""The file in a scratch folder that its process holds."""
-
-
 @contextmanager
-def scratch_beside(path: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside ``path``, to fill and to rename from; remove it.
+def _scratch(path: Path) -> Iterator[Path]:
+    """Yield a hidden folder beside ``path``, and hold its lock; remove it at the end.
 
-    Those that killed processes left there are removed, too.
-
-    Raises:
-        OSError: Where the folder above cannot be written.
+    The lock goes with its process, however that ends, so ``sweep`` knows what is left.
     """
     from filelock import FileLock
 
-    start = f".{path.name}-"
     path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path.parent, start)
+    named = path.name.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore")
     with (
         TemporaryDirectory(
-            SCRATCH, start, path.parent, ignore_cleanup_errors=True
+            SCRATCH, f".{named}-", path.parent, ignore_cleanup_errors=True
         ) as name,
         FileLock(Path(name) / LOCK),
     ):
         yield Path(name)
 
 
-def sweep(folder: Path, start: str = ".") -> int:
-    """Remove scratch folders whose process is gone; return the bytes that this freed.
+@contextmanager
+def scratch_beside(path: Path) -> Iterator[Path]:
+    """Yield a hidden folder beside ``path``, to fill and to rename from; remove it.
 
-    A folder so young that its process may not hold its lock yet is left to next time.
+    What killed processes left beside ``path`` is removed, too.
+
+    Raises:
+        OSError: Where the folder above cannot be written.
+    """
+    sweep(path.parent)
+    with _scratch(path) as scratch:
+        yield scratch
+
+
+def sweep(folder: Path) -> int:
+    """Remove a folder's scratch folders whose process is gone; return the bytes freed.
+
+    A folder without a lock is left for ``SETTLED_SECONDS``: its process may be about to
+    make one.
     """
     from filelock import FileLock, Timeout
 
     freed = 0
-    for scratch in folder.glob(f"{start}*{SCRATCH}"):
+    for scratch in scratch_folders(folder):
         with suppress(OSError, Timeout):
-            if time.time() - scratch.stat().st_mtime > SETTLED_SECONDS:
-                with FileLock(scratch / LOCK, timeout=0):
+            lock, age = scratch / LOCK, time.time() - scratch.stat().st_mtime
+            if lock.exists() or age > SETTLED_SECONDS:
+                with FileLock(lock, timeout=0):
                     freed += size_below(scratch)
                     shutil.rmtree(scratch)
     return freed
+
+
+def scratch_folders(folder: Path) -> list[Path]:
+    """List the scratch folders in a folder that may not exist."""
+    try:
+        return [path for path in folder.iterdir() if is_scratch(path.name)]
+    except OSError:
+        return []
+
+
+def is_scratch(name: str) -> bool:
+    """Return whether a folder of this name is a scratch folder."""
+    return name.startswith(".") and name.endswith(SCRATCH)
 
 
 def size_below(folder: Path) -> int:

@@ -1,22 +1,30 @@
-"""What unfinished work keeps in the cache: to continue from, or of no use any more."""
+"""What unfinished work keeps: to continue from, or of no use any more."""
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.files import HALF_WRITTEN, SCRATCH, size_below, sweep
+from harness.files import is_scratch, size_below, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from pathlib import Path
 
 TRAINING = "training"
 """The cache's folder of the states of long trainings, ``RUN_ID.pt``."""
 
 DOWNLOADS = "downloads"
 """The cache's folder of archives that were fetched in part."""
+
+LOGS = "log"
+"""The cache's folder of tracebacks."""
+
+LOCKED = ".lock"
+"""The ending of files in the cache that a process holds while it works."""
 
 OLD = 7 * 24 * 3600.0
 """Seconds, a week, after which nobody is expected to continue unfinished work."""
@@ -46,10 +54,37 @@ def _paths(cache: Path) -> Iterator[Path]:
     yield from (cache / TRAINING).glob("*.pt")
     yield from (cache / DOWNLOADS).glob("*.part")
     yield from (cache / DOWNLOADS).glob("*.zip")
-    yield from cache.glob(f".*{SCRATCH}")
-    for path in cache.rglob(".*"):
-        if HALF_WRITTEN.fullmatch(path.name) and path.is_file():
-            yield path
+    yield from (cache / LOGS).glob("*.txt")
+    for folder, names, _ in os.walk(cache):
+        yield from (Path(folder, name) for name in names if is_scratch(name))
+
+
+def tidy(cache: Path) -> int:
+    """Remove scratch folders and lock files that no process holds; return the bytes.
+
+    It lists every folder below the cache, so it is called once a command.
+    """
+    freed = 0
+    for name, names, files in os.walk(cache):
+        folder = Path(name)
+        if any(map(is_scratch, names)):
+            freed += sweep(folder)
+            names[:] = [one for one in names if not is_scratch(one)]
+        for file in files:
+            if file.endswith(LOCKED):
+                _remove_lock(folder / file)
+    return freed
+
+
+def _remove_lock(path: Path) -> None:
+    """Remove a lock file that nobody holds.
+
+    Who waits for it meanwhile sees that its file is gone, and makes another.
+    """
+    from filelock import FileLock, Timeout
+
+    with suppress(OSError, Timeout), FileLock(path, timeout=0):
+        path.unlink()
 
 
 def prune(cache: Path, *, finished: Collection[str] = (), older: float = OLD) -> int:
@@ -58,10 +93,10 @@ def prune(cache: Path, *, finished: Collection[str] = (), older: float = OLD) ->
     Args:
         cache: The cache's folder.
         finished: The runs that have a result, whose states are of no use.
-        older: Remove everything that is older than this, in seconds. A scratch folder
-            goes as soon as its process is gone.
+        older: Remove everything that is older than this, in seconds. What a process
+            left half written goes as soon as that process is gone.
     """
-    freed = sweep(cache)
+    freed = tidy(cache)
     for one in leftovers(cache):
         is_done = one.path.parent.name == TRAINING and one.path.stem in finished
         if one.path.is_file() and (is_done or one.age > older):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.console import print_table
+from harness.cli.console import print_table, show
 from harness.cli.options import CACHE, RUNS
-from harness.errors import ExitCode
+from harness.errors import ExitCode, HarnessError
 from harness.text import age, counted, size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from harness.registry import Registry
 
 
@@ -25,23 +29,59 @@ def cache(context: click.Context, cache_folder: Path) -> None:
         return
     _print_features(cache_folder)
     _print_unfinished(cache_folder)
-    click.echo(f"in {cache_folder}")
+    show(f"in {cache_folder}")
+
+
+def _stores(folder: Path) -> list[Path]:
+    """List the folders of stores, also of those that do not say what they hold."""
+    from harness.features.shards import KINDS
+
+    features = folder / "features"
+    try:
+        found = sorted(path for path in features.iterdir() if path.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [one for one in found if any((one / kind).is_dir() for kind in KINDS)]
+
+
+def _files(store: Path, kind: str) -> list[Path]:
+    """List the files of a kind, whole or damaged."""
+    from harness.features.shards import SUFFIX
+
+    return sorted(one for one in (store / kind).glob(f"*{SUFFIX}") if one.is_file())
+
+
+def _bytes(paths: Iterable[Path]) -> int:
+    """Add up the sizes of files, of which some may be gone."""
+    total = 0
+    for path in paths:
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
 
 
 def _print_features(folder: Path) -> None:
-    from harness.features.shards import KINDS
-    from harness.features.store import stored
+    from harness.features.shards import KINDS, shards_in
 
     rows = [
         (
-            store.folder.name,
-            str(store.identity.get("feeding")),
-            str(len(store.keys("pooled"))),
-            *(size(store.bytes(kind)) for kind in KINDS),
+            store.name,
+            _feeding(store),
+            str(len({key for one in shards_in(store / "pooled") for key in one.keys})),
+            *(size(_bytes(_files(store, kind))) for kind in KINDS),
         )
-        for store in stored(folder / "features")
+        for store in _stores(folder)
     ]
     print_table(("features", "feeding", "utterances", *KINDS), rows)
+
+
+def _feeding(store: Path) -> str:
+    """Read how a store's model was fed, where that can be read."""
+    try:
+        about = json.loads((store / "about.json").read_text("utf-8"))
+        return str(about["feeding"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return "?"
 
 
 def _print_unfinished(folder: Path) -> None:
@@ -52,7 +92,7 @@ def _print_unfinished(folder: Path) -> None:
         for one in leftovers(folder)
     ]
     if rows:
-        click.echo()
+        show()
         print_table(("unfinished", "size", "last written"), rows)
 
 
@@ -71,8 +111,9 @@ def prune_cache(
 ) -> None:
     """Remove stored frames (they are extracted again when a head needs them).
 
-    Means over time are small and stay, unless --all is given. Of unfinished trainings
-    and downloads those go that have a result in --runs, or are a week old.
+    Means over time are small and stay, unless --all is given or they are damaged. Of
+    unfinished trainings and downloads those go that have a result in --runs, or are a
+    week old.
     """
     from harness.leftovers import OLD, prune
 
@@ -82,40 +123,66 @@ def prune_cache(
     if not only:
         finished = registry.hook.harness_finished_runs(runs=runs) or frozenset()
         freed += prune(folder, finished=finished, older=-1.0 if everything else OLD)
-    click.echo(f"{size(freed)} freed")
+    show(f"{size(freed)} freed")
 
 
 def _drop_features(folder: Path, only: str, *, means: bool) -> int:
-    """Remove frames, and means if so asked, of stores by name; return the bytes."""
-    from harness.features.shards import KINDS
-    from harness.features.store import stored
+    """Remove frames, damaged means, and all means if so asked; return the bytes."""
+    from harness.features.shards import KINDS, is_whole
 
+    stores = [store for store in _stores(folder) if only in store.name]
+    if only and not stores:
+        raise HarnessError(
+            f"No store's name has '{only}'. See 'harness cache' for their names."
+        )
     return sum(
-        store.drop(kind, store.keys(kind))
-        for store in stored(folder / "features")
-        if only in store.folder.name
+        _remove(path)
+        for store in stores
         for kind in KINDS
-        if means or kind != "pooled"
+        for path in _files(store, kind)
+        if means or kind != "pooled" or not is_whole(path)
     )
+
+
+def _remove(path: Path) -> int:
+    """Remove a file; return the bytes, none where another process was faster."""
+    freed = _bytes([path])
+    path.unlink(missing_ok=True)
+    return freed
 
 
 @cache.command("verify")
 @click.pass_context
 def verify_cache(context: click.Context) -> ExitCode:
-    """Read every stored feature, and remove files that are not as they were written.
+    """Read all that is stored, and remove files that are not as they were written.
 
-    What is removed is extracted again when it is needed. Leaves with 2 where something
-    was damaged.
+    What is removed is made again when it is needed. Leaves with 2 where something was
+    damaged.
     """
-    from harness.features.store import stored
-
     folder: Path = context.parent.params["cache_folder"] if context.parent else Path()
-    damaged = [
-        path for store in stored(folder / "features") for path in store.damaged()
-    ]
+    damaged = list(_damaged(folder))
     for path in damaged:
-        click.echo(f"removed {path.relative_to(folder)}: its bytes have changed")
+        show(f"removed {path.relative_to(folder)}: its bytes have changed")
         path.unlink(missing_ok=True)
     found = counted(len(damaged), "damaged file") if damaged else "no damaged file"
-    click.echo(f"{found} in {folder}")
+    show(f"{found} in {folder}")
     return ExitCode.USER if damaged else ExitCode.OK
+
+
+def _damaged(folder: Path) -> Iterator[Path]:
+    """Find files that are not as they were written: features, and what is sealed."""
+    from harness.data.stored import FOLDER
+    from harness.features.shards import KINDS, is_whole
+    from harness.files import read_sealed
+    from harness.leftovers import TRAINING
+
+    for store in _stores(folder):
+        for kind in KINDS:
+            yield from (path for path in _files(store, kind) if not is_whole(path))
+    sealed = ("features/*/certificate.json", f"{FOLDER}/*.json", "memory.json")
+    for pattern in (*sealed, f"{TRAINING}/*.pt"):
+        for path in sorted(folder.glob(pattern)):
+            try:
+                read_sealed(path)
+            except ValueError:
+                yield path

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
+import click
+
+from harness.cli.failures import report
+from harness.cli.thinness import thin_result
+from harness.errors import HarnessError
 from harness.hookspecs import hookimpl
-from harness.text import clock, counted
+from harness.text import clock, counted, json_text, plain
 from harness.types import silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 
-    from harness.types import CellFailed, CellFinished, RunStarted, Stages
+    from harness.types import CellFailed, CellFinished, RunFinished, RunStarted, Stages
 
 EVERY = 10.0
 """Seconds between two plain lines of a stage."""
@@ -29,17 +37,57 @@ BRIEF = 1.0
 """A stage that is over in fewer seconds is not worth a line."""
 
 
+def ready_streams() -> None:
+    """Open standard streams that are closed, and let none refuse a character.
+
+    A closed one would leave its number to the next file that is opened, and what a
+    library prints would be written into that file.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            lowest = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(lowest, mode, encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def abandon(stream: TextIO) -> None:
+    """Lead a stream that cannot be written to nowhere, so that ending is silent."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
 def say(message: str) -> None:
-    """Print a message to stderr, as stdout may be piped elsewhere."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201 - the one place
+    """Print a message to stderr, as stdout may be piped elsewhere.
+
+    Where nobody can read it, it is lost, and the work goes on.
+    """
+    try:
+        click.echo(plain(message, lines=True), err=True)
+    except OSError:
+        abandon(sys.stderr)
+
+
+def show(text: str = "") -> None:
+    """Print what was asked for to stdout: a line, or several."""
+    click.echo(plain(text, lines=True))
+
+
+def print_json(value: object, default: Callable[[Any], object] | None = None) -> None:
+    """Print a JSON value to stdout (see ``json_text``)."""
+    click.echo(json_text(value, default))
 
 
 class Reporter:
     """A plugin that reports what happens to each cell."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        """Report failures only, if ``quiet``."""
-        self._quiet = quiet
+    def __init__(self, *, quiet: bool, cache: Path) -> None:
+        """Report failures only, if ``quiet``; keep tracebacks below ``cache``."""
+        self._quiet, self._cache = quiet, cache
+        self._thin: dict[str, str] = {}
 
     @hookimpl
     def harness_run_started(self, event: RunStarted) -> None:
@@ -58,12 +106,25 @@ class Reporter:
                 f"{event.result.cell}: macro-F1 {100 * scores['macro_f1']:.1f} %, "
                 f"UAR {100 * scores['uar']:.1f} %"
             )
+        corpus = event.result.condition.corpus
+        if remark := thin_result(event.result):
+            self._thin[f"{corpus.name}, {corpus.strategy}"] = remark
 
     @hookimpl
     def harness_cell_failed(self, event: CellFailed) -> None:
         """Say which cell failed, and why."""
         error = event.error
-        say(f"failed: {event.cell}: {type(error).__name__}: {error}")
+        if isinstance(error, HarnessError):
+            say(f"failed: {event.cell}: {type(error).__name__}: {error}")
+        else:
+            sentence, _ = report(error, self._cache)
+            say(f"failed: {event.cell}: {sentence}")
+
+    @hookimpl
+    def harness_run_finished(self, event: RunFinished) -> None:
+        """Say which figures rest on one speaker."""
+        for name, remark in self._thin.items():
+            say(f"{name}: {remark}")
 
 
 def stages(*, quiet: bool) -> Stages:
@@ -114,13 +175,13 @@ def _bars(title: str, total: float, unit: str) -> Iterator[Callable[[float], Non
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         _amount_column(unit),
         TimeRemainingColumn(),
         console=Console(stderr=True),
     ) as progress:
-        bar = progress.add_task(title, total=total)
+        bar = progress.add_task(plain(title), total=total)
         yield lambda amount: progress.advance(bar, amount)
 
 
@@ -145,8 +206,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(plain(column)), overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=1000)
     console.print(table)

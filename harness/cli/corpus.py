@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from harness.cli.console import print_table, say, stages
+from harness.cli.console import print_json, print_table, say, show, stages
 from harness.cli.options import CACHE, DATA_ROOT
 from harness.errors import DataError, ExitCode, HarnessError, MissingCorpusError
-from harness.text import size
+from harness.text import fenced, markdown, size
 from harness.types import Archive
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _print_passports(
 
     if form == "json":
         values = [as_json(passport) for passport in passports]
-        _print_json(values if several else values[0])
+        print_json(values if several else values[0])
         return
     for passport in passports:
         _print_passport(passport, form)
@@ -128,18 +127,20 @@ def _print_passport(passport: Passport, form: Form) -> None:
 
     manifest = passport.manifest
     _heading(f"{manifest.corpus.title}, version {manifest.corpus.version}", form)
-    click.echo(
+    _line(
         f"{len(manifest.utterances)} utterances of "
         f"{len({u.speaker for u in manifest.utterances})} speakers, "
-        f"{len(manifest.labels)} labels, in {manifest.root}\n"
+        f"{len(manifest.labels)} labels, in {manifest.root}",
+        form,
     )
+    show()
     columns = ("speaker", "gender", *manifest.labels, "all")
     _table(columns, list(counts(manifest)), form)
     _table(("what", "is"), list(facts(passport)), form)
     if passport.problems:
         rows = list(_shortened(passport.problems))
         _table(("problem", "where", "what"), rows, form)
-    click.echo(passport.verdict)
+    _line(passport.verdict, form)
 
 
 def _shortened(problems: Sequence[Problem]) -> Iterator[tuple[str, str, str]]:
@@ -158,12 +159,13 @@ def _shortened(problems: Sequence[Problem]) -> Iterator[tuple[str, str, str]]:
 # ---------------------------------------------------------------- print
 
 
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+def _line(text: str, form: Form) -> None:
+    """Print a line, and in Markdown nothing that it makes of it."""
+    show(markdown(text) if form == "markdown" else text)
 
 
 def _heading(text: str, form: Form) -> None:
-    click.echo(f"## {text}\n" if form == "markdown" else text)
+    show(f"## {markdown(text)}\n" if form == "markdown" else text)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: Form) -> None:
@@ -171,10 +173,11 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: Form) ->
     if form == "text":
         print_table(columns, rows)
     else:
-        for row in (columns, ["---"] * len(columns), *rows):
-            cells = (cell.replace("|", "\\|").replace("\n", " ") for cell in row)
-            click.echo(f"| {' | '.join(cells)} |")
-    click.echo()
+        for row in (columns, *rows):
+            show(f"| {' | '.join(map(markdown, row))} |")
+            if row is columns:
+                show(f"| {' | '.join(['---'] * len(columns))} |")
+    show()
 
 
 # ---------------------------------------------------------------- info
@@ -197,17 +200,18 @@ def corpus_info(
     one = corpora[name]
     on_disk = description.OnDisk.of(one, corpora.root(one))
     if form == "json":
-        _print_json(description.describe(one, on_disk))
+        print_json(description.describe(one, on_disk))
         return
     _heading(f"{one.title} ({one.name})", form)
     if one.about:
-        fence = "```\n" if form == "markdown" else ""
-        click.echo(f"{fence}{one.about.strip()}\n{fence}")
+        about = one.about.strip()
+        show(f"{fenced(about) if form == 'markdown' else about}\n")
     _table(("what", "is"), list(description.description_rows(one, on_disk)), form)
     _table(*description.side_by_side(one, corpora.siblings(one)), form)
     size = one.versions.get(one.version, sum(one.counts.values()))
     for claim in one.claims:
-        click.echo(compare_claim(claim, size, len(one.labels), here=f"in {one.name}"))
+        said = compare_claim(claim, size, len(one.labels), here=f"in {one.name}")
+        _line(said, form)
 
 
 # ---------------------------------------------------------------- download
@@ -243,14 +247,17 @@ def download_corpus(
     from harness.data.download import download, install
     from harness.data.download.archive import existing_zip
 
+    remote = [source for source in sources if "://" in source]
+    if remote and len(remote) < len(sources):
+        raise click.UsageError("--from takes zips of this machine, or addresses.")
     corpora = _local(registry, data_root, cache_folder)
     one = corpora[name]
     root = corpora.root(one)
     if corpora.is_complete(one):
-        click.echo(f"{one.title} is complete at {root} already.")
+        show(f"{one.title} is complete at {root} already.")
         return
     siblings, progress = corpora.siblings(one), corpora.stages
-    if sources and not any("://" in source for source in sources):
+    if sources and not remote:
         packed = [existing_zip(source) for source in sources]
         passport = install(one, packed, root, siblings=siblings, stages=progress)
     else:
@@ -258,7 +265,7 @@ def download_corpus(
         passport = download(
             one, files, root, cache_folder, siblings=siblings, stages=progress
         )
-    click.echo(f"{one.title} is at {root}. {passport.verdict}")
+    show(f"{one.title} is at {root}. {passport.verdict}")
 
 
 def _accepted_files(
@@ -291,10 +298,10 @@ def _print_terms(one: Corpus, files: Sequence[RemoteArchive], root: Path) -> Non
     """Print what is downloaded, under which licence, and how large it is."""
     total = sum(file.size for file in files)
     amount = size(total) if all(file.size for file in files) else "unknown"
-    click.echo(f"{one.title}, version {one.version}")
-    click.echo(f"licence   {one.licence}")
-    click.echo(f"cite      {one.citation}")
+    show(f"{one.title}, version {one.version}")
+    show(f"licence   {one.licence}")
+    show(f"cite      {one.citation}")
     for file in files:
-        click.echo(f"from      {file.url}")
-    click.echo(f"size      {amount}, and about as much again while it is unpacked")
-    click.echo(f"into      {root}")
+        show(f"from      {file.url}")
+    show(f"size      {amount}, and about as much again while it is unpacked")
+    show(f"into      {root}")

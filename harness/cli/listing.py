@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.console import print_table
+from harness.cli.console import print_json, print_table, show
 from harness.types import Claim
 
 if TYPE_CHECKING:
@@ -141,12 +140,12 @@ def list_offers(registry: Registry, what: str | None, form: str) -> None:
     }
     if form == "json":
         value = offers[what] if what else offers
-        click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=asdict))
+        print_json(value, default=asdict)
         return
     for kind, rows in offers.items():
         _print(kind, rows)
     if what == "corpora":
-        click.echo(
+        show(
             "\nA claim is how many utterances of how many labels its source states. "
             "Where a corpus differs, 'harness corpus info NAME' says why."
         )
@@ -154,7 +153,7 @@ def list_offers(registry: Registry, what: str | None, form: str) -> None:
 
 def _print(kind: str, rows: list[Facts]) -> None:
     if not rows:
-        click.echo(f"no {kind}")
+        show(f"no {kind}")
         return
     columns = [name.replace("_", " ") for name in rows[0]]
     print_table(columns, [[_text(value) for value in row.values()] for row in rows])

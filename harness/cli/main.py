@@ -6,16 +6,22 @@ a verb needs it, since ``harness --help`` is typed more often than anything else
 
 from __future__ import annotations
 
+import io
+import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import shell_complete
 
 from harness import __version__
 from harness.cli.caching import cache
-from harness.cli.console import say
+from harness.cli.console import abandon, ready_streams, say
 from harness.cli.corpus import corpus
+from harness.cli.failures import report, traced
+from harness.cli.interrupts import Terminated, ignore_signals, orderly_end
 from harness.cli.listing import list_offers
+from harness.cli.options import CACHE_FOLDER, default_cache
 from harness.cli.plugins import check, new_plugin
 from harness.cli.running import plan, run
 from harness.cli.splitting import split
@@ -27,40 +33,96 @@ if TYPE_CHECKING:
 
 VERBS = (run, plan, list_offers, corpus, split, cache, check, new_plugin)
 
+DEBUG = "harness.debug"
+"""Among a context's ``meta``: whether tracebacks are printed."""
+
+COMPLETION = "_HARNESS_COMPLETE"
+"""The variable by which a shell asks click for completions."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and leave with its exit code."""
-    sys.exit(execute(arguments))
+    code = execute(arguments)
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.HUNG_UP):
+        ignore_signals()
+    sys.exit(code)
 
 
 def execute(
     arguments: Sequence[str] | None = None, manager: PluginManager | None = None
 ) -> ExitCode:
-    """Run the program.
+    """Run the program, and say in a sentence what ended it.
 
     Args:
         arguments: Of the command line; by default the process' own.
         manager: The plugins; by default all that are installed.
     """
-    try:
-        registry = Registry.of(manager or plugin_manager())
-        application = _application(registry)
-        for plugin in registry.plugins:
-            if plugin.problem and not plugin.blocked:
-                say(f"warning: the plugin {plugin} is left out: {plugin.problem}")
-        code = application.main(
-            arguments, prog_name="harness", standalone_mode=False, obj=registry
+    ready_streams()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    meta: dict[str, Any] = {DEBUG: bool(os.environ.get("HARNESS_DEBUG"))}
+    with orderly_end():
+        try:
+            code = _invoke(words, manager, meta)
+            sys.stdout.flush()
+            return code
+        except (Exception, KeyboardInterrupt) as error:
+            if meta[DEBUG]:
+                say(traced(error))
+            _flush()
+            return _end(error, meta)
+
+
+def _invoke(
+    words: list[str], manager: PluginManager | None, meta: dict[str, Any]
+) -> ExitCode:
+    """Run the verb, and keep in ``meta`` what is needed to report how it ended."""
+    registry = Registry.of(manager or plugin_manager())
+    application = _application(registry)
+    if instruction := os.environ.get(COMPLETION):
+        return ExitCode(
+            shell_complete(application, {}, "harness", COMPLETION, instruction)
         )
-        return ExitCode(code or 0)
-    except click.ClickException as error:
-        error.show()
+    for plugin in registry.plugins:
+        if plugin.problem and not plugin.blocked:
+            say(f"warning: the plugin {plugin} is left out: {plugin.problem}")
+    try:
+        with application.make_context("harness", words, obj=registry) as context:
+            meta[DEBUG] = context.params["debug"]
+            try:
+                code = application.invoke(context)
+            finally:
+                meta |= context.meta
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    return ExitCode(code or 0)
+
+
+def _end(error: BaseException, meta: dict[str, Any]) -> ExitCode:
+    """Say what ended the program, and choose its exit code."""
+    if isinstance(error, BrokenPipeError):  # as of 'harness list | head -1'
+        return ExitCode.BROKEN_PIPE
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        say("Interrupted. What was finished is kept; the same command goes on with it.")
+        return error.code if isinstance(error, Terminated) else ExitCode.INTERRUPTED
+    if isinstance(error, click.ClickException):
+        shown = io.StringIO()
+        error.show(shown)
+        say(shown.getvalue().rstrip())
         return ExitCode.USER
-    except HarnessError as error:
+    if isinstance(error, HarnessError):
         say(f"error: {error}")
         return ExitCode.USER
-    except (KeyboardInterrupt, click.Abort):
-        say("Interrupted. What was finished is kept; the same command goes on with it.")
-        return ExitCode.INTERRUPTED
+    sentence, is_bug = report(error, meta.get(CACHE_FOLDER) or default_cache())
+    say(f"error: {sentence}")
+    return ExitCode.BUG if is_bug else ExitCode.USER
+
+
+def _flush() -> None:
+    """Write what is left to print; where that fails again, drop it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        abandon(sys.stdout)
 
 
 def _application(registry: Registry) -> click.Group:
@@ -76,7 +138,13 @@ def _application(registry: Registry) -> click.Group:
         "  harness leaderboard",
     )
     @click.version_option(__version__, prog_name="speech-harness")
-    def app() -> None:
+    @click.option(
+        "--debug",
+        is_flag=True,
+        envvar="HARNESS_DEBUG",
+        help="Print the traceback of what ends the program, too.",
+    )
+    def app(debug: bool) -> None:
         """Measure how much emotion can be read out of a frozen speech model."""
 
     for verb in VERBS:

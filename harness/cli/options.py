@@ -3,66 +3,142 @@
 from __future__ import annotations
 
 import functools
+import math
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import platformdirs
 
+from harness.cli.console import say
 from harness.registry import split_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+CACHE_FOLDER = "harness.cache"
+"""Among a context's ``meta``: the folder of ``--cache``, for logs."""
+
+MOST = 2**63 - 1
+"""The largest seed: Parquet stores it in 64 bits, one of which is the sign."""
+
+MOST_SEEDS = 10_000
+"""Of one command: a slip of the finger, such as 0-1000000000, fills no memory."""
+
+MOST_WORKERS = 10_000
+"""More than any cluster's queue takes of one user."""
+
+MOST_FOLDS = 1000
+"""More than any corpus of emotional speech has speakers."""
+
+LONGEST = 86_400.0
+"""Seconds, a day: no clip is as long."""
+
+
+class Seconds(click.FloatRange):
+    """A duration; what is no number is no duration."""
+
+    def __init__(self) -> None:
+        """Allow a tenth of a second up to ``LONGEST``."""
+        super().__init__(0.1, LONGEST)
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read a finite number of seconds within the bounds."""
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"'{value}' is no number of seconds.", param, ctx)
+        return seconds
+
+
+def names(
+    _: click.Context, option: click.Parameter, value: str | None
+) -> tuple[str, ...]:
     """Split ``a,b:option=1,c``, each name once."""
     if value is None:
         return ()
-    found = tuple(dict.fromkeys(split_names(value)))
+    found = split_names(value)
     if not found:
         raise click.BadParameter("it names nothing.")
+    pieces = [piece.strip() for piece in value.split(",") if piece.strip()]
+    if len(pieces) > sum(name.count(",") + 1 for name in found):
+        again = next(n for n in found if pieces.count(n.partition(",")[0]) > 1)
+        say(f"warning: {option.opts[0]} names '{again}' twice; it is taken once.")
     return found
 
 
-def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+def _seeds(_: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
     """Read ``0-4`` or ``0,2,5``."""
     seeds: list[int] = []
-    try:
-        for piece in value.split(","):
-            first, _dash, last = piece.partition("-")
-            seeds += range(int(first), int(last or first) + 1)
-    except ValueError:
-        raise click.BadParameter(f"'{value}' is not like 0-4 or 0,2,5.") from None
+    for piece in value.split(","):
+        match = re.fullmatch(r"\s*(\d{1,19})(?:-(\d{1,19}))?\s*", piece, re.ASCII)
+        if match is None:
+            raise click.BadParameter(
+                f"'{value}' is not like 0-4 or 0,2,5; a seed is at most {MOST}."
+            )
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last > MOST:
+            raise click.BadParameter(f"{last} is too large; a seed is at most {MOST}.")
+        if len(seeds) + last - first >= MOST_SEEDS:
+            raise click.BadParameter(f"'{value}' is more than {MOST_SEEDS} seeds.")
+        seeds += range(first, last + 1)
     if not seeds:
         raise click.BadParameter(f"'{value}' holds no seed.")
+    if len(set(seeds)) < len(seeds):
+        say(f"warning: {option.opts[0]} names a seed twice; it is taken once.")
     return tuple(dict.fromkeys(seeds))
 
 
 def _checkpoints(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Path]:
-    """Read ``NAME=FOLDER``."""
-    pairs = [value.partition("=") for value in values]
-    for name, equals, folder in pairs:
+    """Read ``NAME=FOLDER``, each name once."""
+    found: dict[str, Path] = {}
+    for value in values:
+        name, equals, folder = value.partition("=")
         if not (name and equals and folder):
             raise click.BadParameter(f"'{name}' is not like whisper-base=FOLDER.")
-    return {name: Path(folder).expanduser() for name, _, folder in pairs}
+        if name in found:
+            raise click.BadParameter(f"'{name}' is given twice. Leave one of them out.")
+        found[name] = Path(folder).expanduser()
+    return found
 
 
 def _only(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
-    """Read ``corpus=emodb,emovo``."""
+    """Read ``corpus=emodb,emovo``, each axis once."""
     from harness.execution.suites import AXES
 
-    chosen = {}
+    chosen: dict[str, tuple[str, ...]] = {}
     for value in values:
         axis, equals, listed = value.partition("=")
         if axis not in AXES or not (equals and listed):
             raise click.BadParameter(f"'{value}' is not like corpus=emodb,emovo.")
+        if axis in chosen:
+            both = ",".join((*chosen[axis], listed))
+            raise click.BadParameter(f"'{axis}' is given twice. Write {axis}={both}.")
         chosen[axis] = tuple(name.strip() for name in listed.split(","))
     return chosen
+
+
+def default_cache() -> Path:
+    """Return the cache's folder where no option names one."""
+    named = os.environ.get("HARNESS_CACHE")
+    return Path(named or platformdirs.user_cache_dir("speech-harness")).expanduser()
+
+
+def _note_cache(context: click.Context, _: click.Parameter, value: Path) -> Path:
+    """Keep the cache's folder for logs, and return it."""
+    context.meta[CACHE_FOLDER] = folder = value.expanduser()
+    return folder
 
 
 CHECKPOINT = click.option(
@@ -85,8 +161,8 @@ CACHE = click.option(
     "--cache",
     "cache_folder",
     type=click.Path(path_type=Path),
-    envvar="HARNESS_CACHE",
-    default=lambda: Path(platformdirs.user_cache_dir("speech-harness")),
+    default=default_cache,
+    callback=_note_cache,
     show_default="the user's cache folder, or $HARNESS_CACHE",
     help="Where features are kept.",
 )
@@ -114,13 +190,17 @@ SPLIT = (
     ),
     click.option(
         "--folds",
-        type=click.IntRange(3),
+        type=click.IntRange(3, MOST_FOLDS),
         default=None,
         show_default="5",
         help="How many, for a split that takes that, such as kfold.",
     ),
     click.option(
-        "--split-seed", type=int, default=0, show_default=True, help="Of the split."
+        "--split-seed",
+        type=click.IntRange(0, MOST),
+        default=0,
+        show_default="0",
+        help="Of the split.",
     ),
 )
 GRID = (
@@ -213,7 +293,7 @@ GRID = (
     ),
     click.option(
         "--max-seconds",
-        type=click.FloatRange(0.1),
+        type=Seconds(),
         metavar="S",
         help="Cut every clip to its first S seconds.",
     ),

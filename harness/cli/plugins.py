@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.console import print_table, say
+from harness.cli.console import print_table, say, show
 from harness.cli.options import CACHE, CHECKPOINT, DATA_ROOT
 from harness.errors import DataError, ExitCode, HarnessError, UnknownNameError
 from harness.registry.isolation import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.conformance import (
         CorpusCheck,
@@ -58,12 +58,13 @@ def check(
         feeding=feeding,
         device=prepare(device),
         data_root=data_root,
-        cache=cache_folder.expanduser(),
+        cache=cache_folder,
     )
+    setting.refuse_idle(names)
     broken = 0
-    for name in names:
+    for name in dict.fromkeys(names):
         for subject, plugin in setting.subjects(name):
-            click.echo(f"{name} ({type(subject.offer).__name__.lower()})")
+            show(f"{name} ({type(subject.offer).__name__.lower()})")
             broken += _examine(subject, plugin, setting.cache)
             if isinstance(subject, UpstreamCheck):
                 _certify(subject)
@@ -80,6 +81,24 @@ class _Setting:
     device: str
     data_root: Path
     cache: Path
+
+    def refuse_idle(self, names: Sequence[str]) -> None:
+        """Refuse options for upstreams where there is none that they are for.
+
+        Raises:
+            HarnessError: Where a checkpoint is another upstream's, or none is fed.
+        """
+        found = [u for name in names for u in self.registry.upstreams.named(name)]
+        known = {one for u in found for one in (u.name, u.checkpoint_of) if one}
+        known |= {f"{u.name}/{key}" for u in found for key in u.more_checkpoints}
+        for name in self.checkpoints:
+            if name not in known:
+                raise UnknownNameError("upstream of this command", name, known)
+        if self.feeding is not None and not found:
+            raise HarnessError(
+                f"--feeding is for upstreams, and {', '.join(names)} is none. "
+                "Leave it out."
+            )
 
     def subjects(self, name: str) -> Iterator[tuple[Subject, Plugin]]:
         """Yield what is called so, with what is needed to check it."""
@@ -146,7 +165,7 @@ def _examine(subject: Subject, plugin: Plugin, cache: Path) -> int:
     for one in checks(subject):
         found = one.finding()
         why = f": {found.text}" if found.text else ""
-        click.echo(f"  {found.verdict:<8}{one}{why}")
+        show(f"  {found.verdict:<8}{one}{why}")
         if found.verdict == "BROKEN":
             broken.append(str(one))
     offer = subject.offer
@@ -162,9 +181,9 @@ def _certify(check: UpstreamCheck) -> None:
     try:
         moved = measure(check.encode, check.model.rate, length)
     except Exception as error:  # isolates the plugin that is checked by name
-        click.echo(f"  no certificate: {reason(error)}")
+        show(f"  no certificate: {reason(error)}")
         return
-    click.echo(
+    show(
         f"\nHow far features of a clip of {length:g} s move, max |Δ|/std and 1 − cos:\n"
     )
     columns = [moved[trial] for trial in TRIALS]
@@ -182,9 +201,9 @@ def _certify(check: UpstreamCheck) -> None:
             for layer in range(len(columns[0].delta))
         ],
     )
-    click.echo()
+    show()
     for sentence in verdicts(moved):
-        click.echo(sentence)
+        show(sentence)
 
 
 @click.command("new-plugin")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.console import say
+from harness.cli.effects import refuse_idle, warnings
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -20,14 +22,16 @@ AXES = ("upstreams", "downstreams", "corpora")
 def request_of(options: dict[str, Any], registry: Registry) -> Request:
     """Make a request out of the values of ``options.GRID``.
 
-    What a suite's file says holds, unless the command line says otherwise.
+    What a suite's file says holds, unless the command line says otherwise. Options that
+    concern only a part of what was asked for are warned of.
 
     Raises:
-        HarnessError: Where neither a suite nor all three lists of names were given.
+        HarnessError: Where neither a suite nor all three lists of names were given, or
+            an option has no effect.
     """
     from harness.execution.request import Request
 
-    options["cache"] = options.pop("cache_folder").expanduser()
+    options["cache"] = options.pop("cache_folder")
     lists = {axis: options.pop(axis) for axis in AXES}
     suite, only = options.pop("suite"), options.pop("only")
     baselines = options.pop("baselines")
@@ -37,7 +41,11 @@ def request_of(options: dict[str, Any], registry: Registry) -> Request:
         grids, more = _of_suite(suite, lists, only, registry)
         options |= more
     grids += tuple(_baseline(name, grids, registry) for name in baselines)
-    return Request(grids=grids, split=options.pop("strategy"), **options)
+    request = Request(grids=grids, split=options.pop("strategy"), **options)
+    refuse_idle(request, registry)
+    for sentence in warnings(request, registry):
+        say(f"warning: {sentence}")
+    return request
 
 
 def _asked(

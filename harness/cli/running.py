@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.console import Reporter, print_table, say, stages
-from harness.cli.options import GRID, together
+from harness.cli.console import Reporter, print_table, say, show, stages
+from harness.cli.effects import workers_warning
+from harness.cli.options import GRID, MOST_WORKERS, together
 from harness.cli.request import request_of
+from harness.cli.thinness import thin_parts
 from harness.errors import ExitCode
 from harness.text import clock, counted, size
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.execution.plan import Pair, Plan
+    from harness.execution.request import Request
     from harness.registry import Registry
 
 DEVICE = click.option(
@@ -33,7 +37,7 @@ PLACE = (
     ),
     click.option(
         "--workers",
-        type=click.IntRange(0),
+        type=click.IntRange(0, MOST_WORKERS),
         default=0,
         help="Tasks at once, if memory allows.  [default: one a core, or one a GPU]",
     ),
@@ -71,13 +75,30 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
 
     names = ("device", "executor", "workers", "keep_going", "keep_features")
     place = RunOptions(**{name: options.pop(name) for name in names})
-    registry.manager.register(Reporter(quiet=quiet))
     request = request_of(options, registry)
-    report = run_request(request, registry, place, stages(quiet=quiet))
+    registry.manager.register(Reporter(quiet=quiet, cache=request.cache))
+    for sentence in workers_warning(registry.executors[place.executor], place.workers):
+        say(f"warning: {sentence}")
+    with _tidied(request):
+        report = run_request(request, registry, place, stages(quiet=quiet))
     for sentence in report.missing:
         say(f"left out: {sentence}")
     incomplete = report.failed or report.missing
     return ExitCode.SOME_CELLS_FAILED if incomplete else ExitCode.OK
+
+
+@contextmanager
+def _tidied(request: Request) -> Iterator[None]:
+    """Remove what other processes left in the runs and the cache, and own locks."""
+    from harness.files import sweep
+    from harness.leftovers import tidy
+
+    sweep(request.runs)
+    tidy(request.cache)
+    try:
+        yield
+    finally:
+        tidy(request.cache)
 
 
 # ---------------------------------------------------------------- plan
@@ -99,9 +120,9 @@ def plan(registry: Registry, /, quiet: bool, device: str, **options: Any) -> Non
         _print_pairs(todo)
         _print_splits(todo)
         for line in _forecast(todo, registry, device):
-            click.echo(line)
+            show(line)
         for line in _remarks(todo):
-            click.echo(line)
+            show(line)
 
 
 def _print_pairs(todo: Plan) -> None:
@@ -139,11 +160,13 @@ def _print_splits(todo: Plan) -> None:
     }
     for division in divided.values():
         manifest, split = division.manifest, division.split
-        click.echo(f"\n{manifest.corpus.name}, {split.strategy}:")
+        show(f"\n{manifest.corpus.name}, {split.strategy}:")
         for line in describe(closeness(split, manifest.utterances)):
-            click.echo(f"  {line}")
+            show(f"  {line}")
+        if remark := thin_parts(division):
+            show(f"  {remark}")
         for line in manifest.bad:
-            click.echo(f"  left out: {line}")
+            show(f"  left out: {line}")
 
 
 def _forecast(todo: Plan, registry: Registry, device: str) -> Iterator[str]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.console import say, stages
+from harness.cli.console import say, show, stages
+from harness.cli.effects import refuse_idle_seed
 from harness.cli.options import CACHE, DATA_ROOT, SKIP_BAD, SPLIT, together
+from harness.cli.thinness import thin_parts
 from harness.errors import DataError
 
 if TYPE_CHECKING:
@@ -46,13 +48,16 @@ def split(
 
     if out is not None and out.suffix != ".json":
         raise DataError(f"A split file's name ends in .json; {out} does not.")
+    refuse_idle_seed(strategy, split_seed, registry)
     choice = SplitChoice.of(strategy, registry.splits, folds=folds, seed=split_seed)
     manifest = _manifest(registry, name, data_root, cache_folder)
     if not skip_bad:
         refuse_bad([manifest])
     (division,) = divisions([manifest], [], choice)
     for line in describe(closeness(division.split, manifest.utterances)):
-        click.echo(line)
+        show(line)
+    if remark := thin_parts(division):
+        show(remark)
     if out is not None:
         write_split(division.split, out, manifest)
         say(f"Written to {out}. Use it by: harness run --corpus {name} --split {out}")
@@ -66,7 +71,7 @@ def _manifest(
     corpora = LocalCorpora(
         registry=registry,
         data_root=data_root,
-        cache=cache_folder.expanduser(),
+        cache=cache_folder,
         stages=stages(quiet=False),
     )
     return corpora.manifest(corpora[name])

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.errors import PluginError
+from harness.text import plain
 
 if TYPE_CHECKING:
     import pluggy
@@ -24,4 +25,4 @@ def notify(hook: pluggy.HookCaller, event: object) -> None:
         try:
             implementation.function(*arguments)
         except PluginError as error:
-            sys.stderr.write(f"warning: {error}\n")
+            sys.stderr.write(f"warning: {plain(str(error))}\n")

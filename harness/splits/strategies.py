@@ -51,6 +51,7 @@ def harness_splits() -> Iterator[SplitStrategy]:
         name="loso",
         summary="one fold a speaker, who tests; the next one validates",
         divide=_loso,
+        draws=False,
         mismatch=_tests_another_number_of_speakers,
     )
     yield SplitStrategy(
@@ -64,12 +65,14 @@ def harness_splits() -> Iterator[SplitStrategy]:
         name="published",
         summary="the split that is published for the corpus",
         divide=_published,
+        draws=False,
         mismatch=_is_not_published,
     )
     yield SplitStrategy(
         name="column",
         summary="the parts of a table's column 'split', or that a corpus has",
         divide=_column,
+        draws=False,
         mismatch=_is_not_the_column,
     )
 

@@ -96,6 +96,7 @@ class SplitStrategy:
         divide: Makes the folds.
         speaker_independent: Whether a speaker in two parts is refused.
         takes_folds: Whether ``--folds`` has a meaning for it.
+        draws: Whether ``--split-seed`` has one.
         mismatch: Says why the folds of a split file cannot be of this strategy, such as
             ``fold '0' tests 2 speakers``; what every split must keep is checked anyway.
         version: Raised when its code divides a corpus in another way.
@@ -106,5 +107,6 @@ class SplitStrategy:
     divide: Divide
     speaker_independent: bool = True
     takes_folds: bool = False
+    draws: bool = True
     mismatch: Mismatch = no_mismatch
     version: int = 1

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +19,8 @@ from harness.files import (
     sha256_bytes,
     sha256_json,
     sweep,
-    sweep_half_written,
 )
+from harness.leftovers import tidy
 
 
 @given(st.lists(st.binary(max_size=4), max_size=4), st.lists(st.binary(max_size=4)))
@@ -95,53 +96,6 @@ def test_the_folder_is_synced_after_the_file_is_in_place(tmp_path, monkeypatch):
     assert synced == [(beside, False), (tmp_path, True)]
 
 
-@pytest.fixture
-def abandon(tmp_path):
-    """Leave a half-written file of a process; return it, dated long ago."""
-
-    def leave(pid):
-        path = tmp_path / f".results.json.{pid}.123456"
-        path.write_text("half")
-        os.utime(path, (0, 0))
-        return path
-
-    return leave
-
-
-@pytest.fixture
-def gone():
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def test_what_a_killed_process_left_half_written_is_removed(tmp_path, abandon, gone):
-    abandon(gone)
-    assert sweep_half_written(tmp_path) == len("half")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_process_is_writing_stays(tmp_path, abandon):
-    path = abandon(os.getpid())
-    assert sweep_half_written(tmp_path) == 0
-    assert path.exists()
-
-
-def test_what_another_machine_may_be_writing_stays(tmp_path, abandon, gone):
-    path = abandon(gone)
-    path.touch()
-    assert sweep_half_written(tmp_path) == 0
-    assert path.exists()
-
-
-def test_other_hidden_files_stay(tmp_path):
-    (tmp_path / ".notes.1").touch()
-    os.utime(tmp_path / ".notes.1", (0, 0))
-    sweep_half_written(tmp_path)
-    assert (tmp_path / ".notes.1").exists()
-
-
 def settled(path, content):
     """Write a file and date it, so that its facts may be cached."""
     path.write_text(content)
@@ -195,20 +149,20 @@ def test_a_damaged_cache_is_an_empty_one(tmp_path, content):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from harness.files import scratch_beside
-with scratch_beside(Path(sys.argv[1])) as scratch:
-    (scratch / "half").write_text("half")
+from harness.files import replacing, scratch_beside
+make = {"scratch": scratch_beside, "file": replacing}[sys.argv[2]]
+with make(Path(sys.argv[1])) as half:
+    (half / "half" if half.is_dir() else half).write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.fixture
-def leftover(tmp_path):
-    """The scratch folder of a process that was killed some time ago."""
-    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a"], check=False)
-    assert killed.returncode == -9
+@pytest.fixture(params=["scratch", "file"])
+def leftover(request, tmp_path):
+    """The scratch folder of a process that was killed just now."""
+    command = [sys.executable, "-c", KILLED, tmp_path / "a", request.param]
+    assert subprocess.run(command, check=False).returncode == -9
     (scratch,) = tmp_path.iterdir()
-    os.utime(scratch, (0, 0))
     return scratch
 
 
@@ -220,14 +174,51 @@ def test_a_scratch_folder_is_removed(tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed_the_next_time(tmp_path, leftover):
-    assert (leftover / "half").exists()
+    assert leftover.exists()
     with scratch_beside(tmp_path / "a"):
         assert not leftover.exists()
 
 
-def test_what_was_left_beside_something_else_is_not_touched(tmp_path, leftover):
-    with scratch_beside(tmp_path / "b"):
-        assert leftover.exists()
+def test_a_folder_without_a_lock_is_left_as_long_as_it_is_young(tmp_path):
+    scratch = tmp_path / ".a-x.scratch"
+    scratch.mkdir()
+    assert sweep(tmp_path) == 0
+    assert scratch.exists()
+    os.utime(scratch, (0, 0))
+    sweep(tmp_path)
+    assert not scratch.exists()
+
+
+def test_a_file_that_is_being_written_is_not_swept(tmp_path):
+    with replacing(tmp_path / "a") as beside:
+        beside.write_text("half")
+        assert sweep(tmp_path) == 0
+        assert beside.exists()
+    assert (tmp_path / "a").read_text() == "half"
+
+
+@pytest.mark.parametrize("name", ["é" * 120, "a[b]*?", "x" * 250])
+def test_a_name_of_any_length_and_kind_is_written(tmp_path, name):
+    with replacing(tmp_path / name) as beside:
+        beside.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_locks_that_nobody_holds_are_removed(tmp_path):
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / "free.lock").touch()
+    with FileLock(tmp_path / "locks" / "held.lock"):
+        tidy(tmp_path)
+        assert [path.name for path in tmp_path.glob("*/*")] == ["held.lock"]
+    tidy(tmp_path)
+    assert list(tmp_path.glob("*/*")) == []
+
+
+def test_what_was_left_anywhere_below_a_cache_is_removed(tmp_path, leftover):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    leftover.rename(tmp_path / "a" / "b" / leftover.name)
+    assert tidy(tmp_path) == len("half")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
 def test_a_scratch_folder_in_use_is_not_touched(tmp_path):

@@ -17,8 +17,8 @@ from harness.data.passport import examine
 from harness.data.passport.problems import Severity
 from harness.data.passport.reading import read_folder, read_sibling
 from harness.errors import DataError, StoreError
-from harness.files import Memory, scratch_beside
-from harness.leftovers import DOWNLOADS
+from harness.files import Memory, scratch_beside, sweep
+from harness.leftovers import DOWNLOADS, tidy
 from harness.types import silence
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def download(
     folder = cache / DOWNLOADS
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        tidy(cache)
         with FileLock(folder / f"{corpus.name}.lock", timeout=0):
             packed = [fetch(remote, folder, stages=stages) for remote in files]
             with _removing(packed):
@@ -125,9 +126,13 @@ def install(
 def _target(corpus: Corpus, root: Path, siblings: Collection[Corpus]) -> Path:
     """Return a folder to install a corpus into, which is absent or empty.
 
+    What interrupted downloads left in it or beside it is removed first.
+
     Raises:
         DataError: Where there is none.
     """
+    for folder in (root.parent, root):
+        sweep(folder)
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return root
     deeper = root / corpus.name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
 import shutil
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -33,6 +35,13 @@ MAX_RATIO = 200
 
 MIN_PACKED = 1000
 """Smaller entries count as this many bytes, since short texts may pack well."""
+
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, NotImplementedError, ValueError, OverflowError),
+)
+"""What ``zipfile`` and what it unpacks by raise for bytes that they cannot read; an
+unknown method is a NotImplementedError, a name that is not UTF-8 a ValueError."""
 
 UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
 """Bits of an entry's flags, from the zip specification (APPNOTE.TXT, 4.4.4)."""
@@ -74,12 +83,18 @@ def unpack(path: Path, folder: Path, *, stages: Stages = silence) -> None:
                 for name, info in entries.items():
                     _extract(archive, info, folder / name)
                     advance(info.file_size / MEGA)
-    # zipfile raises NotImplementedError for an unknown compression method
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-        raise DataError(
-            f"The archive is damaged ({error}); nothing of it was kept. Download it "
-            "again."
-        ) from error
+    except DAMAGED as error:
+        raise _damaged(error) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged(error) from error  # as bz2 says it, without a number
+
+
+def _damaged(error: Exception) -> DataError:
+    return DataError(
+        f"The archive is damaged ({error}); nothing of it was kept. Download it again."
+    )
 
 
 def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -96,15 +111,16 @@ def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         if info.is_dir() or name.endswith("/") or "__MACOSX" in path.parts:
             continue
         problem = _unsafe(info, path)
-        if name.casefold() in seen:
+        key = str(path).casefold()
+        if key in seen:
             problem = "occurs twice"
         if problem:
             raise DataError(
                 f"The archive is not safe to unpack: '{name}' {problem}. Nothing of it "
                 "was kept; report it to the corpus' authors."
             )
-        seen.add(name.casefold())
-        entries[name] = info
+        seen.add(key)
+        entries[str(path)] = info
     total = sum(info.file_size for info in entries.values())
     if len(entries) > MAX_FILES or total > MAX_BYTES:
         raise DataError(
@@ -126,6 +142,8 @@ def _decoded_name(info: zipfile.ZipInfo) -> str:
 def _unsafe(info: zipfile.ZipInfo, path: PurePosixPath) -> str:
     """Return the reason why an entry is not safe to unpack, or nothing."""
     kind = stat.S_IFMT(info.external_attr >> 16)
+    if not path.parts:
+        return "has no name"
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         return "leads out of the folder"
     if not str(path).isprintable():

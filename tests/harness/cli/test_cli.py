@@ -10,7 +10,6 @@ import pytest
 import soundfile
 from toys import GRID
 
-from harness.cli.main import execute
 from harness.registry import Plugin
 
 LINEAR = (*GRID, "--downstream", "linear")
@@ -132,10 +131,26 @@ def test_every_command_names_a_plugin_that_is_broken(harness, manager, blocked):
     assert ("warning: the plugin acme is left out: no torch" in err) != blocked
 
 
-def test_a_bug_keeps_its_traceback(manager, monkeypatch):
+def test_a_bug_is_one_sentence_and_a_log(harness, tmp_path, monkeypatch):
     monkeypatch.setattr("harness.cli.listing.print_table", lambda *table: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        execute(["list"], manager)
+    code, _, err = harness("list")
+    assert code == 1
+    assert err.startswith("error: This is a bug: ZeroDivisionError: division by zero.")
+    assert "/issues" in err
+    (log,) = (tmp_path / "cache" / "log").iterdir()
+    assert str(log) in err
+    assert "Traceback (most recent call last)" in log.read_text("utf-8")
+
+
+@pytest.mark.parametrize("asked", ["option", "variable"])
+def test_a_bug_prints_its_traceback_where_that_is_asked(harness, monkeypatch, asked):
+    monkeypatch.setattr("harness.cli.listing.print_table", lambda *table: 1 / 0)
+    if asked == "variable":
+        monkeypatch.setenv("HARNESS_DEBUG", "1")
+    code, _, err = harness(*["--debug"][: asked == "option"], "list")
+    assert code == 1
+    assert "Traceback (most recent call last)" in err
+    assert "ZeroDivisionError" in err
 
 
 def test_an_interrupt_says_that_nothing_is_lost(harness, monkeypatch):

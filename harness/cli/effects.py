@@ -1,0 +1,96 @@
+"""Options without effect: refused where they would mislead, else said in a warning.
+
+An option is refused where a result would stand for something that was not done, and
+warned of where the results are the same without it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.execution.request import Request
+    from harness.registry import Registry
+    from harness.types import Executor
+
+
+def refuse_idle(request: Request, registry: Registry) -> None:
+    """Refuse options that change nothing of this command, before any work.
+
+    Raises:
+        HarnessError: Where there is one.
+    """
+    from harness.execution.grids import corpora_of
+
+    if request.all_controls and not request.controls:
+        raise click.UsageError(
+            "--all-controls and --no-controls contradict each other."
+        )
+    refuse_idle_seed(request.split, request.split_seed, registry)
+    heads = dict.fromkeys(head for grid in request.grids for head in grid.downstreams)
+    if not any(g.upstreams and g.downstreams and g.corpora for g in request.grids):
+        raise HarnessError(
+            "Nothing is left to run: no grid of the suite has all that --only names."
+        )
+    for name in (name for grid in request.grids for name in grid.corpora):
+        if len(set(corpora_of(name))) < len(corpora_of(name)):
+            raise HarnessError(f"'{name}' joins a corpus with itself. Name it once.")
+    if request.frame_type != "float32" and not any(
+        registry.downstreams[head].reads.frames for head in heads
+    ):
+        raise HarnessError(
+            f"--frame-type {request.frame_type} changes nothing: no head of this "
+            f"command ({', '.join(heads)}) reads frames. Leave it out."
+        )
+
+
+def refuse_idle_seed(split: str, seed: int, registry: Registry) -> None:
+    """Refuse a seed of a split that draws nothing.
+
+    Raises:
+        HarnessError: Where such a split, or a split file, is given one.
+    """
+    if not seed:
+        return
+    if split.endswith(".json") or not registry.splits[split].draws:
+        raise HarnessError(
+            f"The split '{split}' draws nothing, so --split-seed {seed} would be the "
+            "same split. Leave it out, or ask for --split kfold."
+        )
+
+
+def warnings(request: Request, registry: Registry) -> Iterator[str]:
+    """Name options that concern only a part of what was asked for, or nothing."""
+    from harness.execution.grids import corpora_of
+
+    asked = dict.fromkeys(one for grid in request.grids for one in grid.upstreams)
+    upstreams = [registry.upstreams[name] for name in asked]
+    unfed = [u for u in upstreams if request.feeding not in (None, *u.feedings)]
+    if unfed and len(unfed) < len(upstreams):
+        yield (
+            f"--feeding {request.feeding} is not known to "
+            f"{', '.join(one.name for one in unfed)}, fed as usual."
+        )
+    trained = [corpora_of(name) for grid in request.grids for name in grid.corpora]
+    if request.test_corpora and all(
+        set(request.test_corpora) <= set(names) for names in trained
+    ):
+        yield (
+            "--test-corpus names what is trained on: the test part of its own split "
+            "is tested, as without the option."
+        )
+
+
+def workers_warning(executor: Executor, workers: int) -> Iterator[str]:
+    """Say that an executor runs one task at a time, whatever was asked for."""
+    if executor.window == 1 and workers > 1:
+        yield (
+            f"--workers {workers} changes nothing: the executor '{executor.name}' runs "
+            "one task at a time."
+        )
