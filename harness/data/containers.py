@@ -150,8 +150,18 @@ def _compared(
         return Claim(data=sizes.write(data, size_at, rest))
     end = begin + size + -size % family.align
     if size <= rest and _are_chunks(data, end, family):
-        return Claim(data=data)
-    return Claim(data=data, problem=_length_problem(data, begin, size))
+        problem = ""
+    else:
+        problem = _length_problem(data, begin, size)
+    if family.counts_header:  # W64, which libsndfile decodes to the end of the file
+        data = data[: begin + size]
+    return Claim(data=data, problem=problem)
+
+
+def _filled(data: bytes, begin: int, size: int) -> Claim:
+    """Return the claim of a file that is decoded to its end, without what follows."""
+    problem = _length_problem(data, begin, size)
+    return Claim(data=data[: begin + size], problem=problem)
 
 
 def _length_problem(data: bytes, begin: int, size: int) -> str:
@@ -206,7 +216,7 @@ def _au(data: bytes) -> Claim:
     if size == 0 or size >= UNKNOWN_FROM[4]:
         rest = max(len(data) - begin, 0).to_bytes(4, order)
         return Claim(data=data[:8] + rest + data[12:])
-    return Claim(data=data, problem=_length_problem(data, begin, size))
+    return _filled(data, begin, size)
 
 
 def _nist(data: bytes) -> Claim:
@@ -217,8 +227,7 @@ def _nist(data: bytes) -> Claim:
     samples, channels, width = (int(counts.get(name, b"1")) for name in names)
     if b"sample_count" not in counts or samples == 0:
         return Claim(data=data)
-    size = samples * channels * width
-    return Claim(data=data, problem=_length_problem(data, begin, size))
+    return _filled(data, begin, samples * channels * width)
 
 
 def _flac(data: bytes) -> Claim:

@@ -73,8 +73,8 @@ class Sound:
 def part_of(span: Span, rate: int, frames: int) -> slice:
     """Return where an utterance's samples are in its decoded file."""
     start, end = span
-    first = min(round(start * rate), frames)
-    last = frames if end in (None, float("inf")) else min(round(end * rate), frames)
+    first = round(min(start * rate, frames))
+    last = frames if end is None else round(min(end * rate, frames))
     return slice(first, max(first, last))
 
 

@@ -11,6 +11,7 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from harness.data import audio
+from harness.data.names import refuse_lookalikes
 from harness.errors import DataError, MissingCorpusError
 from harness.files import sha256_json
 from harness.types import silence
@@ -188,7 +189,25 @@ def read_manifest(
             facts = {name: found[name] for name in _FACTS}  # type: ignore[literal-required]
             path = root / utterance.path
             good.append(Recording(utterance=utterance, path=path, **facts))
-    return Manifest(corpus, root, tuple(good), tuple(bad))
+    doubted = _with_two_labels(good)
+    bad += [f"{id}: {reason}" for id, reason in doubted.items()]
+    good = [one for one in good if one.utterance.id not in doubted]
+    return Manifest(corpus, root, tuple(good), tuple(sorted(bad)))
+
+
+def _with_two_labels(recordings: Iterable[Recording]) -> dict[str, str]:
+    """Find recordings of the same audio whose labels differ, each with the reason."""
+    same: dict[str, list[Utterance]] = {}
+    for recording in recordings:
+        same.setdefault(recording.content, []).append(recording.utterance)
+    return {
+        one.id: f"is '{one.label}', and the same audio as '{other.id}', "
+        f"which is '{other.label}'"
+        for alike in same.values()
+        for one in alike
+        for other in [next((o for o in alike if o.label != one.label), one)]
+        if other is not one
+    }
 
 
 _FACTS = ("sha256", "content", "source", "rate", "channels", "seconds", "peak")
@@ -227,6 +246,7 @@ def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
                 f"Corpus '{corpus.name}' does not declare the label "
                 f"'{utterance.label}' of {utterance.id}."
             )
+    refuse_lookalikes(corpus.name, utterances)
     return utterances
 
 

@@ -32,12 +32,18 @@ def check(split: Split, manifest: Manifest) -> None:
         manifest: The whole corpus.
 
     Raises:
-        DataError: Where the same audio, utterances of one file that overlap or, in a
-            split that is speaker-independent, the same speaker are in two parts; a
-            label of valid or test is not in train; a part is empty; or the ids are not
-            those of the corpus, each once.
+        DataError: Where the corpus has a single label; the same audio, utterances of
+            one file that overlap or, in a split that is speaker-independent, the same
+            speaker are in two parts; a label of valid or test is not in train; a part
+            is empty; or the ids are not those of the corpus, each once.
     """
     recordings = {one.utterance.id: one for one in manifest.recordings}
+    labels = {one.utterance.label for one in manifest.recordings}
+    if len(labels) < 2:
+        raise DataError(
+            f"'{manifest.corpus.name}' has utterances of one label, "
+            f"'{''.join(labels)}': there is nothing to recognise. Add some of another."
+        )
     overlaps = list(_overlaps(manifest))
     for fold in split.folds:
         for problem in _problems(fold, split, recordings, overlaps):
@@ -125,17 +131,23 @@ def _untrained_labels(
 def _overlaps(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Find utterances of one file that overlap, each with what began before it.
 
+    A copy of a file is the same one, whatever its name and container.
     Of what began before it, the one that lasts longest is enough: where all such pairs
     are in one part, so are all that overlap.
     """
     spans = sorted(
-        (str(r.path), r.utterance.start, r.utterance.end or inf, r.utterance.id)
+        (
+            r.source or r.sha256,
+            r.utterance.start,
+            r.utterance.end or inf,
+            r.utterance.id,
+        )
         for r in manifest.recordings
     )
     longest = ("", 0.0, 0.0, "")
     for span in spans:
-        (path, start, end, id), (other_path, _, other_end, other) = span, longest
-        if path == other_path and start < other_end:
+        (file, start, end, id), (other_file, _, other_end, other) = span, longest
+        if file == other_file and start < other_end:
             yield other, id
             if end <= other_end:
                 continue

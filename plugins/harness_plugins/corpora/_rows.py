@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import unicodedata
 from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +22,22 @@ if TYPE_CHECKING:
 
 REQUIRED = ("path", "label", "speaker")
 OPTIONAL = ("gender", "language", "sentence", "start", "end", "split")
-GENDERS: dict[str, Gender] = _tree.GENDERS | {"female": "female", "male": "male"}
-UNKNOWN_GENDERS = ("", "unknown", "other", "diverse", "none")
+NOT_KNOWN = frozenset(
+    "? - -- . # #n/a (null) <na> missing n.a. n/a na nan nat nil none null unk unknown "
+    "undefined".split()
+) | {"", "not known", "not available", "not applicable"}
+"""What people and programs write for what is not known, in lower case: pandas «nan»,
+«<NA>» and «NaT», R «NA», databases «NULL», spreadsheets «#N/A», Python «None»."""
+
+GENDERS: dict[str, Gender] = _tree.GENDERS | {
+    **dict.fromkeys(("female", "woman", "girl", "w", "fem", "weiblich"), "female"),
+    **dict.fromkeys(("male", "man", "boy", "masc", "männlich"), "male"),
+}
+OTHER_GENDERS = frozenset(
+    ("other", "diverse", "d", "x", "nb", "non-binary", "nonbinary", "non binary", "div")
+)
+"""Genders that are known and neither; splits balance the two alone."""
+
 PARTS = {
     "train": "train",
     "valid": "valid",
@@ -57,33 +74,52 @@ def corpus_of(
     Raises:
         DataError: Where a column is missing, or a row cannot be used.
     """
-    utterances = [
-        _utterance(f"{table}, row {number}", row, folder)
+    numbered = [
+        (number, row)
         for number, row in enumerate(rows, start=1)
+        if any(cell.strip() for cell in row.values())  # spreadsheets leave empty ones
     ]
+    if not numbered:
+        raise DataError(f"{table} has no rows. Write one for each utterance.")
+    disk = Disk(folder)
+    utterances = {
+        number: _utterance(f"{table}, row {number}", row, disk)
+        for number, row in numbered
+    }
     _refuse_repeats(table, utterances)
-    found = Counter(u.language for u in utterances if u.language)
+    found = Counter(u.language for u in utterances.values() if u.language)
     return Corpus(
         name=name,
         title=title or table.stem,
         version=version,
         languages=languages or tuple(sorted(found)) or ("und",),
-        labels=tuple(sorted({utterance.label for utterance in utterances})),
+        labels=tuple(sorted({one.label for one in utterances.values()})),
         licence=licence,
         homepage="",
         citation="none: a table of the user's own",
         obtain=f"Fix {table}.",
-        read=lambda root: utterances,
+        read=lambda root: utterances.values(),
         root=folder,
     )
 
 
-def require_columns(table: Path, columns: Iterable[str]) -> None:
-    """Raise ``DataError`` where a required column is missing.
+def column_name(written: str) -> str:
+    """Return the name of a column as it is looked for."""
+    return unicodedata.normalize("NFKC", written).strip().casefold()
+
+
+def check_columns(table: Path, columns: Iterable[str]) -> None:
+    """Raise ``DataError`` where a required column is missing, or a name is there twice.
 
     The message lists the columns that the table has, and a similar one.
     """
     have = list(columns)
+    twice = [name for name, number in Counter(have).items() if name and number > 1]
+    if twice:
+        raise DataError(
+            f"{table} has more than one column '{twice[0]}' (capitals and blanks make "
+            "no difference). Rename or remove all but one."
+        )
     for required in REQUIRED:
         if required not in have:
             near = difflib.get_close_matches(required, have, n=1)
@@ -95,20 +131,17 @@ def require_columns(table: Path, columns: Iterable[str]) -> None:
             )
 
 
-def _utterance(where: str, row: Mapping[str, str], folder: Path) -> Utterance:
-    cells = {name: (row.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
-    for name in REQUIRED:
-        if not cells[name]:
-            raise DataError(
-                f"{where}: '{name}' is empty. Fill it in, or delete the row."
-            )
-    path = _path(where, cells["path"], folder)
+def _utterance(where: str, row: Mapping[str, str], disk: Disk) -> Utterance:
+    written = {name: row.get(name) or "" for name in (*REQUIRED, *OPTIONAL)}
+    _check_written(where, written)
+    cells = {name: _canonical(cell) for name, cell in written.items()}
+    path = _path(where, written["path"].strip(), disk)
     start, end = _seconds(where, "start", cells), _seconds(where, "end", cells)
     if end is not None and end <= (start or 0.0):
         raise DataError(
             f"{where}: it ends at {end:g} s, but starts at {start or 0:g} s."
         )
-    span = f"#{start or 0:g}-{'' if end is None else f'{end:g}'}"
+    span = f"#{_digits(start or 0.0)}-{'' if end is None else _digits(end)}"
     return Utterance(
         id=unicodedata.normalize("NFC", path) + (span if start or end else ""),
         path=path,
@@ -116,25 +149,99 @@ def _utterance(where: str, row: Mapping[str, str], folder: Path) -> Utterance:
         speaker=cells["speaker"],
         gender=_gender(where, cells["gender"]),
         sentence=cells["sentence"] or None,
-        language=cells["language"] or None,
+        language=_language(cells["language"]),
         start=start or 0.0,
         end=end,
         part=_part(where, cells["split"]),
     )
 
 
-def _path(where: str, written: str, folder: Path) -> str:
+def _canonical(cell: str) -> str:
+    """Return a cell in NFC with single blanks; nothing where it says «not known»."""
+    text = " ".join(unicodedata.normalize("NFC", cell).split())
+    return "" if text.casefold() in NOT_KNOWN else text
+
+
+def _check_written(where: str, written: Mapping[str, str]) -> None:
+    """Refuse required cells that are empty, and characters that no name has."""
+    for name in REQUIRED:
+        cell = written[name].strip()
+        if not _canonical(cell):
+            said = f"is '{cell}', which stands for «not known»" if cell else "is empty"
+            raise DataError(f"{where}: '{name}' {said}. Fill it in, or delete the row.")
+        odd = [one for one in cell if unicodedata.category(one) == "Cc" and one != "\n"]
+        if odd:
+            raise DataError(
+                f"{where}: '{name}' holds the control character {odd[0]!r}. Remove it."
+            )
+
+
+def _digits(seconds: float) -> str:
+    """Write a number so that no other number is written like it."""
+    return repr(seconds).removesuffix(".0")
+
+
+def _language(tag: str) -> str | None:
+    """Return a BCP-47 tag as such tags are written: ``el-GR``, ``zh-Hant``."""
+    first, *rest = tag.replace("_", "-").split("-")
+    forms = {2: str.upper, 4: str.title}
+    return "-".join([first.lower(), *(forms.get(len(r), str)(r) for r in rest)]) or None
+
+
+class Disk:
+    """The files of a table's folder, found however their names spell an accent."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at nothing yet."""
+        self.folder = folder
+        self._names = functools.cache(_names)
+
+    def holds(self, path: str) -> bool:
+        """Return whether there is something at a path."""
+        try:
+            return Path(self.folder, path).exists()
+        except OSError:  # the name is too long
+            return False
+
+    def spelt(self, path: str) -> str:
+        """Return a path as this disk spells it: on one of a Mac, names are in NFD."""
+        if self.holds(path):
+            return path
+        here = Path(Path(path).anchor)
+        for part in Path(path).relative_to(here).parts:
+            names = self._names(self.folder / here)
+            here /= names.get(unicodedata.normalize("NFC", part), part)
+        return here.as_posix()
+
+    def is_inside(self, path: str) -> bool:
+        """Return whether a path stays below the folder, links followed."""
+        try:
+            resolved = Path(self.folder, path).resolve()
+        except (OSError, RuntimeError):  # the name is too long, or links form a cycle
+            return False
+        return resolved.is_relative_to(self.folder.resolve())
+
+
+def _names(folder: Path) -> dict[str, str]:
+    """Return the names in a folder by their NFC form; none where there is no folder."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return {}
+    return {unicodedata.normalize("NFC", name): name for name in names}
+
+
+def _path(where: str, written: str, disk: Disk) -> str:
     """Return a checked path; an absolute one is deliberate and may lead anywhere."""
-    if "\\" in written and not (folder / written).exists():
+    if "\\" in written and not disk.holds(written):
         written = written.replace("\\", "/")  # written on Windows
     if Path(written).is_absolute():
-        return written
-    path = Path(os.path.normpath(written)).as_posix()
-    inside = (folder / path).resolve().is_relative_to(folder.resolve())
-    if path.startswith("..") or not inside:
+        return disk.spelt(written)
+    path = disk.spelt(Path(os.path.normpath(written)).as_posix())
+    if path.startswith("..") or not disk.is_inside(path):
         raise DataError(
-            f"{where}: '{written}' leads out of {folder}. Put the file below it, or "
-            "write its absolute path."
+            f"{where}: '{written}' leads out of {disk.folder}. Put the file below it, "
+            "or write its absolute path."
         )
     return path
 
@@ -155,13 +262,14 @@ def _seconds(where: str, name: str, cells: Mapping[str, str]) -> float | None:
 
 
 def _gender(where: str, text: str) -> Gender | None:
-    if text.lower() in UNKNOWN_GENDERS:
+    word = text.casefold()
+    if not word or word in OTHER_GENDERS:
         return None
-    if text.lower() not in GENDERS:
+    if word not in GENDERS:
         raise DataError(
-            f"{where}: 'gender' is '{text}'. Known: female, male, or empty."
+            f"{where}: 'gender' is '{text}'. Known: female, male, other, or empty."
         )
-    return GENDERS[text.lower()]
+    return GENDERS[word]
 
 
 def _part(where: str, text: str) -> str | None:
@@ -170,9 +278,9 @@ def _part(where: str, text: str) -> str | None:
     return PARTS.get(text.lower())
 
 
-def _refuse_repeats(table: Path, utterances: Iterable[Utterance]) -> None:
+def _refuse_repeats(table: Path, utterances: Mapping[int, Utterance]) -> None:
     rows: dict[str, int] = {}
-    for number, utterance in enumerate(utterances, start=1):
+    for number, utterance in utterances.items():
         first = rows.setdefault(utterance.id, number)
         if first != number:
             raise DataError(
@@ -181,10 +289,33 @@ def _refuse_repeats(table: Path, utterances: Iterable[Utterance]) -> None:
             )
 
 
-def text_rows(rows: Iterable[Mapping[str, object]]) -> Iterator[dict[str, str]]:
-    """Convert values to text; missing ones become empty."""
-    for row in rows:
+def text_rows(
+    table: Path, rows: Iterable[Mapping[str, object]]
+) -> Iterator[dict[str, str]]:
+    """Convert the values of the columns that are read to text; missing ones are empty.
+
+    Raises:
+        DataError: Where a value is no text, number or time.
+    """
+    for number, row in enumerate(rows, start=1):
         yield {
-            name: "" if value is None or value != value else str(value)
-            for name, value in row.items()
+            name: _text(f"{table}, row {number}: '{name}'", row[name])
+            for name in (*REQUIRED, *OPTIONAL)
+            if name in row
         }
+
+
+def _text(where: str, value: object) -> str:
+    """Convert a value to text: 1.0 to 1, bytes to what they spell."""
+    if value is None or value != value:  # missing, or not a number
+        return ""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bytes):
+        return os.fsdecode(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, str | int | float | Decimal):
+        return str(value)
+    kind = type(value).__name__
+    raise DataError(f"{where} holds a value of type {kind}. Write text or a number.")

@@ -13,11 +13,12 @@ Run      harness run --upstream whisper-base --downstream linear \
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Corpus, DataError, hookimpl
-from harness.files import sha256_file
+from harness.files import sha256_bytes
 from harness_plugins.corpora._rows import corpus_of, text_rows
 
 if TYPE_CHECKING:
@@ -37,24 +38,28 @@ def harness_corpus(name: str) -> Corpus | None:
     header = folder / HEADER
     if not header.is_file():
         raise DataError(f"{folder} is not a database: it has no {header}.")
-    database = _load(folder)
+    content = header.read_bytes()
+    database = _load(folder, content)
     return corpus_of(
         name,
         header,
-        text_rows(_rows(database, folder)),
+        text_rows(header, _rows(database, folder)),
         folder=folder,
-        version=sha256_file(header)[:12],
+        version=sha256_bytes(content)[:12],
         title=database.name,
         licence=str(database.license or "not stated"),
         languages=tuple(map(_language, database.languages)),
     )
 
 
-def _load(folder: Path) -> Any:  # noqa: ANN401 - audformat is not typed
+def _load(folder: Path, content: bytes) -> Any:  # noqa: ANN401 - audformat is not typed
     """Load a database's header, without its tables.
 
+    audformat reads headers by a loader that runs what is written in them, and prefers
+    pickled tables, which run code, too: neither is handed to it.
+
     Raises:
-        DataError: Where audformat is missing, or the header cannot be used.
+        DataError: Where audformat is missing, or the header or tables cannot be used.
     """
     try:
         import audformat
@@ -65,8 +70,14 @@ def _load(folder: Path) -> Any:  # noqa: ANN401 - audformat is not typed
             "pip install 'speech-harness[audformat]'."
         ) from error
     try:
+        _refuse_code(folder, yaml.safe_load(content))
         database = audformat.Database.load(str(folder), load_data=False)
-    except (OSError, ValueError, TypeError, LookupError, yaml.YAMLError) as error:
+    except yaml.constructor.ConstructorError as error:
+        raise DataError(
+            f"{folder / HEADER} holds something else than text and numbers, which may "
+            f"run code, and is not read: {error.problem}."
+        ) from error
+    except (*_FAULTS, yaml.YAMLError) as error:
         raise DataError(f"Cannot read {folder / HEADER}: {error}") from error
     for scheme in NEEDED:
         if scheme not in database.schemes:
@@ -76,6 +87,31 @@ def _load(folder: Path) -> Any:  # noqa: ANN401 - audformat is not typed
                 "table for --corpus csv:PATH."
             )
     return database
+
+
+def _refuse_code(folder: Path, header: object) -> None:
+    """Refuse tables that are pickles, which run code when they are read.
+
+    Raises:
+        DataError: With their names.
+    """
+    if not isinstance(header, dict):
+        raise TypeError("it is no header of a database.")
+    ids = [
+        str(id) for kind in ("tables", "misc_tables") for id in header.get(kind) or ()
+    ]
+    pickles = {path.name for path in folder.glob("*.pkl")}
+    pickles |= {id for id in ids if "/" in id or os.sep in id}  # may lead to one
+    if pickles:
+        raise DataError(
+            f"{folder} has tables that may run code and are not read: "
+            f"{', '.join(sorted(pickles))}. Save the database with "
+            "storage_format='csv', and remove them."
+        )
+
+
+_FAULTS = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError)
+"""What audformat raises of a damaged database."""
 
 
 def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: ANN401 - audformat is not typed
@@ -89,7 +125,7 @@ def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: 
             for split in database.splits
             for key in _keys(database.get("emotion", splits=[split]))
         }
-    except (KeyError, ValueError, OSError) as error:
+    except _FAULTS as error:
         raise DataError(f"Cannot read the tables of {folder}: {error}.") from error
     table = table[table["emotion"].notna()].astype(object)
     table = table.where(table.notna(), None)

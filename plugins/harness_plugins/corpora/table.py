@@ -16,18 +16,28 @@ Run      harness corpus check csv:my/utterances.csv
 from __future__ import annotations
 
 import csv
+import io
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import Corpus, DataError, hookimpl
 from harness.files import sha256_bytes
-from harness_plugins.corpora._rows import corpus_of, require_columns, text_rows
+from harness_plugins.corpora._rows import (
+    OPTIONAL,
+    REQUIRED,
+    check_columns,
+    column_name,
+    corpus_of,
+    text_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "csv:"
 SEPARATORS = ",;\t"
+READ = (*REQUIRED, *OPTIONAL)
 
 
 @hookimpl
@@ -42,15 +52,12 @@ def harness_corpus(name: str) -> Corpus | None:
     table = Path(name.removeprefix(PREFIX)).expanduser()
     try:
         content = table.read_bytes()
-        columns, rows = _parquet(table) if _is_parquet(table) else _csv(content)
+        rows = _parquet(table, content) if _is_parquet(table) else _csv(table, content)
     except UnicodeDecodeError as error:
         raise DataError(f"{table} is not UTF-8 text. {_advice(content)}") from error
     except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"Cannot read the table {table}: {reason}.") from error
-    require_columns(table, columns)
-    if not rows:
-        raise DataError(f"{table} has no rows. Write one for each utterance.")
     return corpus_of(
         name, table, rows, folder=table.parent, version=sha256_bytes(content)[:12]
     )
@@ -73,24 +80,34 @@ def _advice(content: bytes) -> str:
     return "In Excel, save it as «CSV UTF-8»; elsewhere choose UTF-8 as its encoding."
 
 
-def _csv(content: bytes) -> tuple[list[str], list[dict[str, str]]]:
-    lines = content.decode("utf-8-sig").splitlines(keepends=True)
-    header = lines[0] if lines else ""
+def _csv(table: Path, content: bytes) -> list[dict[str, str]]:
+    """Read the rows of a CSV file; nothing but a line's end ends a line."""
+    text = io.StringIO(content.decode("utf-8-sig"), newline="")
+    header = next((line for line in text if line.strip()), "")
+    text.seek(0)
     separator = max(SEPARATORS, key=header.count)
-    reader = csv.DictReader(lines, delimiter=separator, strict=True, restval="")
-    columns = [name.strip().lower() for name in reader.fieldnames or ()]
-    reader.fieldnames = columns
-    rows = list(reader)
-    for number, row in enumerate(rows, start=1):
-        if None in row:
+    lines = [
+        line for line in csv.reader(text, delimiter=separator, strict=True) if line
+    ]
+    columns = [column_name(name) for name in lines[0]] if lines else []
+    check_columns(table, columns)
+    rows = []
+    for number, cells in enumerate(lines[1:], start=1):
+        if any(cell.strip() for cell in cells[len(columns) :]):
             raise ValueError(f"row {number} has more cells than there are columns")
-    return columns, rows
+        rows.append(dict(zip_longest(columns, cells[: len(columns)], fillvalue="")))
+    return rows
 
 
-def _parquet(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _parquet(table: Path, content: bytes) -> list[dict[str, str]]:
+    """Read the rows of a Parquet file."""
+    import pyarrow as pa
     from pyarrow import parquet
 
-    read = parquet.read_table(table)
-    columns = [name.strip().lower() for name in read.column_names]
-    rows: list[Mapping[str, object]] = read.rename_columns(columns).to_pylist()
-    return columns, list(text_rows(rows))
+    read = parquet.read_table(pa.BufferReader(content))
+    columns = [column_name(name) for name in read.column_names]
+    check_columns(table, columns)
+    wanted = [place for place, name in enumerate(columns) if name in READ]
+    chosen = read.select(wanted).rename_columns([columns[place] for place in wanted])
+    rows: list[Mapping[str, object]] = chosen.to_pylist()
+    return list(text_rows(table, rows))

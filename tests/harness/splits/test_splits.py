@@ -135,8 +135,16 @@ def test_the_order_of_the_utterances_does_not_matter(data, utterances, strategy)
 @quick
 @given(utterances=corpora(), strategy=st.sampled_from(STRATEGIES))
 def test_every_split_that_is_made_passes_the_check(utterances, strategy):
+    assume(len({one.label for one in utterances}) > 1)
     split = split_or_discard(utterances, strategy, folds=3)
     check(split, manifest_of(utterances))
+
+
+def test_a_corpus_with_one_label_is_refused():
+    utterances = [replace(one, label="joy") for one in random_corpus(0, speakers=6)]
+    split = make_split(utterances, "loso")
+    with pytest.raises(DataError, match=r"one label, 'joy': .* nothing to recognise"):
+        check(split, manifest_of(utterances))
 
 
 @pytest.mark.parametrize("strategy", BY_SPEAKER)
@@ -169,7 +177,7 @@ def made(name):
     return make_split(offered[name], utterances, SplitOptions())
 split = made("loso")
 recordings = [
-    SimpleNamespace(utterance=u, content=u.id, path=u.id) for u in utterances
+    SimpleNamespace(utterance=u, content=u.id, source=u.id) for u in utterances
 ]
 check(split, SimpleNamespace(recordings=recordings))
 closeness(split, utterances)

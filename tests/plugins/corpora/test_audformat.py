@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import sys
 
 import pytest
@@ -107,3 +109,63 @@ def test_without_the_library_its_extra_is_named(save, monkeypatch):
     monkeypatch.setitem(sys.modules, "audformat", None)
     with pytest.raises(DataError, match=r"speech-harness\[audformat\]"):
         plugin.harness_corpus(name=name)
+
+
+RUNS = [
+    "!!python/object/apply:os.mkdir [{path}]",
+    "!!python/object/new:os.mkdir [{path}]",
+    "!!python/name:os.mkdir",
+    "!!python/module:os",
+    "!!python/tuple [1]",
+]
+
+
+@pytest.mark.parametrize("code", RUNS)
+def test_a_header_that_holds_code_is_refused_and_does_not_run(save, tmp_path, code):
+    name = save()
+    header = tmp_path / "mini" / "db.yaml"
+    written = code.format(path=tmp_path / "ran")
+    header.write_text(header.read_text() + f"more: {written}\n")
+    with pytest.raises(DataError, match="which may run code, and is not read"):
+        plugin.harness_corpus(name=name)
+    assert not (tmp_path / "ran").exists()
+
+
+class Runs:
+    """A pickle that makes a folder when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("table", ["files", "emotion.train", "other"])
+def test_a_pickled_table_is_refused_by_name_and_does_not_run(save, tmp_path, table):
+    name = save()
+    pickled = tmp_path / "mini" / f"db.{table}.pkl"
+    pickled.write_bytes(pickle.dumps(Runs(tmp_path / "ran")))
+    with pytest.raises(DataError, match=rf"not read: db\.{table}\.pkl"):
+        plugin.harness_corpus(name=name)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_table_that_leads_elsewhere_is_refused(save, tmp_path):
+    name = save()
+    (tmp_path / "mini" / "db..").mkdir()
+    pickled = tmp_path / "mini" / "db.." / "evil.pkl"
+    pickled.write_bytes(pickle.dumps(Runs(tmp_path / "ran")))
+    header = tmp_path / "mini" / "db.yaml"
+    text = header.read_text().replace("  files:", "  ./evil:")
+    header.write_text(text)
+    with pytest.raises(DataError, match=r"not read: \./evil"):
+        plugin.harness_corpus(name=name)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "1", "name: x", "{" * 2000, "name: [\0]"])
+def test_a_header_that_is_none_is_reported(tmp_path, text):
+    (tmp_path / "db.yaml").write_text(text)
+    with pytest.raises(DataError, match="Cannot read"):
+        plugin.harness_corpus(name=f"audformat:{tmp_path}")

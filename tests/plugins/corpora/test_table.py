@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import soundfile
 from harness_plugins.corpora import table
 from pyarrow import parquet
 from toys import GRID
@@ -78,6 +80,118 @@ def test_empty_optional_cells_are_unknown(describe):
     assert one == Utterance(id="a.wav", path="a.wav", label="anger", speaker="s1")
 
 
+@pytest.mark.parametrize("word", ["", "nan", "N/A", "NULL", "-", "unknown", "None"])
+def test_optional_cells_that_say_so_are_not_known(describe, word):
+    (one,) = utterances(
+        describe(
+            "path,label,speaker,gender,language,sentence,start,end,split\n"
+            f"a.wav,anger,s1,{','.join([word] * 6)}\n"
+        )
+    )
+    assert one == Utterance(id="a.wav", path="a.wav", label="anger", speaker="s1")
+
+
+@pytest.mark.parametrize(
+    ("word", "gender"),
+    [("woman", "female"), ("W", "female"), ("man", "male"), ("non-binary", None)],
+)
+def test_a_gender_has_many_words(describe, word, gender):
+    (one,) = utterances(describe(f"path,label,speaker,gender\na.wav,b,c,{word}\n"))
+    assert one.gender == gender
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\x85", "\x0b", "\x1c"])
+def test_nothing_but_a_lines_end_ends_a_line(describe, odd):
+    corpus = describe(f"path,label,speaker,note\na.wav,b,c,x{odd}y\nb.wav,b,c,\n")
+    assert [one.path for one in utterances(corpus)] == ["a.wav", "b.wav"]
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n\n"])
+def test_lines_end_as_on_any_system(describe, end):
+    corpus = describe(f"path,label,speaker{end}a.wav,b,c{end}b.wav,b,c{end}")
+    assert [one.path for one in utterances(corpus)] == ["a.wav", "b.wav"]
+
+
+def test_empty_rows_and_cells_of_a_spreadsheet_are_ignored(describe):
+    corpus = describe("path,label,speaker,,\na.wav,b,c,,\n,,,,\n , ,,,,,\n")
+    assert [one.path for one in utterances(corpus)] == ["a.wav"]
+
+
+def test_names_are_in_one_form(describe):
+    decomposed = unicodedata.normalize(
+        "NFD", "path,label,speaker\na.wav,Colère, Zoë  A \n"
+    )
+    (one,) = utterances(describe(decomposed + "b.wav,colère,Zoë A\n"))[:1]
+    assert (one.label, one.speaker) == ("colère", "Zoë A")
+    assert describe(decomposed + "b.wav,colère,Zoë A\n").labels == ("colère",)
+
+
+@pytest.mark.parametrize(
+    ("written", "tag"), [("EL-gr", "el-GR"), ("zh_hant", "zh-Hant")]
+)
+def test_a_language_is_written_as_tags_are(describe, written, tag):
+    (one,) = utterances(describe(f"path,label,speaker,language\na,b,c,{written}\n"))
+    assert one.language == tag
+
+
+@pytest.mark.parametrize(("table", "disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_file_is_found_however_its_accents_are_spelt(describe, tmp_path, table, disk):
+    path = "café/é1.wav"
+    file = tmp_path / unicodedata.normalize(disk, path)
+    file.parent.mkdir()
+    file.touch()
+    name = unicodedata.normalize(table, path)
+    for written in (name, f"{tmp_path}/{name}"):
+        (one,) = utterances(describe(f"path,label,speaker\n{written},b,c\n"))
+        assert (tmp_path / one.path).exists()
+        assert one.id.endswith(unicodedata.normalize("NFC", path))
+
+
+def test_a_name_that_no_disk_can_hold_is_left_to_the_check_of_files(describe):
+    corpus = describe(f"path,label,speaker\n{'x' * 5000},b,c\n")
+    assert [len(one.path) for one in utterances(corpus)] == [5000]
+
+
+def test_close_spans_are_two_utterances(describe):
+    corpus = describe(
+        "path,label,speaker,start,end\n"
+        "a.wav,b,c,35999.06,35999.10\na.wav,b,c,35999.11,35999.14\n"
+    )
+    assert [one.id for one in utterances(corpus)] == [
+        "a.wav#35999.06-35999.1",
+        "a.wav#35999.11-35999.14",
+    ]
+
+
+def written_parquet(tmp_path, **columns):
+    parquet.write_table(pa.table(columns), tmp_path / "mine.parquet")
+    return table.harness_corpus(name=f"csv:{tmp_path / 'mine.parquet'}")
+
+
+def test_a_parquet_table_may_have_bytes_numbers_and_times(tmp_path):
+    corpus = written_parquet(
+        tmp_path,
+        path=pa.array(["é.wav".encode()]),
+        label=pa.array(["joy"]).dictionary_encode(),
+        speaker=[7.0],
+        start=pa.array([1500], pa.duration("ms")),
+        note=[[1, 2]],
+    )
+    assert utterances(corpus) == [
+        Utterance(id="é.wav#1.5-", path="é.wav", label="joy", speaker="7", start=1.5)
+    ]
+
+
+def test_a_parquet_table_of_lists_is_refused(tmp_path):
+    with pytest.raises(DataError, match="row 1: 'label' holds a value of type list"):
+        written_parquet(tmp_path, path=["a"], label=[["joy"]], speaker=["c"])
+
+
+def test_two_columns_of_a_parquet_table_are_refused(tmp_path):
+    with pytest.raises(DataError, match="more than one column 'label'"):
+        written_parquet(tmp_path, path=["a"], label=["b"], Label=["c"], speaker=["d"])
+
+
 @pytest.mark.parametrize("separator", [";", "\t", ","])
 def test_columns_may_be_separated_by(describe, separator):
     text = "path,label,speaker\na.wav,anger,s1\n".replace(",", separator)
@@ -131,10 +245,23 @@ HEADER = "path,label,speaker,gender,start,end,split\n"
         (HEADER + "a.wav,anger,s1\n ,anger,s1\n", "row 2: 'path' is empty"),
         (HEADER + "a.wav,anger\n", "row 1: 'speaker' is empty"),
         (HEADER + "a.wav,b,c,,,,,,x\n", "row 1 has more cells"),
-        (HEADER + "a.wav,anger,s1,x\n", "'gender' is 'x'. Known: female, male"),
+        (HEADER + "a.wav,anger,s1,q\n", "'gender' is 'q'. Known: female, male"),
         (HEADER + "a.wav,anger,s1,,zero\n", "'start' is 'zero'. It must be a number"),
         (HEADER + "a.wav,anger,s1,,-1\n", "'start' is '-1'"),
-        (HEADER + "a.wav,anger,s1,,nan\n", "'start' is 'nan'"),
+        (HEADER + "a.wav,anger,s1,,inf\n", "'start' is 'inf'"),
+        (HEADER + ",,\n,,\n", "has no rows"),
+        (HEADER + ",,\na.wav,,s1\n", "row 2: 'label' is empty"),
+        (
+            HEADER + "a.wav,n/a,s1\n",
+            "row 1: 'label' is 'n/a', which stands for «not kn",
+        ),
+        (HEADER + "a.wav,joy,NaN\n", "'speaker' is 'NaN', which stands for"),
+        (HEADER + "<NA>,joy,s1\n", "'path' is '<NA>', which stands for"),
+        (HEADER + "a.wav,j\0y,s1\n", "'label' holds the control character"),
+        (HEADER + "a\0.wav,joy,s1\n", "'path' holds the control character"),
+        ("path,label,speaker,Label\n", "more than one column 'label'"),
+        ("path,label,speaker,mood,MOOD \n", "more than one column 'mood'"),
+        ("\ufeff;path;label\n", "no column 'speaker'"),
         (HEADER + "a.wav,anger,s1,,2,1\n", "ends at 1 s, but starts at 2 s"),
         (HEADER + "a.wav,anger,s1,,,,eval\n", "'split' is 'eval'. Known: train, val"),
         (HEADER + "a.wav,b,c\nd.wav,b,c\na.wav,b,c\n", "rows 1 and 3 are the same"),
@@ -291,6 +418,51 @@ def test_spans_may_overlap_in_one_part_or_touch_in_two(harness, divided, second)
     name = divided("s0,0.0,0.2,train", second)
     code, _, err = harness("split", name, "--split", "column")
     assert code == 0, err
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_spans_of_a_copied_file_are_those_of_one_file(harness, divided, tones, suffix):
+    name = divided("s0,0.0,0.2,train", "s9,0.2,0.3,test")
+    samples, rate = soundfile.read(tones / "s0_high_0.wav", dtype="int16")
+    soundfile.write(tones / f"copy.{suffix}", samples, rate)
+    written = Path(name.removeprefix("csv:"))
+    copied = f"tones/copy.{suffix},high,s9,0.05,0.15,test\n"
+    written.write_text(written.read_text() + copied)
+    code, _, err = harness("split", name, "--split", "column")
+    assert code == 2
+    assert f"copy.{suffix}#0.05-0.15' in test overlap" in err
+
+
+def test_one_label_is_refused_before_anything_is_extracted(harness, mine):
+    mine.write_text(mine.read_text().replace(",low,", ",high,"))
+    heads = ("plan", "--upstream", "toy", "--downstream", "linear", "--corpus")
+    for verb in (("split",), heads):
+        code, _, err = harness(*verb, f"csv:{mine}")
+        assert code == 2, err
+        assert "utterances of one label, 'high'" in err
+
+
+def test_the_same_audio_with_two_labels_is_refused(harness, mine, tones):
+    shutil.copy(tones / "s0_low_0.wav", tones / "s0_low_1.wav")
+    shutil.copy(tones / "s0_low_0.wav", tones / "s0_high_1.wav")
+    code, _, err = harness("split", f"csv:{mine}")
+    assert code == 2
+    assert "3 audio files cannot be used" in err
+    assert "s0_high_1.wav: is 'high', and the same audio as 'tones/s0_low_0.wav'" in err
+    assert harness("split", f"csv:{mine}", "--skip-bad")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("anna", "Anna"), ("1", "01"), ("s 1", "S_01"), ("7", "7.0")]
+)
+def test_one_speaker_in_two_spellings_is_refused(harness, mine, one, other):
+    text = mine.read_text().replace(",s0,", f",{one},").replace(",s1,", f",{other},")
+    mine.write_text(text)
+    code, _, err = harness("split", f"csv:{mine}")
+    assert code == 2
+    assert "what may be one speaker in two ways" in err
+    assert f"'{one}'" in err
+    assert f"'{other}'" in err
 
 
 def test_a_span_beyond_its_file_is_reported(harness, divided):
