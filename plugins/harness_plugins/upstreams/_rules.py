@@ -25,11 +25,13 @@ class Rule:
         says: That in words.
         holds: Whether a JSON value keeps it.
         default: What an absent field means; ``REQUIRED`` where it may not be absent.
+        number: What kind of number a value is made, where it is one.
     """
 
     says: str
     holds: Callable[[object], bool]
     default: object = REQUIRED
+    number: type[float] | None = None
 
     def by_default(self, value: object) -> Rule:
         """Return the rule for a field that may be absent."""
@@ -51,7 +53,8 @@ def real(low: float, high: float) -> Rule:
     def holds(value: object) -> bool:
         return type(value) in (int, float) and low <= value <= high  # type: ignore[operator]  # they are numbers
 
-    return Rule(says=f"a number from {low:g} to {high:g}", holds=holds)
+    says = f"a number from {low:g} to {high:g}"
+    return Rule(says=says, holds=holds, number=float)
 
 
 def one_of(*values: object) -> Rule:
@@ -90,7 +93,7 @@ def understood(
     Raises:
         ValueError: Naming a field that breaks its rule, lacks, or is not understood.
     """
-    for name in said.keys() - rules.keys():
+    for name in sorted(said.keys() - rules.keys()):
         if said[name] is not None and not any(
             fnmatchcase(name, known) for known in passed_over
         ):
@@ -104,6 +107,8 @@ def understood(
             raise ValueError(
                 f"says {shown(said[name])} for {name!r}, where {rule.says} is due"
             )
+        if rule.number is not None:
+            found[name] = rule.number(found[name])
     return found
 
 

@@ -296,7 +296,7 @@ FAMILIES = {
             "position_embeddings_type": or_none(
                 one_of("relative", "relative_key", "rotary")
             ).by_default(REQUIRED),
-            "rotary_embedding_base": real(1, 1e9).by_default(10_000),
+            "rotary_embedding_base": whole(1, 10**9).by_default(10_000),
             "max_source_positions": whole(1, 32_768).by_default(5000),
             "left_max_position_embeddings": whole(0, 4096),
             "right_max_position_embeddings": whole(0, 4096),

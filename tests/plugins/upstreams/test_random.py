@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from harness_plugins.upstreams import random
@@ -41,6 +43,26 @@ def test_weights_are_random_and_the_same_each_time(registry, checkpoint):
     assert one.shape == trained.shape
     assert torch.equal(one, other)
     assert not torch.allclose(one, trained, atol=1e-3)
+
+
+def test_only_the_configuration_is_read(registry, checkpoint):
+    drawn = states(registry, "random:whisper-tiny", checkpoint)
+    (checkpoint / "model.safetensors").write_bytes(b"not weights")
+    assert torch.equal(states(registry, "random:whisper-tiny", checkpoint), drawn)
+
+
+def test_the_decoder_and_how_weights_are_stored_change_nothing(registry, checkpoint):
+    drawn = states(registry, "random:whisper-tiny", checkpoint)
+    config = json.loads((checkpoint / "config.json").read_text())
+    config |= {"decoder_layers": 3, "vocab_size": 999, "dtype": "float16"}
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    assert torch.equal(states(registry, "random:whisper-tiny", checkpoint), drawn)
+
+
+def test_a_family_that_is_not_known_cannot_be_random(registry, checkpoint):
+    (checkpoint / "config.json").write_text('{"model_type": "acme"}')
+    with pytest.raises(CheckpointError, match="family 'acme', not"):
+        states(registry, "random:whisper-tiny", checkpoint)
 
 
 def test_the_global_random_state_is_left_alone(registry, checkpoint):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import random
+import re
+import warnings
 
 import pytest
 import torch
@@ -70,6 +73,88 @@ def test_a_bin_file_that_runs_code_is_refused(tmp_path, small):
         weights.fill(small, tmp_path, [""])
 
 
+@pytest.mark.parametrize("content", [None, 3, [torch.ones(2)], {1: torch.ones(2)}])
+def test_a_bin_file_without_weights_by_name_is_refused(tmp_path, small, content):
+    torch.save(content, tmp_path / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="not weights by name"):
+        weights.fill(small, tmp_path, [""])
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0], 3, "text"])
+def test_a_value_that_is_no_tensor_is_refused(tmp_path, small, stored, value):
+    torch.save(stored | {"model.0.bias": value}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"0\.bias as .* not as weights"):
+        weights.fill(small, tmp_path, ["model."])
+
+
+def test_what_a_file_says_reaches_no_terminal(tmp_path, small):
+    instance = b"\x80\x02cacme\n\x1b[31mPainted\n)\x81."  # of a class of that name
+    (tmp_path / "pytorch_model.bin").write_bytes(instance)
+    with pytest.raises(CheckpointError, match="Python objects") as refused:
+        weights.fill(small, tmp_path, [""])
+    assert str(refused.value).isprintable()
+
+
+def test_damage_is_said_without_control_characters(tmp_path, small, stored):
+    file = tmp_path / "pytorch_model.bin"
+    torch.save(stored, file, _use_new_zipfile_serialization=False)
+    raw, dice = file.read_bytes(), random.Random(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that a protocol is unknown
+        for _ in range(300):
+            broken = bytearray(raw)
+            broken[dice.randrange(len(raw))] ^= 1 << dice.randrange(8)
+            file.write_bytes(broken)
+            try:
+                weights.fill(small, tmp_path, ["model."])
+            except CheckpointError as error:
+                assert str(error).isprintable()
+
+
+# ---------------------------------------------------------------- quantised, or more
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.int8, torch.uint8, torch.int32, torch.float8_e4m3fn, torch.bool]
+)
+def test_quantised_weights_are_refused_by_name(tmp_path, small, stored, dtype):
+    stored["model.0.weight"] = stored["model.0.weight"].to(dtype)
+    save_file(stored, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"0\.weight in \w+: quantised"):
+        weights.fill(small, tmp_path, ["model."])
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        *("0.weight.absmax", "0.weight.quant_state.bitsandbytes__nf4", "0.SCB"),
+        *("0.weight_scale", "0.lora_A.weight", "0.qweight", "1.running_mean"),
+    ],
+)
+def test_weights_that_the_config_does_not_describe_are_refused_by_name(
+    tmp_path, small, stored, beside
+):
+    save_file(
+        stored | {f"model.{beside}": torch.ones(2)}, tmp_path / "model.safetensors"
+    )
+    with pytest.raises(CheckpointError, match=f"has {re.escape(beside)}, which its"):
+        weights.fill(small, tmp_path, ["model."])
+
+
+def test_a_weight_that_stands_there_twice_is_refused(tmp_path, small, stored):
+    twice = stored | {"0.bias": 2 * stored["model.0.bias"]}
+    save_file(twice, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"has 0\.bias twice"):
+        weights.fill(small, tmp_path, ["model.", ""])
+
+
+def test_a_weight_that_repeats_one_number_is_never_blown_up(tmp_path, small, stored):
+    huge = torch.ones(1).expand(2**20, 2**20)
+    torch.save(stored | {"model.0.weight": huge}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="of shape"):
+        weights.fill(small, tmp_path, ["model."])
+
+
 def test_safetensors_come_before_bin(tmp_path, small, stored):
     save_file(stored, tmp_path / "model.safetensors")
     (tmp_path / "pytorch_model.bin").write_text("not this")
@@ -97,6 +182,29 @@ def test_shards_are_joined(tmp_path, small, stored, stem, suffix):
     shard(tmp_path, stored, stem, suffix)
     weights.fill(small, tmp_path, ["model."])
     assert torch.equal(small[1].weight, stored["model.1.weight"])
+
+
+@pytest.mark.parametrize(
+    "shard_name",
+    ["../model-1.safetensors", "sub/model-1.safetensors", "x.safetensors", 3],
+)
+def test_an_index_names_only_files_that_are_hashed(tmp_path, small, stored, shard_name):
+    shard(tmp_path, stored)
+    index = tmp_path / "model.safetensors.index.json"
+    names = json.loads(index.read_text())["weight_map"]
+    index.write_text(json.dumps({"weight_map": names | {"head.weight": shard_name}}))
+    with pytest.raises(CheckpointError, match=r"index\.json that names"):
+        weights.fill(small, tmp_path, ["model."])
+
+
+def test_shards_without_an_index_are_refused_whatever_lies_beside(
+    tmp_path, small, stored
+):
+    shard(tmp_path, stored)
+    (tmp_path / "model.safetensors.index.json").unlink()
+    torch.save(stored, tmp_path / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"no model\.safetensors\.index\.json"):
+        weights.fill(small, tmp_path, ["model."])
 
 
 def test_an_absent_shard_is_named(tmp_path, small, stored):
