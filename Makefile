@@ -4,6 +4,7 @@
 #   make check   lint, types, layers, spelling
 #   make test-transformers4   run the tests of models on transformers 4.57
 #   make test-lowest   run the tests on the lowest versions that pyproject.toml allows
+#   make campaign   kill, damage and mutate some thousand times, and count wrongs
 #   make real    run the tests that need real recordings and weights
 #   make clean   remove .venv and what tools leave behind
 
@@ -18,7 +19,7 @@ LOWEST := .venv-lowest
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-transformers4 test-lowest check real clean
+.PHONY: demo test test-transformers4 test-lowest check campaign real clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -65,6 +66,9 @@ check: $(READY)
 	$(BIN)/mypy tests --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --cache-dir .mypy_cache/tests
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+campaign: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m campaign $(CAMPAIGN)
 
 real: $(READY)
 	$(BIN)/python -m pytest -m real

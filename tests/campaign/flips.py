@@ -8,7 +8,7 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
-from campaign import kills, world
+from campaign import inputs, kills, world
 from campaign.tally import Try
 from campaign.tries import attempt
 
@@ -93,6 +93,7 @@ def worlds(folder: Path) -> dict[str, World]:
     """Make the worlds that have these files."""
     plain = world.make(folder, "plain", *world.RUN)
     attempt(check, plain.root)
+    attempt(inputs.make_checkpoints, plain.root)
     packed = plain.changed("packed", ("runs", "compact"))
     shutil.copytree(packed.root / "runs", plain.root / "packed")
     split = world.make(folder, "split", *world.RUN, "--split", "split.json")

@@ -19,11 +19,13 @@ class Try:
         kind: Of try.
         what: It is, in words.
         wrongs: Does it, and says what was wrong.
+        count: How many tries it stands for.
     """
 
     kind: str
     what: str
     wrongs: Callable[[], Iterable[str]]
+    count: int = 1
 
 
 @dataclass
@@ -40,8 +42,9 @@ class Tally:
 
     def _make(self, one: Try) -> None:
         wrongs = list(one.wrongs())
-        self.tries[one.kind] += 1
-        self.wrongs += [(one.kind, f"{one.what}: {wrong}") for wrong in wrongs[:1]]
+        self.tries[one.kind] += one.count
+        wrongs = wrongs[: one.count]
+        self.wrongs += [(one.kind, f"{one.what}: {wrong}") for wrong in wrongs]
 
     def table(self) -> str:
         """Return a line for each kind, and one for all."""

@@ -9,6 +9,7 @@ import re
 import shutil
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,11 @@ def call(root: Path, *words: str) -> Done:
     _enter(root)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = int(execute(words))
+        try:
+            code = int(execute(words))
+        except Exception:  # what the interpreter would print
+            traceback.print_exc()
+            code = 1
     return Done(words=words, code=code, out=out.getvalue(), err=err.getvalue())
 
 
