@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from toys import GRID
 
-RUN = ("run", *GRID, "--downstream", "linear,multilayer")
+from harness.features.store import FeatureStore
+from harness.files import write_json
+
+KEYS = [f"{number}" * 64 for number in range(8)]
 
 
 @pytest.fixture
-def cache(harness, tmp_path):
-    """The cache of a finished run."""
-    assert harness(*RUN)[0] == 0
-    return tmp_path / "cache"
+def cache(tmp_path):
+    """A cache with a store of eight shards of each kind, and files that are sealed."""
+    folder = tmp_path / "cache"
+    store = FeatureStore(folder / "features", {"name": "toy", "feeding": "full"})
+    for key in KEYS:
+        store.write("pooled", {key: torch.rand(3, 8)}, {key: 1.0})
+        store.write("all", {key: torch.rand(3, 9, 8)}, {key: 1.0})
+    store.certify({"delta": 0.0})
+    write_json(folder / "manifests" / "a.json", {"recordings": []})
+    write_json(folder / "memory.json", {})
+    return folder
 
 
 def shards(cache, kind):
@@ -31,17 +42,14 @@ VERBS = [(), ("prune",), ("prune", "--all"), ("verify",)]
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_shard_ends_no_verb(harness, cache, damage, verb):
+def test_damaged_shards_end_no_verb(harness, cache, verb):
     for kind in ("pooled", "all"):
-        path = shards(cache, kind)[0]
-        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+        for path, damage in zip(shards(cache, kind), DAMAGES.values(), strict=False):
+            path.write_bytes(damage(path.read_bytes()))
     code, _, err = harness("cache", *verb)
     assert code == (2 if verb == ("verify",) else 0), err
-    assert "Traceback" not in err
     if verb:
         assert harness("cache", "verify")[0] == 0
-        assert harness(*RUN, "--seeds", "1")[0] == 0
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff", b"[" * 10**5, b'"x"'])
@@ -87,6 +95,8 @@ def test_a_name_that_no_store_has_is_said(harness, cache):
     assert "No store's name has 'whisper'" in err
 
 
-def test_a_finished_run_leaves_no_lock_and_nothing_hidden(harness, cache, tmp_path):
-    found = [*cache.rglob("*.lock"), *cache.rglob(".*"), *tmp_path.glob("runs/.*")]
-    assert found == []
+def test_a_finished_run_leaves_no_lock_and_nothing_hidden(harness, tmp_path):
+    assert harness("run", *GRID, "--downstream", "linear")[0] == 0
+    cache, runs = tmp_path / "cache", tmp_path / "runs"
+    assert [*cache.rglob("*.lock"), *cache.rglob(".*"), *runs.glob(".*")] == []
+    assert (cache / "features").is_dir()

@@ -64,23 +64,25 @@ def test_a_fence_is_longer_than_any_in_the_text(text):
     assert fence not in "\n".join(inside)
 
 
-@given(
-    st.recursive(
-        st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
-    )
+VALUES = st.recursive(
+    st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
 )
+
+
+@given(VALUES)
 def test_json_is_printable_and_reads_back(value):
     written = json_text(value)
     assert hidden(written) == []
     assert json.loads(written) == value
 
 
-@pytest.fixture(params=NASTY.values(), ids=NASTY)
-def nasty(request, tmp_path):
-    """A table whose labels and speakers are nasty; give its name and the text."""
+@pytest.fixture
+def nasty(tmp_path):
+    """A table whose labels and speakers are nasty, by name."""
     folder = tmp_path / "nasty"
     folder.mkdir()
-    text = request.param.replace("\udcff", "\u202d")  # a file has UTF-8
+    text = "".join(NASTY.values()).replace("\udcff", "")  # a table is in UTF-8
+    text = text.replace("\u2028", "")  # which ends a line of a table
     with (folder / "t.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("path", "label", "speaker"))
@@ -111,16 +113,14 @@ def test_no_verb_prints_what_stands_in_names_as_it_is(harness, nasty, verb):
         assert not set("<>") & set(out)
 
 
-@pytest.mark.parametrize("name", NASTY.values(), ids=NASTY)
-def test_no_error_message_prints_what_was_typed_as_it_is(harness, name):
-    for arguments in (
-        (name,),
-        ("corpus", "info", name),
-        ("split", "tones", "--split", name),
-    ):
-        code, out, err = harness(*arguments)
-        assert code == 2
-        assert hidden(out + err) == []
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("corpus", "info"), ("split", "tones", "--split"), ("run", "--only")],
+)
+def test_no_error_message_prints_what_was_typed_as_it_is(harness, arguments):
+    code, out, err = harness(*arguments, "".join(NASTY.values()))
+    assert code == 2
+    assert hidden(out + err) == []
 
 
 def test_a_table_shows_markup_as_text(capsys):
@@ -144,7 +144,6 @@ def test_a_message_has_lines_and_no_codes(capsys):
 def test_only_the_console_prints():
     folder = Path(harness.cli.__file__).parent
     printing = re.compile(r"click\.(echo|secho)\(|\bprint\(|sys\.std(out|err)\.write\(")
-    found = [
-        path.name for path in folder.glob("*.py") if printing.search(path.read_text())
-    ]
+    texts = {path.name: path.read_text("utf-8") for path in folder.glob("*.py")}
+    found = [name for name, text in texts.items() if printing.search(text)]
     assert found == ["console.py"]
