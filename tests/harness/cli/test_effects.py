@@ -70,7 +70,7 @@ def test_a_number_out_of_bounds_is_refused_before_any_work(
         (("--all-controls",), "--no-controls"),
         (("--only", "corpus=tones"), "picks of a suite"),
         (("--corpus", "tones+tones"), "joins a corpus with itself"),
-        (("--checkpoint", "toi=x"), "No upstream of this command is called 'toi'"),
+        (("--checkpoint", "tow=x"), "No upstream of this command is called 'tow'"),
         (("--checkpoint", "toy=x", "--checkpoint", "toy=y"), "given twice"),
         (("--feeding", "loud"), "Known for them: full"),
     ],
