@@ -109,8 +109,8 @@ def read_sealed(path: Path) -> bytes:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a JSON value, sealed."""
-    write_sealed(path, json.dumps(value, ensure_ascii=False).encode())
+    """Write a JSON value, sealed; in ASCII, which has any name that a file can have."""
+    write_sealed(path, json.dumps(value).encode())
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever was written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +74,21 @@ def tidy(cache: Path) -> int:
             if file.endswith(LOCKED):
                 _remove_lock(folder / file)
     return freed
+
+
+@contextmanager
+def tidied(cache: Path, *folders: Path) -> Iterator[None]:
+    """Remove what processes that are gone left in a cache and in folders beside it.
+
+    Its lock files are removed again at the end, but for those that are still held.
+    """
+    for folder in folders:
+        sweep(folder)
+    tidy(cache)
+    try:
+        yield
+    finally:
+        tidy(cache)
 
 
 def _remove_lock(path: Path) -> None:

@@ -10,6 +10,7 @@ import click
 from harness.cli.console import print_json, print_table, say, show, stages
 from harness.cli.options import CACHE, DATA_ROOT
 from harness.errors import DataError, ExitCode, HarnessError, MissingCorpusError
+from harness.leftovers import tidied
 from harness.text import fenced, markdown, size
 from harness.types import Archive
 
@@ -257,14 +258,15 @@ def download_corpus(
         show(f"{one.title} is complete at {root} already.")
         return
     siblings, progress = corpora.siblings(one), corpora.stages
-    if sources and not remote:
-        packed = [existing_zip(source) for source in sources]
-        passport = install(one, packed, root, siblings=siblings, stages=progress)
-    else:
-        files = _accepted_files(one, sources, root, accept_licence)
-        passport = download(
-            one, files, root, cache_folder, siblings=siblings, stages=progress
-        )
+    with tidied(cache_folder, data_root):
+        if sources and not remote:
+            packed = [existing_zip(source) for source in sources]
+            passport = install(one, packed, root, siblings=siblings, stages=progress)
+        else:
+            files = _accepted_files(one, sources, root, accept_licence)
+            passport = download(
+                one, files, root, cache_folder, siblings=siblings, stages=progress
+            )
     show(f"{one.title} is at {root}. {passport.verdict}")
 
 

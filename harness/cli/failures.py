@@ -52,21 +52,15 @@ NEXT_STEPS = {
 
 DAMAGED = frozenset(
     {
-        "json.decoder.JSONDecodeError",
-        "tomllib.TOMLDecodeError",
-        "pyarrow.lib.ArrowException",
-        "safetensors_rust.SafetensorError",
-        "soundfile.SoundFileError",
-        "zipfile.BadZipFile",
-        "zlib.error",
-        "_lzma.LZMAError",
-        "_csv.Error",
-        "_pickle.UnpicklingError",
-        "struct.error",
-        "builtins.EOFError",
+        *("json.JSONDecodeError", "tomllib.TOMLDecodeError", "_csv.Error"),
+        *("pyarrow.ArrowException", "soundfile.SoundFileError", "struct.error"),
+        *("safetensors.SafetensorError", "safetensors_rust.SafetensorError"),
+        *("zipfile.BadZipFile", "zlib.error", "_lzma.LZMAError"),
+        *("_pickle.UnpicklingError", "builtins.EOFError"),
     }
 )
-"""What libraries raise for bytes that are not what they should be."""
+"""What libraries raise for bytes that are not what they should be; by package, so that
+nothing is imported that is not in use."""
 
 PARSERS = ("json", "tomllib")
 """Modules that call themselves for each level of what they read."""
@@ -75,13 +69,23 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """How torch says so, where it raises a ``RuntimeError``."""
 
 
+SHOWN = 300
+"""Characters of a message that may hold a whole file."""
+
+NEAR = 60
+"""Characters shown before and after one that is wrong: a path's length."""
+
+
 def explain(error: BaseException) -> str | None:
     """Say what data or the machine did: what, where and the next step.
 
     Returns:
         A sentence or two; ``None`` for what is most likely a bug.
     """
-    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    names = {
+        f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+        for kind in type(error).__mro__
+    }
     text = str(error).strip()
     if _is_out_of_memory(error):
         return (
@@ -93,7 +97,7 @@ def explain(error: BaseException) -> str | None:
         return _explain_system(error)
     if isinstance(error, UnicodeEncodeError):
         return (
-            f"A name or text is not UTF-8: {error.object!a}{_at(error)}. Rename the "
+            f"A name or text is not UTF-8: {_around(error)!a}{_at(error)}. Rename the "
             "file or fix the text, such as with 'convmv' or 'iconv'."
         )
     if isinstance(error, UnicodeDecodeError):
@@ -110,9 +114,8 @@ def explain(error: BaseException) -> str | None:
         )
     if names & DAMAGED or (isinstance(error, OSError) and error.errno is None):
         return (
-            f"A file is damaged{_at(error)}: {type(error).__name__}: "
-            f"{text or 'it ends too early'}. Remove or restore it, then run the same "
-            "command again."
+            f"A file is damaged{_at(error)}: {_said(error)}. Remove or restore it, "
+            "then run the same command again."
         )
     return None
 
@@ -122,6 +125,18 @@ def _explain_system(error: OSError) -> str:
     what = f"{error.strerror or type(error).__name__}"
     named = f"Cannot use {os.fsdecode(where)}: {what}" if where else what
     return f"{named}. {NEXT_STEPS.get(error.errno or 0, 'Check it, and try again')}."
+
+
+def _said(error: BaseException) -> str:
+    """Return what was raised on one line, cut to ``SHOWN``."""
+    line = str(error).strip().partition("\n")[0].rstrip(".")
+    shown = line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
+
+
+def _around(error: UnicodeEncodeError) -> str:
+    """Return the text that cannot be encoded, cut to what is near the first fault."""
+    return error.object[max(0, error.start - NEAR) : error.end + NEAR]
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -174,9 +189,7 @@ def report(error: BaseException, cache: Path) -> tuple[str, bool]:
     kept = f"The traceback is in {log}." if log else "--debug prints the traceback."
     if (sentence := explain(error)) is not None:
         return f"{sentence} {kept}", False
-    said = str(error).strip().partition("\n")[0]
-    what = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return f"This is a bug: {what}. {kept} Please report it{_issues()}.", True
+    return f"This is a bug: {_said(error)}. {kept} Please report it{_issues()}.", True
 
 
 def write_log(error: BaseException, cache: Path) -> Path | None:

@@ -65,6 +65,10 @@ def execute(
             code = _invoke(words, manager, meta)
             sys.stdout.flush()
             return code
+        except SystemExit as error:
+            if isinstance(error.__context__, BrokenPipeError):  # rich ends so
+                return ExitCode.BROKEN_PIPE
+            raise
         except (Exception, KeyboardInterrupt) as error:
             if meta[DEBUG]:
                 say(traced(error))

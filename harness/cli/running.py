@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,13 @@ from harness.cli.options import GRID, MOST_WORKERS, together
 from harness.cli.request import request_of
 from harness.cli.thinness import thin_parts
 from harness.errors import ExitCode
+from harness.leftovers import tidied
 from harness.text import clock, counted, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.execution.plan import Pair, Plan
-    from harness.execution.request import Request
     from harness.registry import Registry
 
 DEVICE = click.option(
@@ -79,26 +78,12 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
     registry.manager.register(Reporter(quiet=quiet, cache=request.cache))
     for sentence in workers_warning(registry.executors[place.executor], place.workers):
         say(f"warning: {sentence}")
-    with _tidied(request):
+    with tidied(request.cache, request.runs):
         report = run_request(request, registry, place, stages(quiet=quiet))
     for sentence in report.missing:
         say(f"left out: {sentence}")
     incomplete = report.failed or report.missing
     return ExitCode.SOME_CELLS_FAILED if incomplete else ExitCode.OK
-
-
-@contextmanager
-def _tidied(request: Request) -> Iterator[None]:
-    """Remove what other processes left in the runs and the cache, and own locks."""
-    from harness.files import sweep
-    from harness.leftovers import tidy
-
-    sweep(request.runs)
-    tidy(request.cache)
-    try:
-        yield
-    finally:
-        tidy(request.cache)
 
 
 # ---------------------------------------------------------------- plan

@@ -19,7 +19,7 @@ from harness.features import padding
 from harness.features.checkpoints import Planned
 from harness.features.shards import NORMS
 from harness.features.store import FeatureStore
-from harness.files import Memory, sha256_file
+from harness.files import Memory
 from harness.registry import isolated
 from harness.text import counted
 
@@ -243,11 +243,6 @@ def _encode(
 
 def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
     utterance = recording.utterance
-    if sha256_file(recording.path) != recording.sha256:
-        raise DataError(
-            f"{recording.path} changed since it was checked. Run the same command "
-            "again."
-        )
     return audio.load(
         recording.path,
         condition.rate,

@@ -18,7 +18,7 @@ from harness.data.passport.problems import Severity
 from harness.data.passport.reading import read_folder, read_sibling
 from harness.errors import DataError, StoreError
 from harness.files import Memory, scratch_beside, sweep
-from harness.leftovers import DOWNLOADS, tidy
+from harness.leftovers import DOWNLOADS
 from harness.types import silence
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ def download(
     folder = cache / DOWNLOADS
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tidy(cache)
         with FileLock(folder / f"{corpus.name}.lock", timeout=0):
             packed = [fetch(remote, folder, stages=stages) for remote in files]
             with _removing(packed):

@@ -14,6 +14,7 @@ import threading
 import types
 import unicodedata
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -338,10 +339,37 @@ def test_a_name_with_a_line_break_is_refused(unpacked):
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@pytest.mark.parametrize("second", ["a.wav", "A.WAV", "b/../a.wav"])
+@pytest.mark.parametrize(
+    "second", ["a.wav", "A.WAV", "b/../a.wav", "./a.wav", ".//a.wav"]
+)
 def test_a_name_that_occurs_twice_is_refused(unpacked, second):
     with pytest.raises(DataError, match=r"occurs twice|leads out"):
         unpacked([("a.wav", b"x"), (second, b"y")])
+
+
+@pytest.mark.parametrize("name", [".", "./.", ""])
+def test_an_entry_without_a_name_is_refused(unpacked, name):
+    with pytest.raises(DataError, match="has no name"):
+        unpacked([("a.wav", b"x"), (entry(name), b"y")])
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_an_archive_that_is_damaged_anywhere_is_unpacked_or_refused(tmp_path, method):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("é.wav", bytes(range(256)) * 2)
+    whole = buffer.getvalue()
+    packed = tmp_path / "damaged.zip"
+    for place in range(len(whole)):
+        packed.write_bytes(
+            whole[:place] + bytes([whole[place] ^ 0xA5]) + whole[place + 1 :]
+        )
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        with suppress(DataError, StoreError):
+            unpack(packed, folder)
 
 
 def test_a_file_in_a_folders_place_is_refused(unpacked):
@@ -449,6 +477,19 @@ def test_a_corpus_appears_complete_and_nothing_else_is_left(corpus, place, tmp_p
     assert [path.name for path in place.parent.iterdir()] == ["packed"]
     left = {path.suffix for path in (tmp_path / "downloads").iterdir()}
     assert left <= {".lock"}
+
+
+@pytest.mark.parametrize("where", ["beside", "in"])
+def test_what_an_interrupted_download_left_does_not_stop_the_next(
+    corpus, place, tmp_path, where
+):
+    place.mkdir(parents=True)
+    left = (place.parent if where == "beside" else place) / ".packed-x.scratch"
+    (left / "fresh").mkdir(parents=True)
+    (left / "lock").touch()
+    assert fetched(corpus, place, tmp_path).is_sound
+    assert [path.name for path in place.parent.iterdir()] == ["packed"]
+    assert not left.exists()
 
 
 def test_an_incomplete_corpus_does_not_appear(corpus, place, tmp_path, server):
@@ -598,6 +639,11 @@ def test_what_is_no_archive_is_reported(program, tmp_path, content, sentence):
     code, _, err = program(*DOWNLOAD, "--from", str(path))
     assert code == 2
     assert sentence in err
+
+
+def test_a_download_leaves_no_lock_and_nothing_hidden(program, tmp_path):
+    assert program(*DOWNLOAD, "--accept-licence")[0] == 0
+    assert [*tmp_path.rglob("*.lock"), *tmp_path.rglob(".*")] == []
 
 
 def test_a_mirror_may_be_named(program, server, tmp_path):

@@ -1,0 +1,102 @@
+"""``harness cache`` reads whatever is there, and removes what is damaged."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from toys import GRID
+
+from harness.features.store import FeatureStore
+from harness.files import write_json
+
+KEYS = [f"{number}" * 64 for number in range(8)]
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """A cache with a store of eight shards of each kind, and files that are sealed."""
+    folder = tmp_path / "cache"
+    store = FeatureStore(folder / "features", {"name": "toy", "feeding": "full"})
+    for key in KEYS:
+        store.write("pooled", {key: torch.rand(3, 8)}, {key: 1.0})
+        store.write("all", {key: torch.rand(3, 9, 8)}, {key: 1.0})
+    store.certify({"delta": 0.0})
+    write_json(folder / "manifests" / "a.json", {"recordings": []})
+    write_json(folder / "memory.json", {})
+    return folder
+
+
+def shards(cache, kind):
+    return sorted(cache.glob(f"features/*/{kind}/*.safetensors"))
+
+
+DAMAGES = {
+    "empty": lambda data: b"",
+    "half": lambda data: data[: len(data) // 2],
+    "header": lambda data: b"\xff" * 8 + data[8:],
+    "json": lambda data: data[:9] + b"\xff" + data[10:],
+    "deep": lambda data: (10**5).to_bytes(8, "little") + b"[" * 10**5,
+    "payload": lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+}
+VERBS = [(), ("prune",), ("prune", "--all"), ("verify",)]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_damaged_shards_end_no_verb(harness, cache, verb):
+    for kind in ("pooled", "all"):
+        for path, damage in zip(shards(cache, kind), DAMAGES.values(), strict=False):
+            path.write_bytes(damage(path.read_bytes()))
+    code, _, err = harness("cache", *verb)
+    assert code == (2 if verb == ("verify",) else 0), err
+    if verb:
+        assert harness("cache", "verify")[0] == 0
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff", b"[" * 10**5, b'"x"'])
+def test_a_damaged_description_ends_no_verb(harness, cache, text):
+    for about in cache.glob("features/*/about.json"):
+        about.write_bytes(text)
+    code, out, _ = harness("cache")
+    assert code == 0
+    assert "toy" in out
+    assert harness("cache", "prune", "--all")[0] == 0
+    assert shards(cache, "pooled") == []
+
+
+def test_pruning_removes_frames_and_damaged_means_and_leaves_whole_ones(harness, cache):
+    whole = shards(cache, "pooled")
+    damaged = whole.pop(0)
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    harness("cache", "prune")
+    assert shards(cache, "all") == []
+    assert shards(cache, "pooled") == whole
+
+
+@pytest.mark.parametrize("file", ["certificate.json", "memory.json", "manifests"])
+def test_what_is_sealed_is_verified(harness, cache, file):
+    path = sorted(one for one in cache.rglob("*.json") if file in str(one))[0]
+    data = path.read_bytes()
+    path.write_bytes(data[:-2] + bytes([data[-2] ^ 1]) + data[-1:])
+    code, out, _ = harness("cache", "verify")
+    assert code == 2
+    assert "1 damaged file" in out
+    assert not path.exists()
+    assert harness("cache", "verify")[0] == 0
+
+
+def test_a_cache_that_is_not_there_is_empty(harness):
+    for verb in VERBS:
+        assert harness("cache", *verb)[0] == 0
+
+
+def test_a_name_that_no_store_has_is_said(harness, cache):
+    code, _, err = harness("cache", "prune", "--only", "whisper")
+    assert code == 2
+    assert "No store's name has 'whisper'" in err
+
+
+def test_a_finished_run_leaves_no_lock_and_nothing_hidden(harness, tmp_path):
+    assert harness("run", *GRID, "--downstream", "linear")[0] == 0
+    cache, runs = tmp_path / "cache", tmp_path / "runs"
+    assert [*cache.rglob("*.lock"), *cache.rglob(".*"), *runs.glob(".*")] == []
+    assert (cache / "features").is_dir()
