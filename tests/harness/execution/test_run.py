@@ -173,7 +173,7 @@ def test_frames_in_half_precision_are_another_result(harness, tmp_path):
     assert scores[0] == pytest.approx(scores[1], abs=0.2)
 
 
-@pytest.mark.parametrize("head", ["linear", "nonlinear", "multilayer", "layerwise"])
+@pytest.mark.parametrize("head", ["nonlinear", "multilayer"])
 def test_every_head_reads_frames_in_half_precision(harness, head):
     grid = (*GRID, "--downstream", head, "--frame-type", "float16")
     code, _, err = harness("run", *grid)
@@ -294,7 +294,9 @@ def test_other_cells_go_on_if_asked(harness, manager, tmp_path):
 def test_the_cache_is_shown_and_pruned(harness, tmp_path):
     harness("run", *GRID, "--downstream", "multilayer")
     assert "toy-" in harness("cache")[1]
-    assert harness("cache", "prune", "--only", "other")[1] == "0 bytes freed\n"
+    code, _, err = harness("cache", "prune", "--only", "other")
+    assert code == 2
+    assert "No store's name has 'other'" in err
     assert harness("cache", "prune")[0] == 0
     kept = {p.parent.name for p in (tmp_path / "cache").rglob("*.safetensors")}
     assert kept == {"pooled"}
@@ -315,10 +317,7 @@ def unfinished(tmp_path):
     return leave
 
 
-LEFT = (
-    *("training/abc.pt", "downloads/x.part", "downloads/y.zip"),
-    "features/toy-1/all/.shard.safetensors.12.345",
-)
+LEFT = ("training/abc.pt", "downloads/x.part", "downloads/y.zip")
 
 
 def test_a_corpus_that_is_not_whole_is_told_before_the_work(harness, tmp_path):
@@ -344,7 +343,7 @@ def test_unfinished_work_is_shown_with_size_and_age(harness, unfinished):
 def test_old_unfinished_work_is_pruned(harness, unfinished, tmp_path):
     unfinished(*LEFT, "downloads/x.etag")
     unfinished("training/fresh.pt", days=1)
-    assert harness("cache", "prune")[1] == "8 kB freed\n"
+    assert harness("cache", "prune")[1] == "6 kB freed\n"
     kept = [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert kept == ["fresh.pt"]
 
