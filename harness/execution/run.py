@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -201,16 +202,19 @@ class _Running:
             frames = _Frames(self.plan, self.place)
             window = executor.window or workers
             outcomes = run_tasks(work.tasks, pool, window=window, memory=memory)
-            for outcome in outcomes:
-                job = work.jobs.get(outcome.task.id)
-                if job is None:
-                    extracted(work.audio.get(outcome.task.id, 0.0))
-                    continue
-                self._end(job, outcome)
-                frames.release(job)
-                fitted(1)
-                if outcome.error is not None and not self.keep_going:
-                    raise outcome.error
+            with closing(
+                outcomes
+            ):  # what waits is cancelled where one cell ends it all
+                for outcome in outcomes:
+                    job = work.jobs.get(outcome.task.id)
+                    if job is None:
+                        extracted(work.audio.get(outcome.task.id, 0.0))
+                        continue
+                    self._end(job, outcome)
+                    frames.release(job)
+                    fitted(1)
+                    if outcome.error is not None and not self.keep_going:
+                        raise outcome.error
 
     def _workers(self, work: Work) -> int:
         if self.place.workers:
