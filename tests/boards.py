@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.types import Entry, Table
 
 
-def table(
-    *rows: tuple[str, ...], columns: tuple[str, ...] = (), **more: object
-) -> Table:
+def table(*rows: tuple[str, ...], columns: tuple[str, ...] = (), **more: Any) -> Table:
     """A table of names and percentages; the first figure of the first row is best."""
 
     def entry(text: str, best: bool) -> Entry:
@@ -20,6 +20,12 @@ def table(
         for down, row in enumerate(rows)
     )
     return Table(title="UAR in percent", columns=columns, rows=entries, **more)
+
+
+def number(entry: Entry) -> float:
+    """Return the value of an entry that holds a number."""
+    assert isinstance(entry.value, int | float)
+    return entry.value
 
 
 BOARD = table(

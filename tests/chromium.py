@@ -94,17 +94,17 @@ class Reader:
 
     def rows(self, table: str) -> list[list[str]]:
         """The texts of the rows and cells of a table that are to be seen."""
-        return self.run(
+        texts: list[list[str]] = self.run(
             "[...document.querySelectorAll(arguments[0])]"
             ".filter((row) => row.checkVisibility()).map((row) => [...row.cells]"
             ".filter((cell) => !cell.hidden).map((cell) => cell.textContent))",
             f"{table} tbody tr",
         )
+        return texts
 
     def sees(self, selector: str) -> str:
-        return self.wait(
-            lambda: any(one.is_displayed() for one in self.all(selector))
-        ) and self.one(selector).get_attribute("textContent")
+        self.wait(lambda: any(one.is_displayed() for one in self.all(selector)))
+        return self.one(selector).get_attribute("textContent") or ""
 
     def download(self, table: str) -> str:
         for old in self.downloads.iterdir():
@@ -114,4 +114,5 @@ class Reader:
         def finished() -> list[Path]:
             return list(self.downloads.glob("*.csv"))
 
-        return self.wait(finished)[0].read_text("utf-8")
+        files: list[Path] = self.wait(finished)
+        return files[0].read_text("utf-8")

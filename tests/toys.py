@@ -94,5 +94,7 @@ def write_tone(path: Path, hertz: float, *, seconds: float, seed: int) -> None:
     soundfile.write(path, tone, RATE)
 
 
-GRID = ("--upstream", "toy", "--corpus", "tones", "--executor", "serial")
-GRID += ("--no-controls",)
+GRID = (
+    *("--upstream", "toy", "--corpus", "tones"),
+    *("--executor", "serial", "--no-controls"),
+)

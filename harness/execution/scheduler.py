@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.types import perform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from concurrent.futures import Executor, Future
 
     from harness.types import Task
@@ -48,7 +48,7 @@ def run_tasks(
     *,
     window: int,
     memory: int | None = None,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Run tasks, and yield how each ended, as they end.
 
     Where the consumer stops, tasks in flight are cancelled if they can be.

@@ -28,6 +28,8 @@ def test_the_sum_of_layers_is_the_naive_one_with_the_same_gradient(lengths):
     target = torch.randn(sum(lengths), 3, dtype=torch.float64)
     (torch.cat(fast) * target).sum().backward()
     (torch.cat(naive) * target).sum().backward()
+    assert weights.grad is not None
+    assert again.grad is not None
     assert torch.allclose(weights.grad, again.grad)
 
 

@@ -135,8 +135,10 @@ def test_hook_harness_control_upstreams(harness, manager):
             return ["rival"] if upstream.name == "toy" else []
 
     manager.register(Plugin())
-    asked = ("plan", "--upstream", "toy", "--corpus", "tones")
-    asked += ("--downstream", "linear,nonlinear")
+    asked = (
+        *("plan", "--upstream", "toy", "--corpus", "tones"),
+        *("--downstream", "linear,nonlinear"),
+    )
     assert "rival" not in harness(*asked)[1]
     assert "rival" not in harness(*asked, "--no-controls", "--all-controls")[1]
     (row,) = (

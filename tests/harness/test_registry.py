@@ -7,13 +7,13 @@ import subprocess
 import sys
 from dataclasses import dataclass, make_dataclass, replace
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 import click
 import pytest
 from toys import TOY, ToyPlugin
 
-from harness import CheckpointError, HarnessError, PluginError, hookimpl
+from harness import CheckpointError, HarnessError, PluginError, Upstream, hookimpl
 from harness.errors import UnknownNameError
 from harness.registry import Plugin, Registry, isolated, plugin_manager, split_names
 
@@ -136,6 +136,11 @@ def harness_downstreams(self, registry):
     pass
 
 
+def misdescribed(**fields: Any) -> Upstream:
+    """An upstream with values of any type."""
+    return replace(TOY, **fields)
+
+
 CULPRITS = {
     "import error": (ImportError("no acme"), "ImportError: no acme"),
     "end of the program": (SystemExit(3), "SystemExit: 3"),
@@ -146,7 +151,7 @@ CULPRITS = {
     "other types": (returning([TOY, 3]), "returned an int where an Upstream is due"),
     "no name": (returning([replace(TOY, name="")]), "offers '', which is no name"),
     "a bad name": (returning([replace(TOY, name="a b")]), "'a b', which is no name"),
-    "no text for name": (returning([replace(TOY, name=3)]), "offers 3, which is no"),
+    "no text for name": (returning([misdescribed(name=3)]), "offers 3, which is no"),
     "the same name twice": (returning([TOY, TOY]), "offers 'toy' twice"),
     "a misspelt hook": (plugin(harness_upstreems), "Did you mean 'harness_upstreams'"),
     "an argument too many": (
@@ -333,7 +338,7 @@ class Wider:
         return replace(upstream, dim=self.dim)
 
 
-def load(checkpoint, *, device, feeding, options):
+def load(checkpoint, *, device, feeding, options=None):
     return options
 
 
@@ -440,7 +445,11 @@ def test_names_are_split_at_commas_but_not_within_options(text, names):
 
 def test_every_bundled_plugin_module_has_an_entry_point():
     points = importlib.metadata.entry_points(group="harness")
-    modules = {point.value for point in points if point.dist.name == "speech-harness"}
+    modules = {
+        point.value
+        for point in points
+        if point.dist is not None and point.dist.name == "speech-harness"
+    }
     from pathlib import Path
 
     import harness_plugins

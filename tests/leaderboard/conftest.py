@@ -1,174 +1,17 @@
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Protocol, get_origin
+from typing import TYPE_CHECKING
 
 import pytest
-from harness_leaderboard.results.columns import chosen_by, kind_of, path_of, paths
-from study import put
-
-from harness.training.metrics import accuracy, macro_f1, uar, weighted_f1
-from harness.types import (
-    Condition,
-    CorpusCondition,
-    DownstreamCondition,
-    Epoch,
-    ExtractionRecord,
-    Optimiser,
-    Prediction,
-    Provenance,
-    Reads,
-    Recipe,
-    Result,
-    UpstreamCondition,
-)
+import results
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-METRICS = {one.name: one for one in (macro_f1, weighted_f1, uar, accuracy)}
-
-
-class MakeResult(Protocol):
-    def __call__(self, **changes: Any) -> Result: ...
-
-
-CONDITION = Condition(
-    upstream=UpstreamCondition(
-        name="whisper-base",
-        version=1,
-        plugin="",
-        checkpoint="c" * 64,
-        layers=3,
-        dim=8,
-        hop=0.02,
-        rate=16_000,
-        feeding="full",
-        precision="float32",
-        frame_type="float32",
-        max_seconds=None,
-        decoding=1,
-        extraction=1,
-    ),
-    downstream=DownstreamCondition(
-        name="linear",
-        version=1,
-        plugin="",
-        reads=Reads(layers="last", frames=False),
-        recipe=Recipe(
-            name="peft-ser",
-            epochs=30,
-            batch=32,
-            optimiser=Optimiser(learning_rate=5e-4),
-            deviations=("no waveform augmentation", "clips whole"),
-        ),
-        selection="macro_f1",
-        training=1,
-    ),
-    corpus=CorpusCondition(
-        trained=("emodb",),
-        versions=("1",),
-        languages=("de",),
-        manifest="d" * 64,
-        strategy="speaker-independent",
-        strategy_version=1,
-        speaker_independent=True,
-        division="e" * 64,
-        folds=1,
-    ),
-)
-
-RESULT = Result(
-    run_id="0" * 16,
-    condition=CONDITION,
-    fold="0",
-    seed=0,
-    n_train=4,
-    n_valid=2,
-    n_test=2,
-    speakers_train=("03", "08"),
-    speakers_valid=("09",),
-    speakers_test=("10",),
-    labels=("anger", "joy"),
-    labels_absent=(),
-    scores={"macro_f1": 0.8, "weighted_f1": 0.81, "uar": 0.82, "accuracy": 0.83},
-    confusion=((1, 0), (1, 0)),
-    best_epoch=2,
-    epochs=2,
-    trainable_parameters=132_359,
-    layer_weights=(0.2, 0.3, 0.5),
-    layer_norms=(1.0, 2.0, 4.0),
-    history=(
-        Epoch(
-            epoch=1,
-            learning_rate=5e-4,
-            train_loss=0.7,
-            valid_loss=0.6,
-            valid_macro_f1=0.5,
-            valid_uar=0.5,
-        ),
-    ),
-    predictions=(
-        Prediction(
-            utterance="wav/10a01Wa.wav",
-            speaker="10",
-            gender="male",
-            label="anger",
-            predicted="anger",
-            scores=(0.9, 0.1),
-        ),
-        Prediction(
-            utterance="wav/10a01Fa.wav",
-            speaker="10",
-            gender=None,
-            label="joy",
-            predicted="anger",
-            scores=(0.6, 0.4),
-        ),
-    ),
-    training=Provenance(
-        device="cpu",
-        versions={"torch": "2.11.0", "python": "3.11.9"},
-        harness_version="0.1.0",
-        plugins={"upstream": "whisper (speech-harness 0.1.0)"},
-        revision="e37978b",
-        created="2025-01-01T00:00:00+00:00",
-        seconds=2.5,
-        peak_memory=1_000_000,
-    ),
-    extraction=ExtractionRecord(
-        devices=("cpu",), versions={"torch": "2.11.0"}, seconds=61.5
-    ),
-)
-
-OF_RESULT = {field.name for field in fields(Result)} - {"training", "extraction"}
-
-
-def result(**changes: Any) -> Result:
-    """A small plausible result, whose run_id follows from what is changed.
-
-    What is changed is named by a field of ``Result``, a metric, or a word of
-    ``harness leaderboard --only``; a text where a tuple belongs is its only member.
-    """
-    text = json.dumps(changes, default=str).encode()
-    made = replace(RESULT, run_id=hashlib.sha256(text).hexdigest()[:16])
-    for word, value in changes.items():
-        column = word if word in OF_RESULT or word in paths() else chosen_by().get(word)
-        if column is None:
-            scores = {**made.scores, word: value}
-            made = replace(made, scores=scores)
-            continue
-        path = path_of(column)
-        alone = isinstance(value, str) and get_origin(kind_of(path)) is tuple
-        made = put(made, path, (value,) if alone else value)
-    return made
-
 
 @pytest.fixture(scope="session")
-def make_result() -> MakeResult:
-    return result
+def make_result() -> results.MakeResult:
+    return results.make_result
 
 
 @pytest.fixture

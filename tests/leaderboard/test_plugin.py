@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result as Outcome
-    from conftest import MakeResult
+    from results import MakeResult
 
 
 class Shout:

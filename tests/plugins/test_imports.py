@@ -17,12 +17,12 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 def imported(source: str) -> set[str]:
     """List the modules of the harness that a source imports, wherever in it."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.level == 0:
-            found.add(node.module)
+            found.add(node.module or "")
     return {name for name in found if name.partition(".")[0] == "harness"}
 
 

@@ -56,6 +56,8 @@ def test_a_name_with_hyphens_becomes_a_module_with_underscores(tmp_path):
 def test_what_is_written_offers_its_upstream(tmp_path):
     write_plugin("loud-one", tmp_path)
     spec = spec_from_file_location("loud_one", tmp_path / "harness_loud_one.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     assert [upstream.name for upstream in module.harness_upstreams()] == ["loud-one"]
@@ -80,9 +82,13 @@ def test_what_will_not_do_is_refused_in_a_sentence(harness, arguments, sentence)
 
 
 @pytest.fixture(scope="module")
-def acme(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("acme")
+
+
+@pytest.fixture(scope="module")
+def acme(folder):
     """Run a command where the package is installed, and nowhere else."""
-    folder = tmp_path_factory.mktemp("acme")
     variables = make_environment(folder / "environment")
 
     def run(*command):
@@ -95,7 +101,6 @@ def acme(tmp_path_factory):
             check=False,
         )
 
-    run.folder = folder
     installed = run("pip", "install", str(ACME))
     assert installed.returncode == 0, installed.stderr
     return run
@@ -122,13 +127,13 @@ def test_an_installed_plugins_own_tests_pass(acme):
     assert "16 passed" in tested.stdout
 
 
-def test_an_installed_plugin_runs_and_stands_in_its_results(acme):
+def test_an_installed_plugin_runs_and_stands_in_its_results(acme, folder):
     done = acme(
         *("harness", "run", "--upstream", "acme", "--downstream", "linear"),
         *("--corpus", "demo", "--executor", "serial", "--no-controls"),
     )
     assert done.returncode == 0, done.stderr
-    (row,) = pyarrow.parquet.read_table(acme.folder / "runs").to_pylist()
+    (row,) = pyarrow.parquet.read_table(folder / "runs").to_pylist()
     plugins = dict(row["training"]["plugins"])
     assert plugins["upstream"] == "acme (harness-acme 0.1.0)"
     assert row["condition"]["upstream"]["plugin"] == "harness-acme 0.1.0"

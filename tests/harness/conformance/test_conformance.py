@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pyarrow.parquet
 import pytest
@@ -27,6 +28,7 @@ from harness import (
     Cost,
     Downstream,
     Reads,
+    Upstream,
     Utterance,
     conformance,
     hookimpl,
@@ -99,12 +101,17 @@ def forgetting(checkpoint, *, device):
     """A load that lacks an argument."""
 
 
+def misdescribed(**fields: Any) -> Upstream:
+    """An upstream with values of any type."""
+    return replace(TOY, **fields)
+
+
 UPSTREAMS = {
     "name_is_kebab_case": (replace(TOY, name="My Model"), "call it 'my-model'"),
-    "description_is_picklable": (replace(TOY, load=lambda: 0), "at the top level"),
+    "description_is_picklable": (misdescribed(load=lambda: 0), "at the top level"),
     "import_is_light": (TOY, "Listing it imports numpy, soundfile: move such imports"),
     "it_loads": (
-        replace(TOY, load=forgetting),
+        misdescribed(load=forgetting),
         "'def load.checkpoint, ., device, feeding",
     ),
     "frames_are_a_hop_apart": (replace(TOY, hop=0.01), "makes 50: correct 'hop'"),
@@ -223,7 +230,7 @@ def test_no_length_may_do():
 
 
 def test_options_are_bound_to_what_is_checked():
-    def load(checkpoint, *, device, feeding, options):
+    def load(checkpoint, *, device, feeding, options=None):
         return load_toy(checkpoint, device=device, feeding=feeding)
 
     offer = replace(TOY, load=load, options=fbank.Options, dim=8)
@@ -352,6 +359,7 @@ def test_what_a_rule_cannot_ask_of_a_head_is_said(module, rule, reason):
 def test_a_costly_training_is_cut_short():
     (head,) = linear.harness_downstreams()
     costly = replace(head, cost=Cost(weights=1, memory=1))
+    assert head.recipe is not None
     assert len(DownstreamCheck(offer=head).trial.fitted.history) == head.recipe.epochs
     assert len(DownstreamCheck(offer=costly).trial.fitted.history) == 2
 

@@ -54,6 +54,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
     def do_HEAD(self):
         self.send_response(200)
         self.send_header("Content-Length", str(len(self.server.content)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import pytest
 from toys import TONES
@@ -16,8 +17,13 @@ ACME = Plugin(name="acme", distribution="harness-acme", version="1.2")
 STARTS = r"^Corpus 'tones' of the plugin acme \(harness-acme 1\.2\) cannot be used: "
 
 
+def misdescribed(one: Any, **fields: Any) -> Any:
+    """Return a copy with values of any type."""
+    return replace(one, **fields)
+
+
 def mistaken(**functions):
-    return guarded(replace(TONES, **functions), ACME)
+    return guarded(misdescribed(TONES, **functions), ACME)
 
 
 def parse(root):
@@ -72,8 +78,11 @@ GOOD = Utterance(id="a", path="a.wav", label="low", speaker="s0")
     ("value", "problem"),
     [
         ({"id": "a"}, "yields a value of type dict instead of Utterance"),
-        (replace(GOOD, speaker=3), "whose speaker is of type int instead of str"),
-        (replace(GOOD, label=None), "whose label is of type NoneType instead of str"),
+        (misdescribed(GOOD, speaker=3), "whose speaker is of type int instead of str"),
+        (
+            misdescribed(GOOD, label=None),
+            "whose label is of type NoneType instead of str",
+        ),
     ],
 )
 def test_a_value_of_a_wrong_type_is_named(tones, value, problem):
@@ -127,8 +136,8 @@ def program(harness, manager, tones):
         @hookimpl
         def harness_corpora(self):
             yield replace(TONES, name="broken", read=parse)
-            yield replace(TONES, name="tones@broken", read=lambda root: 1 / 0)
-            yield replace(TONES, **unlisted)
+            yield misdescribed(TONES, name="tones@broken", read=lambda root: 1 / 0)
+            yield misdescribed(TONES, **unlisted)
 
     manager.register(Offer(), name="acme")
     return harness

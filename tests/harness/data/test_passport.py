@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -209,10 +210,11 @@ def test_a_claim_is_compared_with_the_reason(examined, published, claim, sentenc
 
 
 def test_counts_are_by_speaker_gender_and_label(examined):
+    genders: dict[str, Literal["female", "male"]] = {"s0": "female", "s1": "male"}
+
     def read(root):
         for utterance in TONES.read(root):
-            known = {"s0": "female", "s1": "male"}.get(utterance.speaker)
-            yield replace(utterance, gender=known)
+            yield replace(utterance, gender=genders.get(utterance.speaker))
 
     rows = list(counts(examined(replace(TONES, read=read)).manifest))
     assert rows[0] == ("s0", "female", "4", "4", "8")

@@ -6,6 +6,7 @@ import pickle
 from types import SimpleNamespace
 
 import pytest
+from toys import load_toy
 
 from harness import Cost, Downstream, Optimiser, Reads, Recipe, Resources, Upstream
 from harness.execution import cost
@@ -41,7 +42,7 @@ def pair(
     """An upstream of three layers and ten dims, ten frames a second, on a few clips."""
     upstream = Upstream(
         name="toy",
-        load=None,
+        load=load_toy,
         layers=3,
         dim=10,
         hop=hop,

@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,9 @@ class Recording(futures.ThreadPoolExecutor):
         self._flying = {}
         self._lock = threading.Lock()
 
-    def submit(self, function, task):
+    def submit(self, function, /, *arguments, **named):
+        (task,) = arguments
+
         def work():
             time.sleep(0.01)
             try:
@@ -177,14 +180,14 @@ def test_a_lost_worker_costs_another_try_of_its_task(tmp_path, deaths, end):
 
 def test_tasks_that_wait_are_cancelled_where_the_consumer_stops():
     class Never(futures.Executor):
-        def submit(self, function, task):
-            future = futures.Future()
-            if task.id == "0":
+        def submit(self, function, /, *arguments, **named):
+            future: futures.Future[Any] = futures.Future()
+            if arguments[0].id == "0":
                 future.set_result(None)
             submitted.append(future)
             return future
 
-    submitted = []
+    submitted: list[futures.Future[Any]] = []
     outcomes = run_tasks(
         [task(str(number), same) for number in range(4)], Never(), window=3
     )
@@ -195,8 +198,8 @@ def test_tasks_that_wait_are_cancelled_where_the_consumer_stops():
 
 def test_an_interrupt_in_a_task_ends_the_run():
     class Interrupted(futures.Executor):
-        def submit(self, function, task):
-            future = futures.Future()
+        def submit(self, function, /, *arguments, **named):
+            future: futures.Future[Any] = futures.Future()
             future.set_exception(KeyboardInterrupt())
             return future
 

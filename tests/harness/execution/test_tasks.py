@@ -295,7 +295,9 @@ def test_tasks_run_one_after_another_give_a_result_for_every_cell(ask, manager):
     write_payloads(planned)
     work = work_of(planned, registry, device="cpu", quiet=True)
     outcomes = list(run_tasks(work.tasks, Serial(), window=1))
-    results = [one.value for one in outcomes if one.task.id in work.jobs]
+    ended = [one.value for one in outcomes if one.task.id in work.jobs]
+    results = [value for value in ended if isinstance(value, Result)]
+    assert len(results) == len(ended)
     assert {result.run_id for result in results} == {c.run_id for c in planned.cells}
     assert {result.training.plugins["upstream"] for result in results} == {"toy-plugin"}
     assert results[0].condition.upstream.name == TOY.name

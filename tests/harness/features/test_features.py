@@ -215,10 +215,12 @@ def test_two_at_once_do_the_work_once(tasks, use):
     load = Counting()
     work = tasks(used=use(load))
     encoder(find_source(work[0].use, work[0].use.places), "cpu")
-    threads = [
-        threading.Thread(target=lambda: [extract(task) for task in work])
-        for _ in range(2)
-    ]
+
+    def extract_all():
+        for task in work:
+            extract(task)
+
+    threads = [threading.Thread(target=extract_all) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

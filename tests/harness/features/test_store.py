@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
-import os
 import signal
 import time
 from pathlib import Path
@@ -211,7 +210,7 @@ def test_a_claim_ends_with_the_process_that_was_killed(tmp_path, store):
     holder = context.Process(target=_hold, args=(tmp_path, ready))
     holder.start()
     assert ready.wait(20)
-    os.kill(holder.pid, signal.SIGKILL)
+    holder.kill()
     holder.join()
     with store.claim(["a"]):
         pass

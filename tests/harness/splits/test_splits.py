@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -56,7 +57,7 @@ def random_corpus(seed: int, speakers: int, labels: str = "aabcd") -> list[Utter
     )
 
 
-def make_split(utterances, strategy, **options):
+def make_split(utterances, strategy, **options) -> Split:
     return strategies.make_split(OFFERED[strategy], utterances, SplitOptions(**options))
 
 
@@ -221,11 +222,11 @@ def distance(train, valid, test, goals):
 def distance_of_assignment(speakers, parts, folds):
     """Average the distances of the folds where speaker i is in part ``parts[i]``."""
     number = max(3, folds)
-    labels = [[] for _ in range(number)]
+    labels: list[list[str]] = [[] for _ in range(number)]
     for spoken, part in zip(speakers, parts, strict=True):
         labels[part] += [utterance.label for utterance in spoken]
     if folds == 1:
-        return distance(*labels, (0.8, 0.1, 0.1))
+        return distance(labels[0], labels[1], labels[2], (0.8, 0.1, 0.1))
     total = 0
     for test in range(folds):
         valid = (test + 1) % folds
@@ -493,7 +494,7 @@ def test_labels_that_keep_every_speaker_in_train_are_refused():
 GOOD = make_split(EVEN, "speaker-independent")
 
 
-def changed(**parts: tuple[str, ...]) -> Split:
+def changed(**parts: Any) -> Split:
     return replace(GOOD, folds=(replace(GOOD.folds[0], **parts),))
 
 
@@ -822,7 +823,7 @@ def leave_one_language_out(utterances, options):
     languages = sorted({utterance.language for utterance in utterances})
     for number, test in enumerate(languages):
         valid = languages[(number + 1) % len(languages)]
-        parts = {"train": [], "valid": [], "test": []}
+        parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
         for utterance in utterances:
             part = {test: "test", valid: "valid"}.get(utterance.language, "train")
             parts[part].append(utterance.id)

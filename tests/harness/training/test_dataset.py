@@ -53,6 +53,7 @@ def test_a_batch_is_float32_whatever_is_stored(store, reads):
         assert one.dtype == other.dtype == torch.float32
         assert one.shape == (shape if reads.layers == "last" else (L, *shape))
     else:
+        assert batch.pooled is not None
         assert batch.pooled.dtype == torch.float32
         assert batch.pooled.shape == ((2, D) if reads.layers == "last" else (2, L, D))
 
@@ -73,6 +74,8 @@ def test_one_layer_of_all_is_read_as_the_last_one_is(store, frames):
     if frames:
         assert all(map(torch.equal, one.frames, other.frames))
     else:
+        assert one.pooled is not None
+        assert other.pooled is not None
         assert torch.equal(one.pooled, other.pooled)
     assert every.layer(1).layers == 1
 
@@ -136,7 +139,7 @@ def test_a_head_on_each_layers_frames_trains_on_what_is_stored(store):
 
 
 def test_own_training_gets_float32_whatever_is_stored(store):
-    seen = []
+    seen: list[torch.dtype] = []
 
     def fit_own(train, labels, *, classes, seed):
         seen.extend(frames.dtype for frames in train.frames)

@@ -498,6 +498,8 @@ def test_a_head_may_take_statistics_of_the_training_part_alone(task):
     seen = []
 
     class Careful(nn.Module):
+        mean: torch.Tensor
+
         def __init__(self):
             super().__init__()
             self.layer = nn.Linear(8, 2)
@@ -590,7 +592,7 @@ def write_state(task, state):
 def counted(task, *, stop_at=None, **recipe):
     """Return a task, and a list that grows by each of its training steps."""
     changed = with_head(task, nonlinear, batch=8, epochs=5, **recipe)
-    steps = []
+    steps: list[int] = []
 
     def build(**sizes):
         head = nonlinear.build(**sizes)
@@ -698,6 +700,8 @@ def test_a_head_takes_its_statistics_once_however_often_it_is_interrupted(task, 
     seen = []
 
     class Careful(nn.Module):
+        mean: torch.Tensor
+
         def __init__(self):
             super().__init__()
             self.layer = nn.Linear(8, 2)
@@ -730,7 +734,7 @@ def test_short_trainings_leave_no_state(task):
 
 def test_the_state_is_kept_when_enough_would_be_lost_without(task, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     stored_at = []
 
     class Slow(nn.Module):

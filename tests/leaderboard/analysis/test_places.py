@@ -17,7 +17,7 @@ from harness.training.metrics import macro_f1
 from harness.types import Condition, ExtractionRecord, Provenance, leaf, leaves
 
 if TYPE_CHECKING:
-    from conftest import MakeResult
+    from results import MakeResult
 
     from harness.types import Result
 
@@ -45,7 +45,7 @@ def grid_of(*results: Result) -> Matrix:
 
 
 def changed(result: Result, path: tuple[str, ...]) -> Result:
-    made = put(result, path, other(leaf(result, path), kind_of(path)))
+    made: Result = put(result, path, other(leaf(result, path), kind_of(path)))
     return replace(made, run_id=made.cell.run_id, scores={"macro_f1": 0.2})
 
 

@@ -115,6 +115,7 @@ def test_the_error_of_a_mean_of_speakers_is_that_of_the_t_interval():
     replicates = statistics.replicate(sample(counts, "loso"), drawn, uar)
     made = statistics.estimate(scores.mean(), replicates, 12)
     theirs = stats.ttest_1samp(scores, 0).confidence_interval()
+    assert made is not None
     assert statistics.interval_of_difference(made) == pytest.approx(theirs, abs=0.003)
 
 
@@ -131,6 +132,7 @@ def test_an_interval_covers_the_truth_as_often_as_it_says(split: str, speakers: 
         replicates = statistics.replicate(of, drawn, macro_f1)
         value = statistics.replicate(of, ones(of), macro_f1)[0]
         made = statistics.estimate(value, replicates, speakers)
+        assert made is not None
         low, high = statistics.interval(made)
         covered += low <= truth <= high
     assert 0.93 <= covered / 500 <= 0.97
@@ -220,6 +222,7 @@ def test_a_clear_difference_is_found_and_its_interval_lacks_zero():
     a, b = (sample(said(rng, ability - less), "one") for less in (0, 0.3))
     difference = statistics.differ(a, b, macro_f1, times=2000)
     assert difference.p == difference.least_p
+    assert difference.estimate is not None
     assert statistics.interval_of_difference(difference.estimate)[0] > 0.1
 
 

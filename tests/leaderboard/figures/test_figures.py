@@ -7,6 +7,7 @@ import pytest
 from harness_leaderboard import figures
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.results import reading, store
+from matplotlib.patches import Rectangle
 
 from harness import HarnessError
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    from conftest import MakeResult
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+    from results import MakeResult
 
     from harness.types import Result
 
@@ -32,8 +35,22 @@ def draw(name: str, *results: Result) -> Figure:
     return figures.DRAWINGS[name].draw(table(name, *results), QUESTION)
 
 
-def shown(figure: Figure) -> list:
+def shown(figure: Figure) -> list[Axes]:
     return [axis for axis in figure.axes if axis.get_visible()]
+
+
+def shades(axis: Axes) -> NDArray[np.float64]:
+    """The values behind the first image of a panel."""
+    values = axis.images[0].get_array()
+    assert values is not None
+    return values
+
+
+def points(axis: Axes) -> list[NDArray[np.float64]]:
+    """The places (N, 2) of each line of a panel that has any."""
+    return [
+        places for line in axis.lines if len(places := np.asarray(line.get_xydata()))
+    ]
 
 
 @pytest.mark.parametrize("name", figures.DRAWINGS)
@@ -85,16 +102,15 @@ def test_the_layer_map_is_the_mean_over_corpora(make_result: MakeResult):
         make_result(corpus="emodb", layer_weights=(0.2, 0.8), layer_norms=()),
         make_result(corpus="cafe", layer_weights=(0.6, 0.4), layer_norms=()),
     )
-    strip = figure.axes[0].images[0]
-    assert strip.get_array().ravel().tolist() == pytest.approx([0.4, 0.6])
-    assert strip.get_cmap().name == "Greys"
+    assert shades(figure.axes[0]).ravel().tolist() == pytest.approx([0.4, 0.6])
+    assert figure.axes[0].images[0].get_cmap().name == "Greys"
 
 
 def test_the_second_map_multiplies_weights_by_norms(make_result: MakeResult):
     figure = draw(
         "layers", make_result(layer_weights=(0.5, 0.5), layer_norms=(1.0, 3.0))
     )
-    scaled = figure.axes[1].images[0].get_array().ravel().tolist()
+    scaled = shades(figure.axes[1]).ravel().tolist()
     assert scaled == pytest.approx([0.25, 0.75])
 
 
@@ -107,9 +123,10 @@ def test_probes_have_a_line_a_language_above_the_weights(make_result: MakeResult
         make_result(downstream="multilayer", layer_weights=(0.5, 0.5), layer_norms=()),
     )
     above, below = figure.axes
-    lines = [list(line.get_ydata()) for line in above.lines if len(line.get_ydata())]
+    lines = [places[:, 1] for places in points(above)]
     assert np.allclose(lines, [[50, 70], [40, 80], [60, 60]])
-    assert [bar.get_height() for bar in below.patches] == [0.5, 0.5]
+    bars = [bar for bar in below.patches if isinstance(bar, Rectangle)]
+    assert [bar.get_height() for bar in bars] == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("name", ["layers", "layers-spread", "layers-probes"])
@@ -124,7 +141,7 @@ def test_a_confusion_is_the_share_of_each_true_label(make_result: MakeResult):
         make_result(seed=0, confusion=((3, 1), (0, 2))),
         make_result(seed=1, confusion=((3, 1), (2, 0))),
     )
-    share = figure.axes[0].images[0].get_array().tolist()
+    share = shades(figure.axes[0]).tolist()
     assert share == [[0.75, 0.25], [0.5, 0.5]]
 
 
@@ -133,15 +150,14 @@ def test_a_history_has_a_curve_a_run_of_losses_and_of_the_score(
 ):
     figure = draw("history", make_result(seed=0), make_result(seed=1))
     losses, scores = figure.axes
-    drawn = [line for line in losses.lines if len(line.get_xdata()) == 1]
+    drawn = [places for places in points(losses) if len(places) == 1]
     assert len(drawn) == 4
     assert len(scores.lines) == 2
 
 
 def test_speakers_are_placed_at_their_share_of_right_answers(make_result: MakeResult):
     figure = draw("speakers", make_result())
-    drawn = [line for line in figure.axes[0].lines if len(line.get_xdata())]
-    assert [line.get_xdata()[0] for line in drawn] == [50.0]
+    assert [places[0, 0] for places in points(figure.axes[0])] == [50.0]
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["10"]
 
 
@@ -149,8 +165,8 @@ def test_cost_places_each_system_at_its_seconds_and_parameters(
     make_result: MakeResult,
 ):
     figure = draw("cost", make_result(extraction_seconds=10.0, training_seconds=5.0))
-    points = [axis.lines[0].get_xydata()[0].tolist() for axis in figure.axes]
-    assert points == [pytest.approx([15.0, 80.0]), pytest.approx([132_359, 80.0])]
+    first = [points(axis)[0][0].tolist() for axis in figure.axes]
+    assert first == [pytest.approx([15.0, 80.0]), pytest.approx([132_359, 80.0])]
 
 
 def test_cost_refuses_a_mean_over_what_is_not_alike(make_result: MakeResult):

@@ -19,18 +19,20 @@ from harness.types import Condition, Result, UpstreamCondition, leaves
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import MakeResult
+    from results import MakeResult
 
 HOSTILE = ["../../etc/passwd", "a|b", "[red]x[/]", "line\nbreak", "", "." * 300, "Ωß/"]
 
 
 def stored(runs: Path) -> list[Result]:
     """Every result below a folder, as its file holds it."""
-    found = []
+    found: list[Result] = []
     for path in folders.files(runs):
         table, left_out = reading.read_whole(path)
         assert left_out == ()
-        found += reading.whole_results(table)
+        for result in reading.whole_results(table):
+            assert isinstance(result, Result)
+            found.append(result)
     return sorted(found, key=lambda result: result.run_id)
 
 

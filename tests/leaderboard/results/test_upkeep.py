@@ -7,13 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from harness_leaderboard.results import folders, reading, store, upkeep
+from harness_leaderboard.results.schema import schema
 
 from harness.training.metrics import harness_metrics
+from harness.types import Result
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import MakeResult
+    from results import MakeResult
 
 METRICS = tuple(harness_metrics())
 HONEST = {
@@ -97,14 +99,13 @@ def test_packing_loses_nothing(make_result: MakeResult, runs: Path):
     assert upkeep.compact(runs) == (10, 2, [])
     assert len(list(runs.glob("*.parquet"))) == 2
     assert store.finished_runs(runs) == finished
-    found = sorted(
-        (
-            result
-            for path in folders.files(runs)
-            for result in reading.whole_results(reading.read_whole(path)[0])
-        ),
-        key=lambda result: result.run_id,
-    )
+    found = [
+        result
+        for path in folders.files(runs)
+        for result in reading.whole_results(reading.read_whole(path)[0])
+        if isinstance(result, Result)
+    ]
+    found.sort(key=lambda result: result.run_id)
     assert found == sorted(results, key=lambda result: result.run_id)
 
 
@@ -153,7 +154,7 @@ def test_a_result_that_lacks_a_column_is_named(make_result: MakeResult, runs: Pa
     path = store.write_result(make_result(**HONEST), runs)
     table = pq.ParquetFile(path).read()
     less = table.drop_columns(["labels"])
-    store.write_table(less.replace_schema_metadata(store.schema().metadata), path)
+    store.write_table(less.replace_schema_metadata(schema().metadata), path)
     (said,) = upkeep.verify(runs, METRICS)
     assert "it lacks labels" in said
 
@@ -163,7 +164,7 @@ def test_a_result_from_before_a_column_that_may_lack_is_whole(
 ):
     path = store.write_result(make_result(**HONEST), runs)
     table = pq.ParquetFile(path).read().drop_columns(["extraction"])
-    store.write_table(table.replace_schema_metadata(store.schema().metadata), path)
+    store.write_table(table.replace_schema_metadata(schema().metadata), path)
     assert list(upkeep.verify(runs, METRICS)) == []
 
 

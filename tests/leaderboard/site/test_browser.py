@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import MakeResult
+    from results import MakeResult
 
     from harness.types import Result
 
@@ -77,14 +77,18 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="module")
-def site(command, make_result: MakeResult, tmp_path_factory) -> Path:
+def site(
+    command, make_result: MakeResult, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     folder = tmp_path_factory.mktemp("site")
     command(study(make_result), "--format", "html", "--out", str(folder))
     return folder / "index.html"
 
 
 @pytest.fixture(scope="module")
-def hostile(command, make_result: MakeResult, tmp_path_factory) -> Path:
+def hostile(
+    command, make_result: MakeResult, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A page of results in which whatever can have a name has a hostile one."""
     folder = tmp_path_factory.mktemp("hostile")
     results = []

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from click.testing import Result as Outcome
-    from conftest import MakeResult
+    from results import MakeResult
 
     from harness.types import Result
 
@@ -58,7 +58,8 @@ def headings(page: str) -> list[str]:
 
 
 def unpacked(text: str) -> dict[str, Any]:
-    return json.loads(gzip.decompress(base64.b64decode(text)))
+    content: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(text)))
+    return content
 
 
 def packed(results: list[Result]) -> tuple[dict[str, Any], dict[str, Any]]:

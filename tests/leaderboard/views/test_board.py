@@ -15,7 +15,7 @@ from study import put
 from harness.training.metrics import accuracy, harness_metrics, macro_f1, uar
 
 if TYPE_CHECKING:
-    from conftest import MakeResult
+    from results import MakeResult
 
     from harness.types import Metric, Result, Table
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from harness_leaderboard.analysis.question import Question
@@ -8,17 +8,17 @@ from harness_leaderboard.results import reading, store
 from harness_leaderboard.views.changes import changes, columns
 
 if TYPE_CHECKING:
-    from conftest import MakeResult
+    from results import MakeResult
 
     from harness.types import Result, Table
 
 
 def moved(old: list[Result], new: list[Result]) -> Table:
     needed = columns(Question())
-    tables = (
+    before, after = (
         reading.flattened(store.table_of(results), needed) for results in (old, new)
     )
-    return changes(*tables, Question())
+    return changes(before, after, Question())
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def moved(old: list[Result], new: list[Result]) -> Table:
         ({}, "nothing that is stored"),
     ],
 )
-def test_what_moved_says_why(change: dict, why: str, make_result: MakeResult):
+def test_what_moved_says_why(change: dict[str, Any], why: str, make_result: MakeResult):
     table = moved([make_result()], [make_result(macro_f1=0.75, **change)])
     assert [entry.text for entry in table.rows[0]] == [
         "whisper-base · full",

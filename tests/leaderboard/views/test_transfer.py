@@ -14,7 +14,7 @@ from harness.training.metrics import uar
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import MakeResult
+    from results import MakeResult
 
 
 @pytest.fixture

@@ -41,13 +41,20 @@ def save(tmp_path):
     return save
 
 
+def opened(name):
+    """Return the corpus of a database, and its utterances by their ids' order."""
+    corpus = plugin.harness_corpus(name=name)
+    assert corpus is not None
+    assert corpus.root is not None
+    return corpus, sorted(corpus.read(corpus.root), key=lambda one: one.id)
+
+
 def test_other_names_are_not_answered():
     assert plugin.harness_corpus(name="csv:x.csv") is None
 
 
 def test_a_database_is_described_as_a_corpus(save, tmp_path):
-    corpus = plugin.harness_corpus(name=save())
-    found = sorted(corpus.read(corpus.root), key=lambda utterance: utterance.id)
+    corpus, found = opened(save())
     assert found[0] == Utterance(
         id="wav/dev0.wav",
         path="wav/dev0.wav",
@@ -68,8 +75,8 @@ def test_segments_are_spans(save):
     def index(files):
         return audformat.segmented_index(files, ["0s", "500ms"], ["1s", None])
 
-    corpus = plugin.harness_corpus(name=save(index=index))
-    spans = {one.path: (one.start, one.end) for one in corpus.read(corpus.root)}
+    _, found = opened(save(index=index))
+    spans = {one.path: (one.start, one.end) for one in found}
     assert spans["wav/train0.wav"] == (0.0, 1.0)
     assert spans["wav/train1.wav"] == (0.5, None)
 

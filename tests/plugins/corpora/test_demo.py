@@ -41,8 +41,14 @@ def _silences():
             yield name, np.zeros(160)
 
 
+def group(file, name):
+    match = demo.NAME.fullmatch(file)
+    assert match is not None
+    return match[name]
+
+
 def groups(recordings, name):
-    return np.array([demo.NAME.fullmatch(file)[name] for file in recordings])
+    return np.array([group(file, name) for file in recordings])
 
 
 def log_bands(waveform):

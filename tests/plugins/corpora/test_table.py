@@ -313,6 +313,7 @@ def test_the_published_lists_are_tables(describe, tmp_path):
 
     shutil.copy(FOLDER / "emodb.csv", tmp_path / "emodb.csv")
     corpus = table.harness_corpus(name=f"csv:{tmp_path / 'emodb.csv'}")
+    assert EMODB.files is not None
     assert {one.id: (one.label, one.part) for one in utterances(corpus)} == {
         id: (file.label, file.part) for id, file in EMODB.files().items()
     }

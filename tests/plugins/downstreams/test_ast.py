@@ -57,6 +57,7 @@ def seen_by(head, *utterances):
 def test_the_sizes_have_the_official_number_of_parameters(name, millions):
     """A block has 12 w² + 13 w of them; 85.7 M in all at AST's 512 frames."""
     (offer,) = (d for d in ast.harness_downstreams() if d.name == name)
+    assert isinstance(offer.build, partial)
     made = offer.build(layers=1, dim=128, classes=7)
     width, patches = offer.build.keywords["width"], 12 * 101
     expected = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,11 @@ from harness import Batch, Optimiser, Reads, Recipe, Schedule
 
 def frames(*shapes, dtype=torch.float64):
     return tuple(torch.randn(*shape, dtype=dtype) for shape in shapes)
+
+
+def built(module, **sizes) -> Any:
+    """A head whose class only its module knows."""
+    return module.build(**sizes)
 
 
 def offer(module):
@@ -73,9 +79,9 @@ def test_a_label_only_baseline_brings_no_recipe(module):
 
 def test_projections_have_256_dims():
     """m of the paper's section 4.2."""
-    one = linear.build(layers=1, dim=5, classes=3)
+    one = built(linear, layers=1, dim=5, classes=3)
     assert (one.project.out_features, one.classify.in_features) == (256, 256)
-    two = nonlinear.build(layers=1, dim=5, classes=3)
+    two = built(nonlinear, layers=1, dim=5, classes=3)
     sizes = [m.out_features for m in two.modules() if isinstance(m, nn.Linear)]
     assert sizes == [256, 256, 256, 256, 3]
 
@@ -107,18 +113,18 @@ def test_a_head_that_builds_on_another_takes_its_version(
 def test_the_multilayer_head_has_peft_sers_number_of_parameters(
     layers, dim, parameters
 ):
-    head = multilayer.build(layers=layers, dim=dim, classes=4)
+    head = built(multilayer, layers=layers, dim=dim, classes=4)
     assert sum(p.numel() for p in head.parameters()) == parameters
 
 
 def test_the_nonlinear_head_is_the_multilayer_one_without_layer_weights():
-    head = nonlinear.build(layers=12, dim=768, classes=4)
+    head = built(nonlinear, layers=12, dim=768, classes=4)
     assert sum(p.numel() for p in head.parameters()) == 395_280 - 12
 
 
 def test_the_linear_head_on_means_is_the_frame_wise_one():
     """Predictions and gradients of φ(ρ(ℓ1(h))) with every frame projected (eq. 2)."""
-    head = linear.build(layers=1, dim=5, classes=3).double()
+    head = built(linear, layers=1, dim=5, classes=3).double()
     utterances, truth = frames((7, 5), (2, 5), (4, 5)), torch.tensor([0, 2, 1])
     pooled = torch.stack([states.mean(0) for states in utterances])
     logits = head(Batch(pooled=pooled))
@@ -135,7 +141,7 @@ def test_the_linear_head_on_means_is_the_frame_wise_one():
 
 
 def test_the_nonlinear_head_is_equation_3():
-    head = nonlinear.build(layers=1, dim=5, classes=3).double().eval()
+    head = built(nonlinear, layers=1, dim=5, classes=3).double().eval()
     utterances = frames((7, 5), (2, 5))
     expected = torch.stack(
         [
@@ -152,7 +158,7 @@ def test_the_nonlinear_head_is_equation_3():
 
 
 def test_the_multilayer_head_is_equations_4_and_5():
-    head = multilayer.build(layers=4, dim=5, classes=3).double().eval()
+    head = built(multilayer, layers=4, dim=5, classes=3).double().eval()
     with torch.no_grad():
         head.scores.copy_(torch.randn(4))
     utterances = frames((4, 7, 5), (4, 2, 5))
@@ -164,7 +170,7 @@ def test_the_multilayer_head_is_equations_4_and_5():
 
 
 def test_layer_weights_start_equal():
-    head = multilayer.build(layers=6, dim=4, classes=2)
+    head = built(multilayer, layers=6, dim=4, classes=2)
     assert torch.allclose(head.layer_weights, torch.full((6,), 1 / 6))
 
 

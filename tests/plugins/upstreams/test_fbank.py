@@ -78,6 +78,7 @@ def test_one_bin_is_always_empty(encode):
 
 def test_the_description_holds(encode):
     (upstream,) = fbank.harness_upstreams()
+    assert upstream.hop is not None
     (states,) = encode([noise(2.0)])
     layers, frames, dim = states.shape
     assert (layers, dim) == (upstream.layers, upstream.dim)

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet
 import pytest
@@ -32,9 +33,12 @@ from transformers import (
     WhisperForConditionalGeneration,
 )
 
-from harness import CheckpointError, HubCheckpoint
+from harness import CheckpointError, HubCheckpoint, Upstream
 from harness.features.checkpoints import find_checkpoint
 from harness.files import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SMALL = {"num_hidden_layers": 3, "hidden_size": 24, "num_attention_heads": 2}
 CONFIGS = {
@@ -51,6 +55,12 @@ CONFIGS = {
 def family(request, tmp_path):
     CONFIGS[request.param].save_pretrained(tmp_path)
     return request.param
+
+
+def upstream_of(name: str) -> Upstream:
+    upstream = hf.harness_upstream(name)
+    assert upstream is not None
+    return upstream
 
 
 def describe(folder):
@@ -139,7 +149,7 @@ LAYER_NORM = {
     "do_stable_layer_norm": True,
 }
 BERT = {key: TINY[key] for key in (*SMALL, "intermediate_size")}
-FAMILIES = {
+FAMILIES: dict[str, tuple[Any, dict[str, Any], Callable[[], Any]]] = {
     "data2vec-audio": (Data2VecAudioModel, TINY, Wav2Vec2FeatureExtractor),
     "hubert": (HubertModel, TINY, Wav2Vec2FeatureExtractor),
     "wav2vec2": (Wav2Vec2Model, TINY, Wav2Vec2FeatureExtractor),
@@ -254,16 +264,17 @@ def test_a_checkpoint_can_be_given_for_a_name_with_a_colon(harness, tmp_path, ti
     torch.save({k: 2 * v for k, v in weights.items()}, given / "pytorch_model.bin")
     (given / "model.safetensors").unlink()
     row = run(harness, tmp_path, name, "--checkpoint", f"{name}={given}")
-    other = hf.harness_upstream(name)
+    other = upstream_of(name)
     memory = Memory(tmp_path / "memory.json")
-    sha256 = find_checkpoint(other, {}, memory, download=False).sha256
-    assert row["condition"]["upstream"]["checkpoint"] != sha256
+    original = find_checkpoint(other, {}, memory, download=False)
+    assert original is not None
+    assert row["condition"]["upstream"]["checkpoint"] != original.sha256
 
 
 def test_a_local_copy_may_lie_among_the_checkpoints(monkeypatch, tmp_path, tiny):
     shutil.copytree(tiny("wavlm"), tmp_path / "hf:acme" / "tiny")
     monkeypatch.setenv("HARNESS_CHECKPOINTS", str(tmp_path))
-    upstream = hf.harness_upstream("hf:acme/tiny")
+    upstream = upstream_of("hf:acme/tiny")
     assert upstream.checkpoint == str(tmp_path / "hf:acme" / "tiny")
 
 
@@ -315,14 +326,14 @@ def hub(tmp_path, tiny, monkeypatch):
 
 
 def test_of_a_hubs_checkpoint_only_the_configuration_is_fetched(hub):
-    upstream = hf.harness_upstream("hf:acme/tiny")
+    upstream = upstream_of("hf:acme/tiny")
     assert hub.fetched == ["config.json", "preprocessor_config.json"]
     assert (upstream.layers, upstream.dim) == (3, 24)
 
 
 @pytest.mark.parametrize("name", ["hf:acme/tiny", "hf:acme/tiny@v1"])
 def test_a_hubs_checkpoint_is_pinned_to_its_commit(hub, name):
-    upstream = hf.harness_upstream(name)
+    upstream = upstream_of(name)
     assert (upstream.checkpoint, upstream.revision) == ("acme/tiny", COMMIT)
 
 
@@ -333,14 +344,14 @@ def test_a_hubs_checkpoint_runs(hub, harness, tmp_path):
 
 
 def test_a_description_alone_is_not_a_checkpoint(hub, tmp_path):
-    upstream = hf.harness_upstream("hf:acme/tiny")
+    upstream = upstream_of("hf:acme/tiny")
     memory = Memory(tmp_path / "memory.json")
     assert find_checkpoint(upstream, {}, memory, download=False) is None
 
 
 def test_older_weights_are_left_on_the_hub_where_there_are_safetensors(hub, tmp_path):
     (hub.folder / "pytorch_model.bin").write_bytes(b"old")
-    upstream = hf.harness_upstream("hf:acme/tiny")
+    upstream = upstream_of("hf:acme/tiny")
     find_checkpoint(upstream, {}, Memory(tmp_path / "memory.json"), download=True)
     assert "model.safetensors" in hub.fetched
     assert "pytorch_model.bin" not in hub.fetched
@@ -348,16 +359,17 @@ def test_older_weights_are_left_on_the_hub_where_there_are_safetensors(hub, tmp_
 
 def test_older_weights_are_fetched_where_there_are_no_others(hub, tmp_path):
     (hub.folder / "model.safetensors").rename(hub.folder / "pytorch_model.bin")
-    upstream = hf.harness_upstream("hf:acme/tiny")
+    upstream = upstream_of("hf:acme/tiny")
     find_checkpoint(upstream, {}, Memory(tmp_path / "memory.json"), download=True)
     assert "pytorch_model.bin" in hub.fetched
 
 
 def test_older_weights_beside_safetensors_change_no_hash(tmp_path, tiny):
     shutil.copytree(tiny("hubert"), tmp_path / "copy")
-    upstream = hf.harness_upstream(f"hf:{tmp_path / 'copy'}")
+    upstream = upstream_of(f"hf:{tmp_path / 'copy'}")
     memory = Memory(tmp_path / "memory.json")
     before = find_checkpoint(upstream, {}, memory, download=False)
+    assert before is not None
     (tmp_path / "copy" / "pytorch_model.bin").write_bytes(b"old")
     assert find_checkpoint(upstream, {}, memory, download=False) == before
 
@@ -368,7 +380,7 @@ def test_older_weights_beside_safetensors_change_no_hash(tmp_path, tiny):
 @pytest.fixture
 def pair(tmp_path, tiny):
     """An upstream of two checkpoints, and where each of them lies."""
-    upstream = hf.harness_upstream(f"hf:{tiny('hubert')}")
+    upstream = upstream_of(f"hf:{tiny('hubert')}")
     second = HubCheckpoint(id="acme/tiny", files=("config.json", "*.safetensors"))
     folder = tmp_path / "second"
     shutil.copytree(tiny("wavlm"), folder)
@@ -407,6 +419,7 @@ def test_one_hash_covers_every_checkpoint(pair, tmp_path):
         Memory(tmp_path / "m"),
         download=False,
     )
+    assert alone is not None
     before = found(upstream, tmp_path, voice=folder)
     weights = load_file(folder / "model.safetensors")
     save_file({k: 2 * v for k, v in weights.items()}, folder / "model.safetensors")
@@ -423,6 +436,7 @@ def test_without_one_of_its_checkpoints_an_upstream_is_not_here(pair, tmp_path, 
 def test_a_further_checkpoint_comes_from_the_hub(pair, tmp_path, hub):
     upstream, _ = pair
     both = find_checkpoint(upstream, {}, Memory(tmp_path / "m"), download=True)
+    assert both is not None
     assert both.more["voice"].name == COMMIT
     assert both.revision == f"local, voice: {COMMIT}"
 
@@ -455,7 +469,7 @@ def test_what_is_nowhere_is_named_with_both_ways_out(
 
 def test_a_folder_of_an_upstream_that_is_gone_is_named(tmp_path, tiny):
     shutil.copytree(tiny("hubert"), tmp_path / "copy")
-    upstream = hf.harness_upstream(f"hf:{tmp_path / 'copy'}")
+    upstream = upstream_of(f"hf:{tmp_path / 'copy'}")
     shutil.rmtree(tmp_path / "copy")
     with pytest.raises(CheckpointError, match=r"copy of hf:.* does not exist"):
         find_checkpoint(upstream, {}, Memory(tmp_path / "m.json"), download=False)

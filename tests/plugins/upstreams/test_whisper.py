@@ -186,7 +186,7 @@ def by_hand(folder, waveform, positions, counts):
 @pytest.mark.parametrize(("seconds", "context"), [(0.3, 65), (0.99, 100), (1.7, 100)])
 def test_trimmed_reads_the_clip_and_a_second_of_silence(checkpoint, seconds, context):
     (states,) = load(checkpoint, "trimmed")([noise(seconds)])
-    positions, counts = torch.arange(context), torch.ones(context, dtype=int)
+    positions, counts = torch.arange(context), torch.ones(context, dtype=torch.int64)
     expected = by_hand(checkpoint, noise(seconds), positions, counts)
     assert distance(states, expected) < 1e-4
 
