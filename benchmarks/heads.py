@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,17 +29,15 @@ from harness.features.extraction import Use, store_of
 from harness.features.shards import NORMS
 from harness.registry import Registry, plugin_manager
 from harness.training.task import Training, train
-from harness.types import (
-    Condition,
-    CorpusCondition,
-    DownstreamCondition,
-    UpstreamCondition,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness import Downstream
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from conditions import condition_of, upstream_condition  # the tests' own
 
 CLIPS, SPEAKERS, CLASSES, PROJECTION = 535, 10, 7, 256
 
@@ -95,25 +94,9 @@ def shortened(head: Downstream, epochs: int) -> Downstream:
 
 def use_of(upstream: Upstream, cache: Path) -> Use:
     """Use an upstream without weights, on whole clips."""
-    condition = UpstreamCondition(
-        name=upstream.name,
-        version=upstream.version,
-        plugin="",
-        checkpoint="",
-        layers=upstream.layers,
-        dim=upstream.dim,
-        hop=upstream.hop,
-        rate=upstream.rate,
-        feeding=upstream.feedings[0],
-        precision="float32",
-        frame_type="float32",
-        max_seconds=None,
-        decoding=0,
-        extraction=0,
-    )
     return Use(
         upstream=upstream,
-        condition=condition,
+        condition=upstream_condition(upstream),
         plugin="benchmark",
         places=Places(data=cache, cache=cache),
         device="cpu",
@@ -122,7 +105,7 @@ def use_of(upstream: Upstream, cache: Path) -> Use:
 
 def unused(checkpoint: Path | None, *, device: str, feeding: str) -> NoReturn:
     """Stand for the encoder: features are stored before any is asked for."""
-    raise NotImplementedError
+    raise AssertionError("a feature was asked for that is not stored")
 
 
 def generate(use: Use, clips: int) -> list[Recording]:
@@ -178,40 +161,13 @@ def training(
     ids = {part: tuple(members) for part, members in parts.items()}
     corpus = stored.store(use.places, recordings, [Fold(name=str(fold), **ids)])
     return Training(
-        cell=Cell(condition=condition_of(use, head), fold=str(fold), seed=0),
+        cell=Cell(condition=condition_of(use.condition, head), fold=str(fold), seed=0),
         use=use,
         downstream=head,
         corpus=corpus,
         labels=tuple(map(str, range(CLASSES))),
         metrics=tuple(registry.metrics),
         plugins=dict.fromkeys(("upstream", "downstream", "corpus"), "benchmark"),
-    )
-
-
-def condition_of(use: Use, head: Downstream) -> Condition:
-    """Build a condition: the head's, on generated features."""
-    return Condition(
-        upstream=use.condition,
-        downstream=DownstreamCondition(
-            name=head.name,
-            version=head.version,
-            plugin="",
-            reads=head.reads,
-            recipe=head.recipe,
-            selection="macro_f1",
-            training=0,
-        ),
-        corpus=CorpusCondition(
-            trained=("generated",),
-            versions=("",),
-            languages=("mul",),
-            manifest="",
-            strategy="loso",
-            strategy_version=1,
-            speaker_independent=True,
-            division="",
-            folds=SPEAKERS,
-        ),
     )
 
 

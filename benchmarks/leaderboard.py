@@ -30,18 +30,16 @@ from harness.training.metrics import harness_metrics, predictions_of, score
 from harness.types import (
     Cell,
     Condition,
-    CorpusCondition,
-    DownstreamCondition,
     Epoch,
     ExtractionRecord,
-    Optimiser,
     Prediction,
-    Provenance,
-    Reads,
-    Recipe,
     Result,
-    UpstreamCondition,
 )
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from conditions import CONDITION  # the tests' own
+from results import RESULT
 
 # corpus: language, classes, speakers of the test part, utterances of each
 SIZES = {
@@ -131,12 +129,8 @@ def result(
         trainable_parameters={"linear": 198_663, "ast": 87_000_000}.get(
             downstream, 395_280
         ),
-        training=Provenance(
-            device="cpu",
-            versions={"torch": "2.11.0", "python": "3.11.9"},
-            harness_version="0.1.0",
-            plugins={"upstream": "speech-harness 0.1.0"},
-            revision="main",
+        training=replace(
+            RESULT.training,
             created=f"2025-01-0{seed + 1}T00:00:00+00:00",
             seconds=float({"linear": 3, "nonlinear": 60}.get(downstream, 90)),
             peak_memory=900_000_000,
@@ -150,49 +144,27 @@ def result(
 def condition(upstream: str, downstream: str, corpus: str, layers: int) -> Condition:
     """Make the condition of a result."""
     return Condition(
-        upstream=UpstreamCondition(
+        upstream=replace(
+            CONDITION.upstream,
             name=upstream,
-            version=1,
-            plugin="",
-            checkpoint=hashlib.sha256(upstream.encode()).hexdigest(),
+            checkpoint=digest(upstream),
             layers=layers,
             dim=768,
-            hop=0.02,
-            rate=16_000,
-            feeding="full",
-            precision="float32",
-            frame_type="float32",
-            max_seconds=None,
-            decoding=1,
-            extraction=1,
         ),
-        downstream=DownstreamCondition(
-            name=downstream,
-            version=1,
-            plugin="",
-            reads=Reads(layers="last", frames=False),
-            recipe=Recipe(
-                name="peft-ser",
-                epochs=30,
-                batch=32,
-                optimiser=Optimiser(learning_rate=5e-4),
-                deviations=("no waveform augmentation",),
-            ),
-            selection="macro_f1",
-            training=1,
-        ),
-        corpus=CorpusCondition(
+        downstream=replace(CONDITION.downstream, name=downstream),
+        corpus=replace(
+            CONDITION.corpus,
             trained=(corpus,),
-            versions=("1",),
             languages=(SIZES[corpus][0],),
-            manifest=hashlib.sha256(corpus.encode()).hexdigest(),
-            strategy="speaker-independent",
-            strategy_version=1,
-            speaker_independent=True,
-            division=hashlib.sha256(f"{corpus} split".encode()).hexdigest(),
-            folds=1,
+            manifest=digest(corpus),
+            division=digest(f"{corpus} split"),
         ),
     )
+
+
+def digest(text: str) -> str:
+    """Stand for the hash of what a name stands for."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def paper(runs: Path, seeds: int = 3) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from filelock import FileLock
+from programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +14,6 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
-NEEDS = (
-    "Chromium and its driver are not on the PATH; on Debian: "
-    "apt-get install chromium chromium-driver"
-)
 ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
     *("--no-first-run", "--disable-background-networking"),
@@ -33,12 +27,8 @@ def start(profile: Path) -> Chrome:
     from selenium.webdriver import Chrome, ChromeOptions
     from selenium.webdriver.chrome.service import Service
 
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (browser and driver):
-        if os.environ.get("HARNESS_TEST_BROWSER") == "required":
-            pytest.fail(NEEDS)
-        pytest.skip(NEEDS)
+    browser = program("chromium", "google-chrome", package="chromium")
+    driver = program("chromedriver", package="chromium-driver")
     options = ChromeOptions()
     options.binary_location = browser
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

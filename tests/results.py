@@ -7,22 +7,16 @@ import json
 from dataclasses import fields, replace
 from typing import Any, Protocol, get_origin
 
+from conditions import CONDITION
 from harness_leaderboard.results.columns import chosen_by, kind_of, path_of, paths
 from study import put
 
 from harness.types import (
-    Condition,
-    CorpusCondition,
-    DownstreamCondition,
     Epoch,
     ExtractionRecord,
-    Optimiser,
     Prediction,
     Provenance,
-    Reads,
-    Recipe,
     Result,
-    UpstreamCondition,
 )
 
 
@@ -31,51 +25,6 @@ class MakeResult(Protocol):
 
     def __call__(self, **changes: Any) -> Result: ...
 
-
-CONDITION = Condition(
-    upstream=UpstreamCondition(
-        name="whisper-base",
-        version=1,
-        plugin="",
-        checkpoint="c" * 64,
-        layers=3,
-        dim=8,
-        hop=0.02,
-        rate=16_000,
-        feeding="full",
-        precision="float32",
-        frame_type="float32",
-        max_seconds=None,
-        decoding=1,
-        extraction=1,
-    ),
-    downstream=DownstreamCondition(
-        name="linear",
-        version=1,
-        plugin="",
-        reads=Reads(layers="last", frames=False),
-        recipe=Recipe(
-            name="peft-ser",
-            epochs=30,
-            batch=32,
-            optimiser=Optimiser(learning_rate=5e-4),
-            deviations=("no waveform augmentation", "clips whole"),
-        ),
-        selection="macro_f1",
-        training=1,
-    ),
-    corpus=CorpusCondition(
-        trained=("emodb",),
-        versions=("1",),
-        languages=("de",),
-        manifest="d" * 64,
-        strategy="speaker-independent",
-        strategy_version=1,
-        speaker_independent=True,
-        division="e" * 64,
-        folds=1,
-    ),
-)
 
 RESULT = Result(
     run_id="0" * 16,

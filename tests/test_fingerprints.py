@@ -49,6 +49,7 @@ from harness_plugins.upstreams import (
     wavlm,
     whisper,
 )
+from tiny import LAYER_NORM, WAV2VEC2, WAV2VEC2_BERT, WHISPER
 from toys import TOY
 
 from harness.conformance.toy import Toy, fit_toy
@@ -92,55 +93,18 @@ class Fingerprint:
 
 # ---------------------------------------------------------------- upstreams
 
-TINY = {
-    "hidden_size": 24,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [12] * 7,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 4,
-}
-LAYER_NORM = {
-    "feat_extract_norm": "layer",
-    "conv_bias": True,
-    "do_stable_layer_norm": True,
-}
-BERT = {
-    **{key: TINY[key] for key in list(TINY)[:4]},
-    "max_source_positions": 40,
-    "conv_depthwise_kernel_size": 5,
-}
-WHISPER = {
-    "d_model": 16,
-    "encoder_layers": 3,
-    "encoder_attention_heads": 2,
-    "encoder_ffn_dim": 32,
-    "decoder_layers": 1,
-    "decoder_attention_heads": 2,
-    "decoder_ffn_dim": 16,
-    "num_mel_bins": 20,
-    "max_source_positions": 100,
-    "max_target_positions": 8,
-    "vocab_size": 60,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "decoder_start_token_id": 3,
-    "begin_suppress_tokens": None,
-}
 FAMILIES = {
-    "wav2vec2": ("Wav2Vec2Model", TINY, wav2vec2.load),
-    "wav2vec2, layer norm": ("Wav2Vec2Model", TINY | LAYER_NORM, wav2vec2.load),
-    "hubert": ("HubertModel", TINY, hubert.load),
-    "wavlm": ("WavLMModel", TINY, wavlm.load),
-    "wavlm, layer norm": ("WavLMModel", TINY | LAYER_NORM, wavlm.load),
+    "wav2vec2": ("Wav2Vec2Model", WAV2VEC2, wav2vec2.load),
+    "wav2vec2, layer norm": ("Wav2Vec2Model", WAV2VEC2 | LAYER_NORM, wav2vec2.load),
+    "hubert": ("HubertModel", WAV2VEC2, hubert.load),
+    "wavlm": ("WavLMModel", WAV2VEC2, wavlm.load),
+    "wavlm, layer norm": ("WavLMModel", WAV2VEC2 | LAYER_NORM, wavlm.load),
     "data2vec-audio": (
         "Data2VecAudioModel",
-        TINY | {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5},
+        WAV2VEC2 | {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5},
         hf.LOADS["data2vec-audio"],
     ),
-    "wav2vec2-bert": ("Wav2Vec2BertModel", BERT, _wav2vec2_bert.load),
+    "wav2vec2-bert": ("Wav2Vec2BertModel", WAV2VEC2_BERT, _wav2vec2_bert.load),
 }
 
 
@@ -194,7 +158,7 @@ def random_states() -> list[float | str]:
     offers = {offer.name: offer for offer in wav2vec2.harness_upstreams()}
     drawn = random.harness_upstream("random:wav2vec2-base", offers.__getitem__)
     assert drawn is not None
-    return states_of(drawn.load, "Wav2Vec2Model", TINY, "full")
+    return states_of(drawn.load, "Wav2Vec2Model", WAV2VEC2, "full")
 
 
 def summary(values: Tensor) -> list[float | str]:

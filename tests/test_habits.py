@@ -98,7 +98,7 @@ def test_continuous_integration_may_only_read():
     assert workflow["concurrency"]["group"]
 
 
-@pytest.mark.parametrize("name", ["check", "test", "lowest", "browser"])
+@pytest.mark.parametrize("name", ["check", "test", "lowest", "programs"])
 def test_a_job_ends_in_time_and_keeps_no_credentials(name):
     assert jobs()[name]["timeout-minutes"] <= 60
     checkout = jobs()[name]["steps"][0]

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 from environments import make_environment
 
-from harness.cli.scaffold import write_plugin
-
-ACME = Path(__file__).parents[2] / "data" / "acme"
+from harness.cli.scaffold import TEMPLATE, write_plugin
 
 
 def texts(folder):
@@ -26,17 +23,17 @@ def texts(folder):
 # ---------------------------------------------------------------- what is written
 
 
-def test_a_new_plugin_is_the_one_that_is_tried_here(harness, tmp_path):
+def test_a_new_plugin_called_acme_is_the_template_itself(harness, tmp_path):
     code, _, err = harness("new-plugin", "acme")
     assert code == 0
     assert "harness check acme" in err
-    assert texts(tmp_path / "harness-acme") == texts(ACME)
+    assert texts(tmp_path / "harness-acme") == texts(TEMPLATE)
 
 
 def test_a_plugin_can_be_written_elsewhere(harness, tmp_path):
     code, _, _ = harness("new-plugin", "acme", "--folder", "deep/place")
     assert code == 0
-    assert texts(tmp_path / "deep" / "place") == texts(ACME)
+    assert texts(tmp_path / "deep" / "place") == texts(TEMPLATE)
 
 
 def test_a_name_with_hyphens_becomes_a_module_with_underscores(tmp_path):
@@ -101,7 +98,8 @@ def acme(folder):
             check=False,
         )
 
-    installed = run("pip", "install", str(ACME))
+    write_plugin("acme", folder / "package")
+    installed = run("pip", "install", str(folder / "package"))
     assert installed.returncode == 0, installed.stderr
     return run
 
@@ -122,7 +120,7 @@ def test_an_installed_plugin_keeps_the_rules(acme):
 
 
 def test_an_installed_plugins_own_tests_pass(acme):
-    tested = acme("pytest", "-q", "-p", "no:cacheprovider", str(ACME / "tests"))
+    tested = acme("pytest", "-q", "-p", "no:cacheprovider", "package/tests")
     assert tested.returncode == 0, tested.stdout
     assert "16 passed" in tested.stdout
 

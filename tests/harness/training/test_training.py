@@ -766,7 +766,7 @@ def test_a_long_training_reports_how_far_it_is(task, kept, monkeypatch, capsys):
     train(loud)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5
-    title = "toy · nonlinear · tones · file 0 · seed 0: "
+    title = "toy · nonlinear · emodb · speaker-independent 0 · seed 0: "
     assert lines[1].startswith(f"{title}2/5 epochs in ")
     train(loud)
     lines = capsys.readouterr().err.splitlines()

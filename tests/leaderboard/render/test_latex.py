@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from boards import GROUPED, MARKED, table
 from harness_leaderboard.render import latex
+from programs import program
 
 from harness.types import Entry, Table
 
@@ -117,7 +117,7 @@ def test_letters_that_pdflatex_lacks_have_their_codes_there():
     )
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex")
+@pytest.mark.programs
 def test_it_compiles_whatever_the_names(tmp_path: Path):
     hostile = table(
         *((name, "82.9") for name in HOSTILE),
@@ -132,7 +132,8 @@ def test_it_compiles_whatever_the_names(tmp_path: Path):
         f"\\begin{{document}}\n{tables}\\end{{document}}\n",
         "utf-8",
     )
-    command = ("pdflatex", "-halt-on-error", "-interaction=nonstopmode", "paper.tex")
+    pdflatex = program("pdflatex", package="texlive-latex-recommended")
+    command = (pdflatex, "-halt-on-error", "-interaction=nonstopmode", "paper.tex")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
     log = done.stdout.decode("utf-8", "replace")
     assert done.returncode == 0, log[-2000:]

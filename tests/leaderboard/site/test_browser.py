@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from harness.types import Result
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.programs
 
 HOSTILE = "</script><img src=x onerror=hacked=1><b>'\"&amp;"
 FORMULA = "=HYPERLINK(1)"

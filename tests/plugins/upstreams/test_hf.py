@@ -16,6 +16,7 @@ import torch
 from harness_plugins.upstreams import hf, random, wav2vec2, whisper
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
+from tiny import LAYER_NORM, WAV2VEC2, WAV2VEC2_BERT, WHISPER
 from transformers import (
     Data2VecAudioConfig,
     Data2VecAudioModel,
@@ -123,50 +124,20 @@ def test_an_incomplete_configuration_is_refused(tmp_path):
 
 # ---------------------------------------------------------------- tiny, end to end
 
-TINY = SMALL | {
-    "intermediate_size": 32,
-    "conv_dim": [12] * 7,
-    "num_conv_pos_embeddings": 4,
-    "num_conv_pos_embedding_groups": 4,
-}
-WHISPER = {
-    "d_model": 24,
-    "encoder_layers": 3,
-    "encoder_attention_heads": 2,
-    "encoder_ffn_dim": 32,
-    "decoder_layers": 1,
-    "decoder_attention_heads": 2,
-    "decoder_ffn_dim": 16,
-    "num_mel_bins": 20,
-    "max_source_positions": 100,
-    "max_target_positions": 8,
-    "vocab_size": 60,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "decoder_start_token_id": 3,
-    "begin_suppress_tokens": None,
-}
-LAYER_NORM = {
-    "feat_extract_norm": "layer",
-    "conv_bias": True,
-    "do_stable_layer_norm": True,
-}
-BERT = {key: TINY[key] for key in (*SMALL, "intermediate_size")}
 FAMILIES: dict[str, tuple[Any, dict[str, Any], Callable[[], Any]]] = {
-    "data2vec-audio": (Data2VecAudioModel, TINY, Wav2Vec2FeatureExtractor),
-    "hubert": (HubertModel, TINY, Wav2Vec2FeatureExtractor),
-    "wav2vec2": (Wav2Vec2Model, TINY, Wav2Vec2FeatureExtractor),
+    "data2vec-audio": (Data2VecAudioModel, WAV2VEC2, Wav2Vec2FeatureExtractor),
+    "hubert": (HubertModel, WAV2VEC2, Wav2Vec2FeatureExtractor),
+    "wav2vec2": (Wav2Vec2Model, WAV2VEC2, Wav2Vec2FeatureExtractor),
     "wav2vec2, layer norm": (
         Wav2Vec2Model,
-        TINY | LAYER_NORM,
+        WAV2VEC2 | LAYER_NORM,
         Wav2Vec2FeatureExtractor,
     ),
-    "wav2vec2-bert": (Wav2Vec2BertModel, BERT, SeamlessM4TFeatureExtractor),
-    "wavlm": (WavLMModel, TINY, Wav2Vec2FeatureExtractor),
+    "wav2vec2-bert": (Wav2Vec2BertModel, WAV2VEC2_BERT, SeamlessM4TFeatureExtractor),
+    "wavlm": (WavLMModel, WAV2VEC2, Wav2Vec2FeatureExtractor),
     "whisper": (
         WhisperForConditionalGeneration,
-        WHISPER,
+        WHISPER | {"d_model": 24},
         lambda: WhisperFeatureExtractor(feature_size=20, chunk_length=2),
     ),
 }

@@ -10,6 +10,7 @@ import pytest
 import torch
 from harness_plugins.upstreams import _wav2vec2_bert, hubert, wav2vec2, wavlm
 from safetensors.torch import load_file, save_file
+from tiny import LAYER_NORM, WAV2VEC2, WAV2VEC2_BERT
 from transformers import (
     Data2VecAudioModel,
     HubertForCTC,
@@ -25,28 +26,11 @@ from transformers import (
 
 from harness import CheckpointError
 
-TINY = {
-    "hidden_size": 24,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [12] * 7,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 4,
+TINY = WAV2VEC2 | {
     "vocab_size": 9,
     "num_codevectors_per_group": 4,
     "codevector_dim": 8,
     "proj_codevector_dim": 8,
-}
-LAYER_NORM = {
-    "feat_extract_norm": "layer",
-    "conv_bias": True,
-    "do_stable_layer_norm": True,
-}
-BERT = {
-    **{key: TINY[key] for key in list(TINY)[:4]},
-    "max_source_positions": 40,
-    "conv_depthwise_kernel_size": 5,
 }
 FAMILIES = {
     "wav2vec2, group norm": (Wav2Vec2Model, wav2vec2.load, TINY),
@@ -67,16 +51,16 @@ FAMILIES = {
         ),
         TINY | {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5},
     ),
-    "wav2vec2-bert, key": (Wav2Vec2BertModel, _wav2vec2_bert.load, BERT),
+    "wav2vec2-bert, key": (Wav2Vec2BertModel, _wav2vec2_bert.load, WAV2VEC2_BERT),
     "wav2vec2-bert, relative": (
         Wav2Vec2BertModel,
         _wav2vec2_bert.load,
-        BERT | {"position_embeddings_type": "relative"},
+        WAV2VEC2_BERT | {"position_embeddings_type": "relative"},
     ),
     "wav2vec2-bert, rotary": (
         Wav2Vec2BertModel,
         _wav2vec2_bert.load,
-        BERT | {"position_embeddings_type": "rotary"},
+        WAV2VEC2_BERT | {"position_embeddings_type": "rotary"},
     ),
 }
 

@@ -11,6 +11,7 @@ import torch
 from harness_plugins.upstreams import _weights, whisper
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from tiny import WHISPER
 from transformers import (
     WhisperConfig,
     WhisperFeatureExtractor,
@@ -22,30 +23,12 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from harness import CheckpointError
 
 WINDOW = 2.0  # seconds; 100 frames
-TINY = {
-    "d_model": 16,
-    "encoder_layers": 3,
-    "encoder_attention_heads": 2,
-    "encoder_ffn_dim": 32,
-    "decoder_layers": 1,
-    "decoder_attention_heads": 2,
-    "decoder_ffn_dim": 16,
-    "num_mel_bins": 20,
-    "max_source_positions": 100,
-    "max_target_positions": 8,
-    "vocab_size": 60,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "decoder_start_token_id": 3,
-    "begin_suppress_tokens": None,
-}
 
 
 def save(folder, kind=WhisperForConditionalGeneration, dtype=torch.float32):
     """Save a tiny Whisper whose every weight is random, as a hub folder has it."""
     random = torch.Generator().manual_seed(0)
-    model = kind(WhisperConfig(**TINY))
+    model = kind(WhisperConfig(**WHISPER))
     with torch.no_grad():
         for weight in model.parameters():
             weight.copy_(0.3 * torch.randn(weight.shape, generator=random))
