@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import lzma
 import shutil
 import stat
@@ -86,9 +87,9 @@ def unpack(path: Path, folder: Path, *, stages: Stages = silence) -> None:
     except DAMAGED as error:
         raise _damaged(error) from error
     except OSError as error:
-        if error.errno is not None:
+        if error.errno not in (None, errno.EINVAL):
             raise
-        raise _damaged(error) from error  # as bz2 says it, without a number
+        raise _damaged(error) from error  # as bz2 says it, and a seek to nowhere
 
 
 def _damaged(error: Exception) -> DataError:
@@ -108,7 +109,7 @@ def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     for info in archive.infolist():
         name = _decoded_name(info)
         path = PurePosixPath(name)
-        if info.is_dir() or name.endswith("/") or "__MACOSX" in path.parts:
+        if name.endswith("/") or "__MACOSX" in path.parts:
             continue
         problem = _unsafe(info, path)
         key = str(path).casefold()

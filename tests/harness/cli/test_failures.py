@@ -194,7 +194,7 @@ def test_output_that_finds_no_room_is_said():
 
 
 def test_a_reader_that_leaves_ends_the_program_silently():
-    done = shell("(sleep 5; run list) | true; exit ${PIPESTATUS[0]}")
+    done = shell("(sleep 1; run list) | true; exit ${PIPESTATUS[0]}")
     assert (done.returncode, done.stderr) == (141, "")
 
 
