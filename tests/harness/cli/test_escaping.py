@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
-from toys import write_tone
+from toys import TONES, write_tone
 
 import harness.cli
+from harness import Utterance, hookimpl
 from harness.cli.console import print_table, say, stages
 from harness.text import fenced, json_text, markdown, plain
 
@@ -32,6 +33,7 @@ NASTY = {
     "HTML": "<script>alert(1)</script>&lt;",
     "Markdown": "a|b`c` [x](y) *z* _w_",
 }
+NAME = "".join(NASTY.values()).replace("\udcff", "")  # a name is UTF-8
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -76,21 +78,31 @@ def test_json_is_printable_and_reads_back(value):
     assert json.loads(written) == value
 
 
+class NastyPlugin:
+    """Offers a corpus whose labels, speakers and title are nasty."""
+
+    @hookimpl
+    def harness_corpora(self):
+        labels = (f"{NAME}0", f"{NAME}1")
+        yield replace(TONES, name="nasty", labels=labels, title=NAME, read=read_nasty)
+
+
+def read_nasty(root):
+    for path in root.glob("*.wav"):
+        speaker, label = f"{NAME}{path.stem[0]}", f"{NAME}{path.stem[1]}"
+        yield Utterance(id=path.name, path=path.name, label=label, speaker=speaker)
+
+
 @pytest.fixture
-def nasty(tmp_path):
-    """A table whose labels and speakers are nasty, by name."""
-    folder = tmp_path / "nasty"
+def nasty(tones, manager):
+    """The recordings of that corpus; gives its name."""
+    folder = tones.parent / "nasty"
     folder.mkdir()
-    text = "".join(NASTY.values()).replace("\udcff", "")  # a table is in UTF-8
-    text = text.replace("\u2028", "")  # which ends a line of a table
-    with (folder / "t.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("path", "label", "speaker"))
-        for number in range(16):
-            write_tone(folder / f"{number}.wav", 300, seconds=0.3, seed=number)
-            label = f"{text}{number % 2}"
-            rows.writerow((f"{number}.wav", label, f"{text}{number // 4}"))
-    return f"csv:{folder / 't.csv'}"
+    for number in range(16):
+        file = folder / f"{number // 4}{number % 2}{number}.wav"
+        write_tone(file, 300, seconds=0.3, seed=number)
+    manager.register(NastyPlugin())
+    return "nasty"
 
 
 VERBS = {

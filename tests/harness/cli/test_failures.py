@@ -234,10 +234,11 @@ import harness.cli.main as program
 from harness.cli import listing
 
 def sleep(*table):
-    print("here", flush=True)
     try:
+        print("here", flush=True)
         time.sleep(60)
     finally:
+        print("ending", flush=True)
         time.sleep(float(sys.argv[1]))
 
 listing.print_table = sleep
@@ -280,9 +281,9 @@ def test_a_signal_ends_the_program_in_order_with_its_code(sleeping, name):
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_second_signal_lets_the_end_be_orderly(sleeping, name):
     process = sleeping(shutdown=2.0)
-    for _ in range(2):
-        process.send_signal(getattr(signal, name))
-        time.sleep(0.5)
+    process.send_signal(getattr(signal, name))
+    assert process.stdout.readline() == "ending\n"
+    process.send_signal(getattr(signal, name))
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 128 + getattr(signal, name)
     assert "once more ends it at once" in errors
@@ -291,10 +292,12 @@ def test_a_second_signal_lets_the_end_be_orderly(sleeping, name):
 
 
 def test_a_third_signal_ends_the_program_at_once(sleeping):
-    process = sleeping(shutdown=60.0)
-    for _ in range(3):
+    process = sleeping(shutdown=600.0)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "ending\n"
+    while process.poll() is None:
         process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        time.sleep(0.2)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
