@@ -23,6 +23,14 @@ SIGNALS = [
 PATIENT = 2
 """So many signals wait for an orderly end; the next one ends the program at once."""
 
+PATIENCE = 20.0
+"""Seconds that an orderly end may take; then the program ends at once.
+
+What is stored is whole at every moment, so that nothing is lost but a little time. An
+exception that a signal raises may come where nobody can pass it on, such as in a
+finalizer, or may leave a lock of the standard library taken.
+"""
+
 
 class Terminated(KeyboardInterrupt):
     """A signal that ends the program as Ctrl-C does, with a code of its own."""
@@ -48,6 +56,7 @@ def orderly_end() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         received.append(number)
         if len(received) == 1:
+            _end_after_patience(number)
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
         if len(received) > PATIENT:
             os._exit(128 + number)
@@ -63,11 +72,25 @@ def orderly_end() -> Iterator[None]:
     try:
         yield
     finally:
+        if received and hasattr(signal, "SIGALRM"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def ignore_signals() -> None:
-    """Ignore what comes while the interpreter ends, where all work is done."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+def end_unheard(number: int) -> None:
+    """Ignore what comes while the interpreter ends, where all work is done.
+
+    Args:
+        number: The signal that the program ends of.
+    """
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
+    _end_after_patience(number)
+
+
+def _end_after_patience(number: int) -> None:
+    """End the program in a while as a signal would, if it still runs then."""
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)

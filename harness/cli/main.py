@@ -19,7 +19,7 @@ from harness.cli.caching import cache
 from harness.cli.console import abandon, ready_streams, say
 from harness.cli.corpus import corpus
 from harness.cli.failures import report, traced
-from harness.cli.interrupts import Terminated, ignore_signals, orderly_end
+from harness.cli.interrupts import Terminated, end_unheard, orderly_end
 from harness.cli.listing import list_offers
 from harness.cli.options import CACHE_FOLDER, default_cache
 from harness.cli.plugins import check, new_plugin
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and leave with its exit code."""
     code = execute(arguments)
     if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.HUNG_UP):
-        ignore_signals()
+        end_unheard(code - 128)
     sys.exit(code)
 
 

@@ -84,13 +84,13 @@ class Processes(futures.Executor):
     ) -> None:
         """End the processes, at once where something was raised.
 
-        They are killed before the pool is shut down: a pool that is shut down first may
-        wait for a task that is half written to a process that reads no more.
+        They are killed then, and not waited for: their pool may wait for ever for a
+        lock or for the rest of a message that was cut off.
         """
         if kind is not None:
             for worker in multiprocessing.active_children():
                 worker.kill()
-        self.shutdown(cancel_futures=kind is not None)
+        self.shutdown(wait=kind is None, cancel_futures=kind is not None)
 
 
 def _start_worker() -> None:

@@ -301,3 +301,39 @@ def test_a_third_signal_ends_the_program_at_once(sleeping):
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+STUCK = """
+import sys, threading, time
+from harness.cli import interrupts, listing, main as program
+
+interrupts.PATIENCE = 1.0
+
+def swallow(*table):
+    while True:
+        try:
+            print("here", flush=True)
+            time.sleep(600)
+        except KeyboardInterrupt:
+            pass
+
+def leave_a_thread(*table):
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    print("here", flush=True)
+    time.sleep(600)
+
+listing.print_table = vars()[sys.argv[1]]
+program.main(["list"])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="has no alarm")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("stuck", ["swallow", "leave_a_thread"])
+def test_an_end_that_does_not_come_is_made(stuck, name):
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, stuck], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "here\n"
+        process.send_signal(getattr(signal, name))
+        assert process.wait(timeout=60) == 128 + getattr(signal, name)
