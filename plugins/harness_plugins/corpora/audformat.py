@@ -4,6 +4,8 @@ What     A folder with db.yaml, such as ``audb.load`` writes. It needs the schem
          emotion and speaker; gender and language are read where they exist, also as
          properties of speakers. Its splits train, dev and test are those of
          --split column.
+Safety   Headers that hold Python objects, and pickled tables, run code when they are
+         read: both are refused.
 Needs    pip install "speech-harness[audformat]"
 Paper    Wagner, Wierstorf, Geng, Triantafyllopoulos, Burkhardt, Eyben, Schuller:
          https://audeering.github.io/audformat

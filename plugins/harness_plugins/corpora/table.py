@@ -3,7 +3,8 @@ r"""Your own data without a plugin: ``--corpus csv:PATH``.
 What     A table with one row an utterance. Required columns: path, label, speaker.
          Optional: gender, language (BCP-47), sentence, start and end (seconds in the
          file), split (train, valid or test, for --split column). Others are ignored.
-         Labels are converted to lower case, so that corpora can share them.
+         Labels are converted to lower case, so that corpora can share them. Words
+         such as nan, n/a and unknown count as an empty cell.
 Form     CSV in UTF-8 with commas, semicolons or tabs; Parquet by the file's ending.
 Paths    Relative ones start from the table's folder and may not leave it, neither by
          .. nor by a link; \ is read as /. An absolute path is taken as it is, and is

@@ -294,3 +294,22 @@ def test_a_name_that_is_not_unicode_can_be_printed(examined, tones, published):
 def test_a_missing_folder_is_an_error(examined, tmp_path):
     with pytest.raises(DataError, match="is not at"):
         examined(root=tmp_path / "nowhere")
+
+
+def test_channels_that_nearly_cancel_are_noted_and_are_no_fault(examined, tones):
+    samples, rate = soundfile.read(tones / "s0_low_0.wav")
+    for name, other in (("s0_low_0.wav", -0.97), ("s0_low_1.wav", 0.5)):
+        both = np.stack([samples, other * samples], 1)
+        soundfile.write(tones / name, both, rate, "FLOAT")
+    passport = examined(TONES)
+    assert problems(passport) == [("cancelling", "s0_low_0.wav")]
+    assert passport.problems[0].detail == (
+        "the channels nearly cancel: -36 dB in their mean"
+    )
+    assert passport.is_sound
+
+
+def test_a_file_that_cannot_seek_has_a_level(examined, tones):
+    samples, rate = soundfile.read(tones / "s0_low_0.wav")
+    soundfile.write(tones / "s0_low_0.wav", samples, rate, "GSM610")
+    assert len(examined(TONES).levels) == 40
