@@ -86,7 +86,7 @@ PASSED_OVER = (
     *("forced_*", "bad_words_ids", "max_length", "min_length", "do_sample"),
     *("early_stopping", "*num_beam*", "temperature", "top_k", "top_p", "typical_p"),
     *("*_penalty", "*no_repeat_ngram_size", "num_return_sequences", "prefix"),
-    *("remove_invalid_values", "tf_legacy_loss"),
+    *("remove_invalid_values", "tf_legacy_loss", "language", "task"),
 )
 """Fields of ``config.json`` that change nothing of an encoder in evaluation mode."""
 
@@ -263,10 +263,12 @@ FAMILIES = {
         | {
             "num_conv_pos_embeddings": whole(1, 64),
             "conv_pos_kernel_size": whole(1, 4096),
+            "feat_extract_norm": one_of("layer").by_default("layer"),
+            "do_stable_layer_norm": one_of(False).by_default(False),
         },
         settings=WAVEFORM,
         contradictions=_convolutional,
-        repeated=COUNTED,
+        repeated=(*COUNTED, "feat_extract_norm", "do_stable_layer_norm"),
     ),
     "hubert": Family(
         model="hubert.modeling_hubert:HubertModel",
