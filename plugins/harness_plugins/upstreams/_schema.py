@@ -124,6 +124,7 @@ LOG_MEL = {
     "n_fft": one_of(400).by_default(400),
     "chunk_length": or_none(whole(1, 3600)),
     "padding_value": one_of(0.0, 0).by_default(0.0),
+    "padding_side": one_of("right").by_default("right"),
     "dither": one_of(0.0, 0).by_default(0.0),
     "do_normalize": one_of(False).by_default(False),
     "mel_filters": Rule(
@@ -143,7 +144,7 @@ class Family:
         model: Its class in ``transformers.models``.
         config: Rules of ``config.json``.
         settings: Rules of what the front end's files say.
-        contradictions: Yields, in words, what fits not together.
+        contradictions: Yields, in words, what does not fit together.
         one_front_end: Whether ``config.json`` alone says all of the front end; of the
             others some normalise their input, and no other file says which.
         repeated: Fields that only repeat others, and are no arguments of its class.
