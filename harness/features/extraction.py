@@ -166,13 +166,15 @@ def find_source(use: Use, places: Places) -> Source:
     Raises:
         CheckpointError: Where it is not here, or has other bytes by now.
     """
+    memory = Memory(places.cache / "memory.json")
     planned = Planned(
         upstream=use.upstream,
         sha256=use.condition.checkpoint,
         given=places.checkpoints,
-        memory=Memory(places.cache / "memory.json"),
+        memory=memory,
     )
     found = planned.find()
+    memory.save()  # a file that was young when planning is hashed here
     return Source(
         upstream=replace(use.upstream, load=functools.partial(planned.load, found)),
         condition=use.condition,

@@ -86,7 +86,7 @@ PASSED_OVER = (
     *("forced_*", "bad_words_ids", "max_length", "min_length", "do_sample"),
     *("early_stopping", "*num_beam*", "temperature", "top_k", "top_p", "typical_p"),
     *("*_penalty", "*no_repeat_ngram_size", "num_return_sequences", "prefix"),
-    *("remove_invalid_values", "tf_legacy_loss"),
+    *("remove_invalid_values", "tf_legacy_loss", "language", "task"),
 )
 """Fields of ``config.json`` that change nothing of an encoder in evaluation mode."""
 
@@ -124,6 +124,7 @@ LOG_MEL = {
     "n_fft": one_of(400).by_default(400),
     "chunk_length": or_none(whole(1, 3600)),
     "padding_value": one_of(0.0, 0).by_default(0.0),
+    "padding_side": one_of("right").by_default("right"),
     "dither": one_of(0.0, 0).by_default(0.0),
     "do_normalize": one_of(False).by_default(False),
     "mel_filters": Rule(
@@ -143,7 +144,7 @@ class Family:
         model: Its class in ``transformers.models``.
         config: Rules of ``config.json``.
         settings: Rules of what the front end's files say.
-        contradictions: Yields, in words, what fits not together.
+        contradictions: Yields, in words, what does not fit together.
         one_front_end: Whether ``config.json`` alone says all of the front end; of the
             others some normalise their input, and no other file says which.
         repeated: Fields that only repeat others, and are no arguments of its class.
@@ -263,10 +264,12 @@ FAMILIES = {
         | {
             "num_conv_pos_embeddings": whole(1, 64),
             "conv_pos_kernel_size": whole(1, 4096),
+            "feat_extract_norm": one_of("layer").by_default("layer"),
+            "do_stable_layer_norm": one_of(False).by_default(False),
         },
         settings=WAVEFORM,
         contradictions=_convolutional,
-        repeated=COUNTED,
+        repeated=(*COUNTED, "feat_extract_norm", "do_stable_layer_norm"),
     ),
     "hubert": Family(
         model="hubert.modeling_hubert:HubertModel",

@@ -167,6 +167,7 @@ def test_a_field_that_is_not_understood_is_refused_by_name(
         ("whisper", "sampling_rate", 8000),
         ("whisper", "do_normalize", True),
         ("whisper", "padding_value", 1.0),
+        ("whisper", "padding_side", "left"),
         ("wav2vec2", "feature_size", 2),
         ("wav2vec2", "sampling_rate", 10**9),
         ("wav2vec2", "sampling_rate", 0),
