@@ -82,12 +82,15 @@ class Processes(futures.Executor):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the processes, at once where something was raised."""
+        """End the processes, at once where something was raised.
+
+        They are killed before the pool is shut down: a pool that is shut down first may
+        wait for a task that is half written to a process that reads no more.
+        """
         if kind is not None:
-            self.shutdown(wait=False, cancel_futures=True)
             for worker in multiprocessing.active_children():
-                worker.terminate()
-        self.shutdown()
+                worker.kill()
+        self.shutdown(cancel_futures=kind is not None)
 
 
 def _start_worker() -> None:
