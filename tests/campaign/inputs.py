@@ -55,9 +55,7 @@ def _batch(there: World, kind: str, seeds: list[int]) -> Iterator[Wrong]:
     while seeds:
         (root / PROGRESS).write_text("")
         ended = attempt(feed, root, kind, seeds, patience=SECONDS * len(seeds) + 60)
-        lines = [
-            json.loads(line) for line in (root / PROGRESS).read_text().splitlines()
-        ]
+        lines = list(map(json.loads, (root / PROGRESS).read_text().splitlines()))
         yield from (line["wrong"] for line in lines if line.get("wrong"))
         if ended.value is not None:
             break
