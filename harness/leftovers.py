@@ -102,6 +102,22 @@ def _remove_lock(path: Path) -> None:
         path.unlink()
 
 
+def forget(cache: Path, finished: Collection[str]) -> int:
+    """Remove the states of trainings that have a result; return the bytes."""
+    states = (cache / TRAINING).glob("*.pt")
+    return sum(remove(path) for path in states if path.stem in finished)
+
+
+def remove(path: Path) -> int:
+    """Remove a file; return its bytes, none where another process was faster."""
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    return size
+
+
 def prune(cache: Path, *, finished: Collection[str] = (), older: float = OLD) -> int:
     """Remove what nobody continues; return the bytes that this freed.
 
@@ -111,11 +127,9 @@ def prune(cache: Path, *, finished: Collection[str] = (), older: float = OLD) ->
         older: Remove everything that is older than this, in seconds. What a process
             left half written goes as soon as that process is gone.
     """
-    freed = tidy(cache)
+    freed = tidy(cache) + forget(cache, finished)
     for one in leftovers(cache):
-        is_done = one.path.parent.name == TRAINING and one.path.stem in finished
-        if one.path.is_file() and (is_done or one.age > older):
-            one.path.unlink(missing_ok=True)
+        if one.path.is_file() and one.age > older:
+            freed += remove(one.path)
             one.path.with_suffix(".etag").unlink(missing_ok=True)
-            freed += one.size
     return freed

@@ -6,10 +6,9 @@ rules as they were: where one of them changed, there is no verdict.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from harness.files import replacing
+from harness.files import read_json, write_json
 from harness.types.canonical import sha256_json
 
 if TYPE_CHECKING:
@@ -38,14 +37,16 @@ def record(
     Raises:
         StoreError: Where the folder cannot be written.
     """
-    with replacing(_file(cache, name, version, identity)) as beside:
-        beside.write_text(json.dumps({"name": name, "broken": list(broken)}), "utf-8")
+    found = {"name": name, "broken": list(broken)}
+    write_json(_file(cache, name, version, identity), found)
 
 
 def broken_rules(
     cache: Path, name: str, version: int | str, identity: str
 ) -> tuple[str, ...]:
-    """Return the rules that an offer broke when it was checked; none if it never was.
+    """Return the rules that an offer broke when it was checked.
+
+    There are none if it never was, or if what was found then cannot be read.
 
     Args:
         cache: A folder that may be written to.
@@ -54,8 +55,8 @@ def broken_rules(
         identity: The package that brought it, and its version.
     """
     try:
-        text = _file(cache, name, version, identity).read_text("utf-8")
-        return tuple(map(str, json.loads(text)["broken"]))
+        found = read_json(_file(cache, name, version, identity))
+        return tuple(map(str, found["broken"]))
     except (OSError, ValueError, KeyError, TypeError):
         return ()
 

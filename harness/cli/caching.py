@@ -129,6 +129,7 @@ def prune_cache(
 def _drop_features(folder: Path, only: str, *, means: bool) -> int:
     """Remove frames, damaged means, and all means if so asked; return the bytes."""
     from harness.features.shards import KINDS, is_whole
+    from harness.leftovers import remove
 
     stores = [store for store in _stores(folder) if only in store.name]
     if only and not stores:
@@ -136,19 +137,12 @@ def _drop_features(folder: Path, only: str, *, means: bool) -> int:
             f"No store's name has '{only}'. See 'harness cache' for their names."
         )
     return sum(
-        _remove(path)
+        remove(path)
         for store in stores
         for kind in KINDS
         for path in _files(store, kind)
         if means or kind != "pooled" or not is_whole(path)
     )
-
-
-def _remove(path: Path) -> int:
-    """Remove a file; return the bytes, none where another process was faster."""
-    freed = _bytes([path])
-    path.unlink(missing_ok=True)
-    return freed
 
 
 @cache.command("verify")
@@ -175,12 +169,13 @@ def _damaged(folder: Path) -> Iterator[Path]:
     from harness.features.shards import KINDS, is_whole
     from harness.files import read_sealed
     from harness.leftovers import TRAINING
+    from harness.verdicts import FOLDER as VERDICTS
 
     for store in _stores(folder):
         for kind in KINDS:
             yield from (path for path in _files(store, kind) if not is_whole(path))
     sealed = ("features/*/certificate.json", f"{FOLDER}/*.json", "memory.json")
-    for pattern in (*sealed, f"{TRAINING}/*.pt"):
+    for pattern in (*sealed, f"{TRAINING}/*.pt", f"{VERDICTS}/*.json"):
         for path in sorted(folder.glob(pattern)):
             try:
                 read_sealed(path)

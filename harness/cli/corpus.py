@@ -11,7 +11,7 @@ from harness.cli.console import print_json, print_table, say, show, stages
 from harness.cli.options import CACHE, DATA_ROOT
 from harness.errors import DataError, ExitCode, HarnessError, MissingCorpusError
 from harness.leftovers import tidied
-from harness.text import fenced, markdown, size
+from harness.text import counted, fenced, markdown, size
 from harness.types import Archive
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ def _print_passport(passport: Passport, form: Form) -> None:
     manifest = passport.manifest
     _heading(f"{manifest.corpus.title}, version {manifest.corpus.version}", form)
     _line(
-        f"{len(manifest.utterances)} utterances of "
-        f"{len({u.speaker for u in manifest.utterances})} speakers, "
-        f"{len(manifest.labels)} labels, in {manifest.root}",
+        f"{counted(len(manifest.utterances), 'utterance')} of "
+        f"{counted(len({u.speaker for u in manifest.utterances}), 'speaker')}, "
+        f"{counted(len(manifest.labels), 'label')}, in {manifest.root}",
         form,
     )
     show()

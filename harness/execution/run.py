@@ -19,6 +19,7 @@ from harness.features.checkpoints import find_checkpoint
 from harness.features.device import count_gpus
 from harness.features.extraction import store_of
 from harness.files import Memory, replacing
+from harness.leftovers import forget
 from harness.training.task import state_of
 from harness.types import (
     CellFailed,
@@ -142,10 +143,10 @@ class _Running:
         if self.plan.absent:
             self._plan_again(self._fetch())
         cells = self.plan.cells
+        todo = {job.cell.run_id for job in self.plan.todo}
+        forget(self.request.cache, {cell.run_id for cell in cells} - todo)
         started = RunStarted(
-            runs=self.request.runs,
-            cells=cells,
-            finished=len(cells) - len(self._todo()),
+            runs=self.request.runs, cells=cells, finished=len(cells) - len(todo)
         )
         notify(self.registry.hook.harness_run_started, started)
         if self.request.suite is not None:
@@ -172,9 +173,6 @@ class _Running:
                     raise
                 unavailable[upstream.name] = str(error)
         return unavailable
-
-    def _todo(self) -> dict[str, Job]:
-        return {job.cell.run_id: job for job in self.plan.todo}
 
     # ------------------------------------------------------------ the work
 

@@ -204,7 +204,10 @@ def _stated(
     except UnknownNameError as error:
         raise DataError(f"The split file {path} cannot be checked: {error}") from error
     split = split_of(strategy, file.folds)
-    check(split, manifest)
+    try:
+        check(split, manifest)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
     if problem := strategy.mismatch(split.folds, manifest.utterances, options):
         raise DataError(f"{path} is not a {strategy.name} split: {problem}. {ANEW}")
     return split
