@@ -63,11 +63,14 @@ class Renderer:
         summary: One line for ``--help``.
         render: From a table to text; ``colour`` says whether the text goes to a
             terminal, ``width`` is its width in columns.
+        endings: Of files that are written in this form where no other is asked for,
+            such as ``.md``.
     """
 
     name: str
     summary: str
     render: Render
+    endings: tuple[str, ...] = ()
 
 
 class Render(Protocol):

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 @hookimpl
 def harness_renderers() -> Iterable[Renderer]:
     """Offer the forms that come with the harness."""
-    yield Renderer(name="rich", summary="for the terminal", render=terminal.rich)
-    yield Renderer(name="markdown", summary="for a README", render=render.markdown)
-    yield Renderer(name="csv", summary="values for a program", render=render.to_csv)
-    yield Renderer(name="json", summary="all of it", render=render.to_json)
-    yield Renderer(name="latex", summary="for a paper", render=latex.latex)
-    yield Renderer(name="html", summary="a page of its own", render=page.html)
+    offers = (
+        ("rich", "for the terminal", terminal.rich, (".txt",)),
+        ("markdown", "for a README", render.markdown, (".md",)),
+        ("csv", "values for a program", render.to_csv, (".csv",)),
+        ("json", "all of it", render.to_json, (".json",)),
+        ("latex", "for a paper", latex.latex, (".tex",)),
+        ("html", "a page of its own", page.html, (".html", ".htm")),
+    )
+    for name, summary, write, endings in offers:
+        yield Renderer(name=name, summary=summary, render=write, endings=endings)
 
 
 @hookimpl

@@ -200,6 +200,45 @@ def test_help_lists_the_metrics_that_plugins_offer(run):
     assert "accuracy|broken|confidence|error|macro_f1|uar|weighted_f1" in help_text
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("board.html", "<!DOCTYPE html>"),
+        ("board.HTM", "<!DOCTYPE html>"),
+        ("board.md", "**Macro-F1"),
+        ("board.csv", "upstream,"),
+        ("board.json", "{"),
+        ("board.tex", "%"),
+        ("board.txt", "Macro-F1 in percent"),
+    ],
+)
+def test_a_file_has_the_form_that_its_ending_stands_for(
+    run, make_result: MakeResult, runs: Path, tmp_path: Path, name, begins
+):
+    store.write_result(make_result(), runs)
+    assert run("leaderboard", "--runs", runs, "--out", tmp_path / name).exit_code == 0
+    assert (tmp_path / name).read_text().startswith(begins)
+
+
+@pytest.mark.parametrize("name", ["board", "board.pdf", "board.html.gz"])
+def test_an_ending_that_stands_for_no_form_is_refused(
+    run, make_result: MakeResult, runs: Path, tmp_path: Path, name
+):
+    store.write_result(make_result(), runs)
+    with pytest.raises(HarnessError, match=r"--format, or name a file .*\.csv"):
+        run("leaderboard", "--runs", runs, "--out", tmp_path / name)
+    assert not (tmp_path / name).exists()
+    words = ("leaderboard", "--runs", runs, "--out", tmp_path / name)
+    assert run(*words, "--format", "csv").exit_code == 0
+    assert (tmp_path / name).read_text().startswith("upstream,")
+
+
+def test_a_system_is_not_compared_with_itself(run, make_result, runs: Path):
+    store.write_result(make_result(), runs)
+    with pytest.raises(HarnessError, match="stands on both sides"):
+        run("compare", "whisper-base/linear", "whisper-base/linear", "--runs", runs)
+
+
 def rows_of(outcome: Outcome) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(outcome.stdout)))
 

@@ -20,6 +20,7 @@ from harness_leaderboard.commands.options import (
     filters_of,
     question_of,
     read,
+    renderer_of,
 )
 from harness_leaderboard.commands.output import save, show, warn
 from harness_leaderboard.render import terminal
@@ -81,7 +82,7 @@ def leaderboard(
     runs: Folder,
     view: str,
     metric: str,
-    form: str,
+    form: str | None,
     only: tuple[str, ...],
     against: str | None,
     diff: tuple[Folder, Folder] | None,
@@ -94,10 +95,10 @@ def leaderboard(
     its split stands in a row or column of its own. Nothing is trained again, so this is
     quick and safe to repeat.
     """
-    renderer = registry.renderers[form]
+    renderer = renderer_of(registry, form, out)
     question = question_of(registry, metric, against=against is not None)
     filters = filters_of(only)
-    if out and form == "html" and (out.is_dir() or not out.suffix):
+    if out and renderer.name == "html" and (out.is_dir() or not out.suffix):
         if diff or against or view != "board":
             raise HarnessError(
                 f"A page of every view goes into the folder {out}. For one view alone "

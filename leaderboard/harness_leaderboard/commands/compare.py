@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.errors import HarnessError
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.commands.options import (
     FORMAT,
@@ -16,6 +17,7 @@ from harness_leaderboard.commands.options import (
     filters_of,
     question_of,
     read,
+    renderer_of,
 )
 from harness_leaderboard.commands.output import show
 
@@ -42,7 +44,7 @@ def compare(
     b: str,
     runs: Folder,
     metric: str,
-    form: str,
+    form: str | None,
     only: tuple[str, ...],
 ) -> None:
     """Test whether two systems differ, corpus by corpus.
@@ -53,7 +55,9 @@ def compare(
     from harness_leaderboard.analysis.question import require_confusion
     from harness_leaderboard.views import compare as comparison  # brings numpy
 
-    renderer = registry.renderers[form]
+    if a == b:
+        raise HarnessError(f"'{a}' stands on both sides; name two systems.")
+    renderer = renderer_of(registry, form)
     question = question_of(registry, metric)
     require_confusion(question.metric)
     needed = (*columns(question.metric), "labels", "predictions")

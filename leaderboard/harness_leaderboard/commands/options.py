@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.registry import Names, Registry
-    from harness.types import Metric
+    from harness.types import Metric, Renderer
     from harness_leaderboard.results.folders import Folder
 
 Filters = dict[str, set[str]]
@@ -99,10 +99,8 @@ FORMAT = click.option(
     "form",
     cls=NameOption,
     offers="renderers",
-    default="rich",
-    show_default=True,
-    help="How the table is printed. CSV and JSON hold fractions of one, the others "
-    "percent.",
+    help="How the table is printed; by default for the terminal, or as the ending of "
+    "--out says. CSV and JSON hold fractions of one, the others percent.",
 )
 
 
@@ -117,6 +115,26 @@ def question_of(registry: Registry, metric: str, *, against: bool = False) -> Qu
         against=against,
         pretraining={one.name: one.languages for one in registry.upstreams},
     )
+
+
+def renderer_of(
+    registry: Registry, form: str | None, out: Path | None = None
+) -> Renderer:
+    """Return the form that was asked for, or that a file's ending stands for.
+
+    Raises:
+        HarnessError: Where an ending stands for none.
+        UnknownNameError: Where no plugin offers the form.
+    """
+    if form or not out or (out.exists() and not out.is_file()):
+        return registry.renderers[form or "rich"]
+    endings = {end: one for one in registry.renderers for end in one.endings}
+    if (ending := out.suffix.lower()) not in endings:
+        raise HarnessError(
+            f"The ending of {out} stands for no form. Choose one by --format, or name "
+            f"a file that ends in {', '.join(sorted(endings))}."
+        )
+    return endings[ending]
 
 
 def filters_of(only: Sequence[str]) -> Filters:
