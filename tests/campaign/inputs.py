@@ -15,6 +15,7 @@ import soundfile
 from campaign import world
 from campaign.tally import Try
 from campaign.tries import attempt
+from tiny import WAV2VEC2, WHISPER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,21 +174,6 @@ ADDED = (
     *("quantization_config", "dither", "do_normalize", "sampling_rate", "torch_dtype"),
     *("attn_implementation", "rope_theta", "auto_map", "layerdrop", "add_adapter"),
 )
-SMALL = {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2}
-TINY = SMALL | {
-    "intermediate_size": 16,
-    "conv_dim": [8] * 7,
-    "num_conv_pos_embeddings": 4,
-    "num_conv_pos_embedding_groups": 4,
-}
-WHISPER = {
-    **{"d_model": 16, "encoder_layers": 2, "encoder_attention_heads": 2},
-    **{"encoder_ffn_dim": 16, "decoder_layers": 1, "decoder_attention_heads": 2},
-    **{"decoder_ffn_dim": 16, "num_mel_bins": 20, "max_source_positions": 50},
-    **{"max_target_positions": 8, "vocab_size": 60, "pad_token_id": 0},
-    **{"bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 3},
-    "begin_suppress_tokens": None,
-}
 
 
 def make_checkpoints(root: Path) -> None:
@@ -197,14 +183,14 @@ def make_checkpoints(root: Path) -> None:
 
     torch.manual_seed(0)
     for name in ("Wav2Vec2", "Hubert", "WavLM"):
-        config = getattr(transformers, f"{name}Config")(**TINY)
+        config = getattr(transformers, f"{name}Config")(**WAV2VEC2)
         folder = root / "checkpoints" / name.lower()
         getattr(transformers, f"{name}Model")(config).save_pretrained(folder)
         transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder)
     folder = root / "checkpoints" / "whisper"
     settings = transformers.WhisperConfig(**WHISPER)
     transformers.WhisperForConditionalGeneration(settings).save_pretrained(folder)
-    extractor = transformers.WhisperFeatureExtractor(feature_size=20, chunk_length=1)
+    extractor = transformers.WhisperFeatureExtractor(feature_size=20, chunk_length=2)
     extractor.save_pretrained(folder)
 
 

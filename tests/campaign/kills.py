@@ -76,9 +76,9 @@ class Operations:
         self._halve("write_text")
         synced = os.fsync
 
-        def fsync(descriptor: int) -> None:
+        def fsync(fd: Any) -> None:
             self.happen()
-            synced(descriptor)
+            synced(fd)
 
         os.fsync = fsync
 

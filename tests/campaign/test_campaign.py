@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,7 +62,7 @@ def test_nothing_that_happens_makes_a_wrong_number(
 
 
 def test_a_hang_is_seen():
-    ended = tries.attempt(tries.time.sleep, 60, patience=0.5)
+    ended = tries.attempt(time.sleep, 60, patience=0.5)
     assert world.faults(ended) == ["it hangs"]
 
 

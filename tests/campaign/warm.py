@@ -22,5 +22,5 @@ import_module("harness.registry").plugin_manager()
 # Facts of files that have just been written, so that what guards them is met at once;
 # and no waiting for a disk, which no kill of a process can empty.
 import_module("harness.files").SETTLED_SECONDS = -1.0  # type: ignore[attr-defined]
-os.fsync = lambda descriptor: None
+os.fsync = lambda fd: None
 logging.disable(logging.CRITICAL)

@@ -21,8 +21,10 @@ from campaign.tries import Ended, attempt
 RATE = 16_000
 TABLE = "data/table.csv"
 GRID = ("--upstream", "fbank", "--downstream", "linear", "--corpus", f"csv:{TABLE}")
-RUN = ("run", *GRID, "--seeds", "0-1", "--no-controls", "--quiet")
-RUN += ("--device", "cpu", "--executor", "serial")
+RUN = (
+    *("run", *GRID, "--seeds", "0-1", "--no-controls", "--quiet"),
+    *("--device", "cpu", "--executor", "serial"),
+)
 BOARD = ("leaderboard", "--format", "json")
 
 Numbers = dict[str, str]
@@ -108,13 +110,13 @@ def numbers(runs: Path) -> Numbers:
     """Read what was measured."""
     from harness_leaderboard.results import reading
 
-    measured = ("scores_macro_f1", "scores_uar", "confusion", "predictions", "history")
     told = ("condition", "fold", "labels", "layer_norms", "layer_weights")
-    found = {}
+    measured = ("scores", "confusion", "predictions", "history")
+    found: Numbers = {}
     for path in sorted(runs.rglob("*.parquet")):
         table, _ = reading.read_whole(path)
         for row in table.to_pylist():
-            kept = {key: row.get(key) for key in (*told, *measured, "scores")}
+            kept = {key: row[key] for key in (*told, *measured)}
             found.setdefault(row["run_id"], repr(kept))
     return found
 

@@ -74,17 +74,17 @@ def test_every_error_of_the_operating_system_is_what_where_and_next(number):
         (lambda: "a\udcff".encode(), "not UTF-8: 'a\\udcff'"),
         (lambda: bytearray(2**62), "The memory is full"),
         (lambda: torch.empty(2**50), "The memory is full"),
-        (lambda: {}["key"], None),
+        (lambda: dict[str, int]()["key"], None),
         (lambda: int("x"), None),
     ],
 )
 def test_what_data_do_is_explained_and_bugs_are_not(make, sentence):
-    said = explain(raised(make))
-    assert (said is None) if sentence is None else (sentence in said)
+    said = explain(raised(make)) or ""
+    assert (said == "") if sentence is None else (sentence in said)
 
 
 def test_an_error_of_a_library_in_rust_is_explained():
-    assert "A file is damaged" in explain(SafetensorError("header too large"))
+    assert "A file is damaged" in str(explain(SafetensorError("header too large")))
 
 
 def test_recursion_in_code_is_a_bug():
@@ -97,18 +97,19 @@ def test_recursion_in_code_is_a_bug():
 def test_the_file_that_was_read_is_named(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_bytes(b"a,b\xff")
-    assert f"({path})" in explain(raised(read, path))
+    assert f"({path})" in str(explain(raised(read, path)))
 
 
 def test_a_message_that_holds_a_whole_file_is_cut():
-    assert len(explain(raised(("x" * 10**6 + "\udcff").encode))) < 400
-    assert len(explain(json.JSONDecodeError("x" * 10**6, "", 0))) < 600
+    assert len(str(explain(raised(("x" * 10**6 + "\udcff").encode)))) < 400
+    assert len(str(explain(json.JSONDecodeError("x" * 10**6, "", 0)))) < 600
 
 
 def test_the_same_traceback_has_one_log(tmp_path):
     logs = {write_log(error, tmp_path) for error in [raised(int, "x")] * 3}
-    assert len(logs) == 1
-    assert "ValueError" in logs.pop().read_text("utf-8")
+    (log,) = logs
+    assert log is not None
+    assert "ValueError" in log.read_text("utf-8")
 
 
 def test_a_cache_that_cannot_be_written_has_its_log_elsewhere(tmp_path, monkeypatch):
@@ -259,6 +260,7 @@ def sleeping():
             text=True,
         )
         started.append(process)
+        assert process.stdout is not None
         assert process.stdout.readline() == "here\n"
         return process
 
@@ -334,6 +336,7 @@ def test_an_end_that_does_not_come_is_made(stuck, name):
     with subprocess.Popen(
         [sys.executable, "-c", STUCK, stuck], stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "here\n"
         process.send_signal(getattr(signal, name))
         assert process.wait(timeout=60) == 128 + getattr(signal, name)

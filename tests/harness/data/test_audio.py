@@ -4,7 +4,6 @@ import io
 import os
 import re
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -294,6 +293,7 @@ def test_a_size_of_64_bits_that_is_not_known_is_the_files(
 ):
     data = encoded(container, "PCM_16")
     found = re.search(before, data, re.DOTALL)
+    assert found is not None
     unknown = probed(tmp_path, written_at(data, found.end(), size, 8, order))
     assert unknown["problem"] == ""
     assert unknown["seconds"] == pytest.approx(1, abs=0.01)
@@ -396,16 +396,20 @@ def test_a_span_is_where_it_is_in_the_whole(tmp_path, container, codec, endian):
 def test_spans_of_a_file_are_read_once(tmp_path, monkeypatch):
     (tmp_path / "x.wav").write_bytes(encoded("WAV", "PCM_16"))
     reads = []
-    monkeypatch.setattr(decoding, "read", lambda path: reads.append(path) or read(path))
-    read = Path.read_bytes
+
+    def read(path):
+        reads.append(path)
+        return path.read_bytes()
+
+    monkeypatch.setattr(decoding, "read", read)
     spans = [(0.1 * n, 0.1 * n + 0.1) for n in range(9)]
     found = probe_spans(tmp_path / "x.wav", spans)
     assert len(reads) == 1
     assert len({one["content"] for one in found}) == 9
     assert len({one["source"] for one in found}) == 1
     for start, end in spans:
-        span = {"start": start, "end": end, "sha256": found[0]["sha256"]}
-        load(tmp_path / "x.wav", RATE, **span)
+        sha256 = found[0]["sha256"]
+        load(tmp_path / "x.wav", RATE, start=start, end=end, sha256=sha256)
     assert len(reads) == 2
 
 

@@ -41,6 +41,7 @@ def planned(folder, tmp_path, load, **changes):
     upstream = replace(TOY, load=load, checkpoint=str(folder), **changes)
     memory = Memory(tmp_path / "memory.json")
     found = find_checkpoint(upstream, {}, memory, download=False)
+    assert found is not None
     return Planned(
         upstream=upstream, sha256=found.sha256, given={}, memory=memory
     ), found
@@ -152,7 +153,7 @@ def test_a_task_loads_what_was_planned_or_nothing(folder, tmp_path):
 
 
 def test_a_certificates_clip_is_as_long_as_the_upstream_needs(tmp_path):
-    lengths = []
+    lengths: list[int] = []
 
     def load(checkpoint, *, device, feeding):
         def encode(waveforms):

@@ -188,7 +188,7 @@ def test_packed_results_are_finished_without_a_list_that_can_be_read(
     (listed,) = runs.glob("*.run_ids")
     if content is None:
         listed.unlink()
-    elif content == "old":
+    elif isinstance(content, str):
         listed.write_text("\n".join(sorted(finished)))
     else:
         listed.write_bytes(content)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from typing import Any
 
 import pytest
 import torch
-from harness_plugins.upstreams import _config, hf, wav2vec2, whisper
+from harness_plugins.upstreams import _schema, hf, wav2vec2, whisper
+from tiny import WAV2VEC2, WAV2VEC2_BERT, WHISPER
 from transformers import (
     Data2VecAudioModel,
     HubertModel,
@@ -23,42 +25,16 @@ from transformers import (
 
 from harness import CheckpointError
 
-TINY = {
-    "num_hidden_layers": 2,
-    "hidden_size": 8,
-    "num_attention_heads": 2,
-    "intermediate_size": 12,
-}
-CONVOLVED = TINY | {
-    "conv_dim": [6] * 7,
-    "num_conv_pos_embeddings": 3,
-    "num_conv_pos_embedding_groups": 2,
-}
-WHISPER = {
-    "d_model": 8,
-    "encoder_layers": 2,
-    "encoder_attention_heads": 2,
-    "encoder_ffn_dim": 12,
-    "decoder_layers": 1,
-    "decoder_attention_heads": 2,
-    "decoder_ffn_dim": 12,
-    "num_mel_bins": 20,
-    "max_source_positions": 50,
-    "vocab_size": 60,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
-FAMILIES = {
-    "data2vec-audio": (Data2VecAudioModel, CONVOLVED, Wav2Vec2FeatureExtractor),
-    "hubert": (HubertModel, CONVOLVED, Wav2Vec2FeatureExtractor),
-    "wav2vec2": (Wav2Vec2Model, CONVOLVED, Wav2Vec2FeatureExtractor),
-    "wav2vec2-bert": (Wav2Vec2BertModel, TINY, SeamlessM4TFeatureExtractor),
-    "wavlm": (WavLMModel, CONVOLVED, Wav2Vec2FeatureExtractor),
+FAMILIES: dict[str, Any] = {
+    "data2vec-audio": (Data2VecAudioModel, WAV2VEC2, Wav2Vec2FeatureExtractor),
+    "hubert": (HubertModel, WAV2VEC2, Wav2Vec2FeatureExtractor),
+    "wav2vec2": (Wav2Vec2Model, WAV2VEC2, Wav2Vec2FeatureExtractor),
+    "wav2vec2-bert": (Wav2Vec2BertModel, WAV2VEC2_BERT, SeamlessM4TFeatureExtractor),
+    "wavlm": (WavLMModel, WAV2VEC2, Wav2Vec2FeatureExtractor),
     "whisper": (
         WhisperModel,
         WHISPER,
-        lambda: WhisperFeatureExtractor(feature_size=20, chunk_length=1),
+        lambda: WhisperFeatureExtractor(feature_size=20, chunk_length=2),
     ),
 }
 FILES = ("config.json", "preprocessor_config.json")
@@ -88,9 +64,16 @@ def copied(tiny, tmp_path):
     return lambda family: shutil.copytree(tiny(family), tmp_path / "copy")
 
 
+def upstream_of(folder):
+    """Describe a folder, as ``hf:FOLDER`` is."""
+    upstream = hf.harness_upstream(f"hf:{folder}")
+    assert upstream is not None
+    return upstream
+
+
 def states(folder, seconds=0.3):
     """Describe, load and run a folder, as ``hf:FOLDER`` is."""
-    upstream = hf.harness_upstream(f"hf:{folder}")
+    upstream = upstream_of(folder)
     encode = upstream.load(folder, device="cpu", feeding="full")
     random = torch.Generator().manual_seed(0)
     (found,) = encode([0.1 * torch.randn(round(16_000 * seconds), generator=random)])
@@ -204,8 +187,8 @@ def test_a_front_end_that_is_not_ours_is_refused_by_name(
         ("wav2vec2-bert", {"feature_projection_input_dim": 80}, "80 mel bins"),
         ("wav2vec2-bert", {"conv_depthwise_kernel_size": 30}, "even"),
         ("whisper", {"num_mel_bins": 128}, "128 mel bins .* given 20"),
-        ("whisper", {"num_hidden_layers": 3}, "2 encoder_layers and says 3"),
-        ("whisper", {"max_source_positions": 1500}, "1500 frames .* given 1 s"),
+        ("whisper", {"num_hidden_layers": 2}, "3 encoder_layers and says 2"),
+        ("whisper", {"max_source_positions": 1500}, "1500 frames .* given 2 s"),
         ("whisper", {"scale_embedding": True}, "'scale_embedding'"),
         ("wav2vec2", {"num_hidden_layers": 10**11}, "'num_hidden_layers'"),
         ("whisper", {"encoder_layers": -1}, "'encoder_layers'"),
@@ -226,7 +209,7 @@ def test_fields_that_cannot_be_or_contradict_each_other_are_refused(
 
 
 def test_a_wav2vec2_with_adapters_in_its_blocks_uses_them(tmp_path):
-    settings = CONVOLVED | {"adapter_attn_dim": 4, "do_stable_layer_norm": True}
+    settings = WAV2VEC2 | {"adapter_attn_dim": 4, "do_stable_layer_norm": True}
     model = Wav2Vec2Model(Wav2Vec2Model.config_class(**settings)).eval()
     model.save_pretrained(tmp_path)
     Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(tmp_path)
@@ -334,7 +317,7 @@ def test_a_folder_of_another_rate_or_hop_is_refused_under_a_name(copied, fields)
     say(folder, name, **fields)
     with pytest.raises(CheckpointError, match="use --upstream hf:FOLDER"):
         wav2vec2.load(folder, device="cpu", feeding="full")
-    upstream = hf.harness_upstream(f"hf:{folder}")
+    upstream = upstream_of(folder)
     assert upstream.load(folder, device="cpu", feeding="full")
     say(folder, name, conv_stride=[5, 2, 2, 2, 2, 2, 2])
     with pytest.raises(CheckpointError, match=r"frame every|conv_stride"):
@@ -386,7 +369,7 @@ def test_a_file_of_gigabytes_is_not_read(copied):
         states(folder)
 
 
-GARBAGE = (
+GARBAGE: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 3, 2**31, 10**11, 10**30, -(10**30), 0.5, -2.5),
     *(1e300, float("nan"), float("inf"), "", "8", "gelu", "\x00\x1b[2J", "é" * 5000),
     *([], [None], [[1]], [1e9], [-1] * 7, [0] * 7, list(range(300)), {}, {"a": {}}),
@@ -458,5 +441,5 @@ def is_meant(raw, text):
 
 
 def test_every_family_is_described_in_one_place():
-    assert set(_config.FAMILIES) == set(hf.LOADS) == set(FAMILIES)
+    assert set(_schema.FAMILIES) == set(hf.LOADS) == set(FAMILIES)
     assert whisper.FEEDINGS[0] == "full"

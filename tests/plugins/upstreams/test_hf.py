@@ -332,7 +332,7 @@ def test_what_is_not_read_is_not_fetched(hub, tmp_path):
     for name in ("adapter.deu.safetensors", "tokenizer.json", "flax_model.msgpack"):
         (hub.folder / name).write_bytes(b"not read")
     (hub.folder / "processor_config.json").write_text('{"processor_class": "A"}')
-    upstream = hf.harness_upstream("hf:acme/tiny")
+    upstream = upstream_of("hf:acme/tiny")
     find_checkpoint(upstream, {}, Memory(tmp_path / "memory.json"), download=True)
     assert set(hub.fetched) == {
         *("config.json", "preprocessor_config.json", "processor_config.json"),
@@ -343,15 +343,18 @@ def test_what_is_not_read_is_not_fetched(hub, tmp_path):
 def test_an_adapter_in_safetensors_does_not_stand_for_older_weights(hub, tmp_path):
     (hub.folder / "model.safetensors").rename(hub.folder / "pytorch_model.bin")
     (hub.folder / "adapter.deu.safetensors").write_bytes(b"not read")
-    upstream = hf.harness_upstream("hf:acme/tiny")
+    upstream = upstream_of("hf:acme/tiny")
     find_checkpoint(upstream, {}, Memory(tmp_path / "memory.json"), download=True)
     assert "pytorch_model.bin" in hub.fetched
 
 
 def test_for_random_weights_only_the_configuration_is_fetched(hub, tmp_path):
-    upstream = random.harness_upstream("random:hf:acme/tiny", hf.harness_upstream)
+    upstream = random.harness_upstream("random:hf:acme/tiny", upstream_of)
+    assert upstream is not None
     memory = Memory(tmp_path / "memory.json")
-    assert find_checkpoint(upstream, {}, memory, download=True).folder == hub.cache
+    found = find_checkpoint(upstream, {}, memory, download=True)
+    assert found is not None
+    assert found.folder == hub.cache
     assert find_checkpoint(upstream, {}, memory, download=False) is not None
     assert {Path(name).suffix for name in hub.fetched} == {".json"}
 
