@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.data.corpora import LocalCorpora
 from harness.errors import CheckpointError, HarnessError
 from harness.execution import cost
+from harness.execution.claims import Claim, Claims
 from harness.execution.events import notify
 from harness.execution.planner import make_plan
 from harness.execution.scheduler import run_tasks
@@ -32,14 +35,14 @@ from harness.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from harness.execution.plan import Job, Pair, Plan
     from harness.execution.request import Request
     from harness.execution.scheduler import Outcome
     from harness.execution.tasks import Work
     from harness.registry import Registry
-    from harness.types import Cell, Stages
+    from harness.types import Cell, Stages, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +124,10 @@ class _Running:
     ) -> None:
         self.plan, self.registry, self.place = plan, registry, place
         self.request, self.stages = plan.request, stages
+        self.claims = Claims(self.request.cache, self._finished)
         self.failed: list[tuple[Cell, str]] = []
         self.computed = 0
-        self.stopped = False
+        self.stopped = self.waiting = False
         suite = self.request.suite is not None
         self.keep_going = suite if place.keep_going is None else place.keep_going
 
@@ -193,16 +197,21 @@ class _Running:
         titles = ("extracting", sum(work.audio.values()), "audio")
         cells = ("fitting heads", len(work.jobs), "cells")
         with (
+            closing(self.claims),
             executor.start(workers) as pool,
             self.stages(*titles) as extracted,
             self.stages(*cells) as fitted,
         ):
             frames = _Frames(self.plan, self.place)
             window = executor.window or workers
-            outcomes = run_tasks(work.tasks, pool, window=window, memory=memory)
-            with closing(
-                outcomes
-            ):  # what waits is cancelled where one cell ends it all
+            outcomes = run_tasks(
+                work.tasks,
+                pool,
+                window=window,
+                memory=memory,
+                claim=partial(self._claim, work),
+            )
+            with closing(outcomes):  # cancels what waits where one cell ends it all
                 for outcome in outcomes:
                     job = work.jobs.get(outcome.task.id)
                     if job is None:
@@ -213,6 +222,23 @@ class _Running:
                     fitted(1)
                     if outcome.error is not None and not self.keep_going:
                         raise outcome.error
+
+    def _claim(self, work: Work, task: Task) -> Claim:
+        """Claim a cell; features are claimed where they are extracted."""
+        job = work.jobs.get(task.id)
+        if job is None:
+            return Claim.OURS
+        claim = self.claims.take(job.cell.run_id)
+        if claim is Claim.ELSEWHERE and not self.waiting:
+            self.waiting = True
+            if self.stages is not silence:
+                sys.stderr.write("another run computes some of these cells: waiting\n")
+        return claim
+
+    def _finished(self) -> Collection[str]:
+        """List the runs that have a result by now."""
+        found = self.registry.hook.harness_finished_runs(runs=self.request.runs)
+        return found or frozenset()
 
     def _workers(self, work: Work) -> int:
         if self.place.workers:
@@ -232,6 +258,7 @@ class _Running:
             notify(hook.harness_result, finished)
             state_of(self.request.places, job.cell).unlink(missing_ok=True)
             self.computed += 1
+        self.claims.release(job.cell.run_id)
 
     def report(self) -> RunFinished:
         """Say how it went so far."""

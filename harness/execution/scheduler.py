@@ -3,22 +3,25 @@
 All pairs of a plan are in flight at once, within a window: a head starts when its
 features are there, while other features are being extracted. A task that fails fails
 those that need its stage, and no others. A task whose worker was lost is tried again,
-alone, so that one that kills its worker is found and takes no other with it.
+alone, so that one that kills its worker is found and takes no other with it. A task
+that another process has claimed is left to it, and asked for again until it is done.
 """
 
 from __future__ import annotations
 
 import heapq
+import time
 from collections import Counter, defaultdict
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.execution.claims import Claim
 from harness.types import perform
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from concurrent.futures import Executor, Future
 
     from harness.types import Task
@@ -27,13 +30,17 @@ TRIES = 3
 """How often a task whose worker is lost is started in all."""
 
 
+RETRY = 0.2
+"""Seconds until a task that another process has claimed is asked for again."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a task ended.
 
     Attributes:
         task: Which one.
-        value: What it returned.
+        value: What it returned; ``None`` if another process did it.
         error: What it raised, or what a task that it needs raised.
     """
 
@@ -48,6 +55,7 @@ def run_tasks(
     *,
     window: int,
     memory: int | None = None,
+    claim: Callable[[Task], Claim] = lambda task: Claim.OURS,
 ) -> Generator[Outcome, None, None]:
     """Run tasks, and yield how each ended, as they end.
 
@@ -59,8 +67,9 @@ def run_tasks(
         window: How many are in flight at once.
         memory: What tasks in flight may take together, in bytes; a task that takes more
             runs alone. ``None`` for no bound.
+        claim: Says of a task that is about to start who does it.
     """
-    schedule = _Schedule(tasks, executor, window, memory)
+    schedule = _Schedule(tasks, executor, window, memory, claim)
     try:
         yield from schedule.run()
     finally:
@@ -77,15 +86,18 @@ class _Schedule:
         executor: Executor,
         window: int,
         memory: int | None,
+        claim: Callable[[Task], Claim],
     ) -> None:
         self.tasks, self.executor = tasks, executor
         self.window, self.memory = window, memory
+        self.claim = claim
         self.left = Counter(task.stage for task in tasks)
         self.failed: dict[str, Exception] = {}
         self.lacking: dict[int, set[str]] = {}
         self.waiting: dict[str, list[int]] = defaultdict(list)
         self.ready: list[int] = []
         self.suspects: list[int] = []
+        self.elsewhere: list[int] = []
         self.losses: Counter[int] = Counter()
         self.flying: dict[Future[object], int] = {}
         for number, task in enumerate(tasks):
@@ -99,12 +111,17 @@ class _Schedule:
 
     def run(self) -> Iterator[Outcome]:
         """Submit what is ready and fits, and collect what is done."""
-        while self.ready or self.suspects or self.flying:
+        while self.ready or self.suspects or self.flying or self.elsewhere:
             yield from self._submit()
+            patience = RETRY if self.elsewhere else None
             if self.flying:
-                done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
+                done, _ = wait(self.flying, patience, return_when=FIRST_COMPLETED)
                 for future in sorted(done, key=self.flying.__getitem__):
                     yield from self._collect(future)
+            elif patience:
+                time.sleep(patience)
+            while self.elsewhere:
+                heapq.heappush(self.ready, self.elsewhere.pop())
 
     # ------------------------------------------------------------ starting
 
@@ -112,11 +129,11 @@ class _Schedule:
         """Start tasks while there is room; suspects alone."""
         while self.ready and not self.suspects and self._fits(self.ready[0]):
             number = heapq.heappop(self.ready)
-            error = self.failed.get(self.tasks[number].stage)
-            if error is None:
-                self._start(number)
+            task = self.tasks[number]
+            if error := self.failed.get(task.stage):
+                yield Outcome(task, error=error)
             else:
-                yield Outcome(self.tasks[number], error=error)
+                yield from self._take(number, self.claim(task))
         if self.suspects and not self.flying:
             self._start(self.suspects.pop(0))
 
@@ -129,6 +146,17 @@ class _Schedule:
         taken = sum(self.tasks[one].resources.memory for one in self.flying.values())
         more = self.tasks[number].resources.memory
         return self.memory is None or taken + more <= self.memory
+
+    def _take(self, number: int, claim: Claim) -> Iterator[Outcome]:
+        """Start a task, leave it to another process, or note that this one did it."""
+        match claim:
+            case Claim.OURS:
+                self._start(number)
+            case Claim.ELSEWHERE:
+                self.elsewhere.append(number)
+            case Claim.DONE:
+                self._finish(self.tasks[number].stage)
+                yield Outcome(self.tasks[number])
 
     def _start(self, number: int) -> None:
         future = self.executor.submit(perform, self.tasks[number])

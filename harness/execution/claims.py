@@ -1,0 +1,84 @@
+"""Cells are claimed: what one process computes, another one waits for.
+
+A claim is a lock on a file in the cache, so it goes with its process, however that ends.
+Where a file system has no locks, nothing is claimed and a cell may be computed twice.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from harness.leftovers import LOCKED, TRAINING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from filelock import BaseFileLock
+
+FRESH = 1.0
+"""Seconds for which the list of finished runs is taken as it was; a claim that was
+waited for always asks again."""
+
+
+class Claim(Enum):
+    """Who computes a cell."""
+
+    OURS = auto()
+    ELSEWHERE = auto()
+    DONE = auto()
+
+
+class Claims:
+    """The cells that this process has claimed."""
+
+    def __init__(self, cache: Path, finished: Callable[[], Collection[str]]) -> None:
+        """Claim nothing yet.
+
+        Args:
+            cache: The folder that processes share.
+            finished: Lists the runs that have a result.
+        """
+        self.folder, self._finished = cache / TRAINING, finished
+        self.held: dict[str, BaseFileLock] = {}
+        self.awaited: set[str] = set()
+        self._known: Collection[str] = ()
+        self._asked = float("-inf")
+
+    def take(self, run_id: str) -> Claim:
+        """Claim a cell, unless it is done or another process has it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / f"{run_id}{LOCKED}", timeout=0)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            self.awaited.add(run_id)
+            return Claim.ELSEWHERE
+        except (OSError, NotImplementedError):  # a file system without locks
+            return Claim.OURS
+        if self._is_done(run_id):
+            lock.release()
+            return Claim.DONE
+        self.held[run_id] = lock
+        return Claim.OURS
+
+    def release(self, run_id: str) -> None:
+        """Let others have a cell, once its result is stored or it has failed."""
+        if lock := self.held.pop(run_id, None):
+            lock.release()
+
+    def close(self) -> None:
+        """Let others have what is not done."""
+        for run_id in list(self.held):
+            self.release(run_id)
+
+    def _is_done(self, run_id: str) -> bool:
+        """Return whether another process has computed a cell since it was planned."""
+        now = time.monotonic()
+        if run_id in self.awaited or now - self._asked > FRESH:
+            self._known, self._asked = self._finished(), now
+        return run_id in self._known
