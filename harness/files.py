@@ -77,6 +77,20 @@ def replacing(path: Path) -> Iterator[Path]:
         raise _store_error(path, error) from error
 
 
+@contextmanager
+def saving(path: Path) -> Iterator[Path]:
+    """Replace a file that a user named; remove what killed processes left beside it.
+
+    It lists the folder, which ``replacing`` does not: for a file that is written once.
+
+    Raises:
+        StoreError: Where the folder cannot be written or the disk is full.
+    """
+    sweep(path.parent)
+    with replacing(path) as beside:
+        yield beside
+
+
 # ---------------------------------------------------------------- digests
 
 

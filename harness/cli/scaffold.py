@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.files import replacing
+from harness.files import saving
 
 TEMPLATE = Path(__file__).with_name("template")
 FILES = ("README.md", "pyproject.toml", "harness_acme.py", "tests/test_rules.py")
@@ -36,7 +36,7 @@ def write_plugin(name: str, folder: Path) -> None:
         )
     for file in FILES:
         path = folder / _renamed(file, name)
-        with replacing(path) as beside:
+        with saving(path) as beside:
             beside.write_text(_renamed((TEMPLATE / file).read_text("utf-8"), name))
 
 

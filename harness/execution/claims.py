@@ -1,6 +1,6 @@
 """Cells are claimed: what one process computes, another one waits for.
 
-A claim is a lock on a file in the cache, so it goes with its process, however that ends.
+A claim is a lock on a file in the cache; it goes with its process, however that ends.
 Where a file system has no locks, nothing is claimed and a cell may be computed twice.
 """
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.errors import DataError
-from harness.files import replacing
+from harness.files import saving
 from harness.types import PARTS, Fold
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def write_split(split: Split, path: Path, manifest: Manifest) -> None:
         "strategy": split.strategy,
         "folds": [asdict(fold) for fold in split.folds],
     }
-    with replacing(path) as beside:
+    with saving(path) as beside:
         beside.write_text(
             json.dumps(value, ensure_ascii=False, indent=1) + "\n", "utf-8"
         )

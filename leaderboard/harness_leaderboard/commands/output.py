@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.errors import HarnessError
-from harness.files import replacing
+from harness.files import saving
 from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def save(text: str, path: Path) -> None:
     """Write a file, and print its path."""
     if path.is_dir():
         raise HarnessError(f"{path} is a folder; name a file in it with --out.")
-    with replacing(path) as beside:
+    with saving(path) as beside:
         beside.write_text(text, "utf-8")
     click.echo(path)
 

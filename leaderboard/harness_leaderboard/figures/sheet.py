@@ -52,7 +52,7 @@ def save(
     """
     import matplotlib as mpl
 
-    from harness.files import replacing
+    from harness.files import saving
 
     with mpl.rc_context(STYLE):
         figure = drawing.draw(runs, question)
@@ -65,7 +65,7 @@ def save(
                     ".svg or .pdf."
                 )
             undated = {"svg": "Date", "pdf": "CreationDate"}.get(form)
-            with replacing(path) as beside:
+            with saving(path) as beside:
                 figure.savefig(
                     beside, format=form, metadata={undated: None} if undated else None
                 )
