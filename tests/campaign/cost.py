@@ -1,83 +1,98 @@
-"""What digests cost: the same work with and without them, by turns.
+"""What digests cost: their share of the seconds of runs.
 
-``PYTHONPATH=tests python -m campaign.cost``. The upstream and the head are the quickest
-that there are, so that what is written and read weighs the most. Seconds are of the
+``PYTHONPATH=tests python -m campaign.cost`` times a run whose upstream and head are the
+quickest that there are, so that what is written and read weighs the most. Words after
+it are another command, such as ``run --upstream whisper-base …``. Seconds are of the
 processor, since a shared machine makes others useless.
 """
 
 from __future__ import annotations
 
-import shutil
-import statistics
+import contextlib
+import functools
+import io
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from campaign import world
-from campaign.tries import attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-TURNS = 7
+    from collections.abc import Callable
 
 
-def timed(root: Path, guarded: bool) -> Mapping[str, float]:
-    """Extract and train here, from an empty cache."""
-    if not guarded:
-        unguard()
-    seconds = {}
-    for what, seeds in (("extraction and a training", "0"), ("trainings", "1-8")):
-        begun = time.process_time()
-        done = world.call(root, *world.RUN, "--seeds", seeds)
-        assert done.code == 0, done.err
-        seconds[what] = time.process_time() - begun
-    return seconds
+class Stopwatch:
+    """Adds up the seconds of functions; one that another calls counts once."""
+
+    def __init__(self) -> None:
+        self.seconds, self.running = 0.0, False
+
+    def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that does the same, timed."""
+
+        @functools.wraps(function)
+        def timed(*arguments: Any, **named: Any) -> Any:
+            if self.running:
+                return function(*arguments, **named)
+            self.running, begun = True, time.thread_time()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.seconds += time.thread_time() - begun
+                self.running = False
+
+        return timed
+
+    def watch(self) -> None:
+        """Time whatever computes or compares a digest of stored or planned bytes."""
+        from harness_leaderboard.results import digests
+
+        from harness import files
+        from harness.data import decoding
+        from harness.features import shards
+
+        watched = (
+            *((files, "crc32"), (shards, "crc32"), (shards, "_has_digest")),
+            *((digests, "marked"), (digests, "damage")),
+        )
+        for module, name in watched:
+            vars(module)[name] = self.timed(vars(module)[name])
+        sha256 = self.timed(vars(decoding)["hashlib"].sha256)
+        vars(decoding)["hashlib"] = SimpleNamespace(sha256=sha256)
 
 
-def unguard() -> None:
-    """Take every digest of stored bytes for right."""
-    from harness_leaderboard.results import digests
+def row(watch: Stopwatch, what: str, *words: str) -> str:
+    """Run a command; return a row of the table."""
+    from harness.cli.main import execute
 
-    from harness import files
-    from harness.features import shards, store
-
-    def equal(data: object) -> str:
-        return "0" * 8
-
-    for module in (files, shards):
-        vars(module)["crc32"] = equal
-    for module in (shards, store):
-        vars(module)["is_whole"] = lambda path: True
-    vars(digests)["_digest"] = lambda data, at: b"0" * 8
+    watch.seconds, begun = 0.0, time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = execute(words)
+    took = time.process_time() - begun
+    assert code == 0, words
+    percent = 100 * watch.seconds / took
+    return f"| {what} | {took:.1f} | {watch.seconds:.3f} | {percent:.1f} % |\n"
 
 
 def main() -> None:
-    """Print the seconds of each turn, and the ratios."""
-    seconds: dict[tuple[str, bool], list[float]] = {}
+    """Print the seconds of each command, and what of them went into digests."""
+    watch = Stopwatch()
+    watch.watch()
+    sys.stdout.write("| what | seconds | of digests | share |\n|---|--:|--:|--:|\n")
+    if words := sys.argv[1:]:
+        sys.stdout.write(row(watch, f"`{' '.join(words)}`", *words))
+        return
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "made"
-        world.make_corpus(made / "data", speakers=10, takes=20)
-        for turn in range(TURNS):
-            for guarded in (True, False) if turn % 2 else (False, True):
-                root = Path(folder) / f"{turn}-{guarded}"
-                shutil.copytree(made, root)
-                ended = attempt(timed, root, guarded, patience=600)
-                assert ended.value, ended.said
-                sys.stderr.write(f"turn {turn}, guarded {guarded}: {ended.value}\n")
-                for what, took in ended.value.items():
-                    seconds.setdefault((what, guarded), []).append(took)
-    for what in sorted({what for what, _ in seconds}):
-        with_them, without = seconds[what, True], seconds[what, False]
-        ratio = statistics.median(with_them) / statistics.median(without)
-        best = min(with_them) / min(without)
-        sys.stdout.write(
-            f"{what}: {statistics.median(with_them):.2f} s with, "
-            f"{statistics.median(without):.2f} s without, ratio {ratio:.3f}; "
-            f"of the quickest {best:.3f}\n"
-        )
+        for name in ("warm", "measured"):
+            world.make_corpus(Path(folder, name, "data"), speakers=10, takes=20)
+        world.enter(Path(folder, "warm"))
+        row(watch, "imports", *world.RUN)
+        world.enter(Path(folder, "measured"))
+        for what, seeds in (("extraction and a training", "0"), ("trainings", "1-8")):
+            sys.stdout.write(row(watch, what, *world.RUN, "--seeds", seeds))
 
 
 if __name__ == "__main__":

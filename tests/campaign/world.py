@@ -83,7 +83,7 @@ def call(root: Path, *words: str) -> Done:
     """Run the program here."""
     from harness.cli.main import execute
 
-    _enter(root)
+    enter(root)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -100,7 +100,8 @@ def commands(root: Path, *lines: tuple[str, ...]) -> After:
     return After(done=done, numbers=numbers(root / "runs"))
 
 
-def _enter(root: Path) -> None:
+def enter(root: Path) -> None:
+    """Work in a folder, with its corpus, its cache and its results."""
     os.chdir(root)
     for name in ("data", "cache", "runs"):
         os.environ[f"HARNESS_{name.upper()}"] = str(root / name)
