@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and facts of files that are cached."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
 from harness.types.canonical import sha256_json as sha256_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-Known = TypeVar("Known")
+    from collections.abc import Iterator
 
 SETTLED_SECONDS = 2.0
 """A file that changed this recently may change again within the clock's resolution, so
@@ -230,60 +228,3 @@ def _store_error(path: Path, error: OSError) -> StoreError:
         f"Cannot write {path}: {error.strerror or error}. "
         "Choose another folder or fix its permissions."
     )
-
-
-class Memory:
-    """A cache of facts about files, such as digests, in a JSON file.
-
-    A file counts as unchanged while its device, inode, size, modification and change
-    time are the same. The change time cannot be set back by a user, so a file whose
-    bytes differ is never taken for the old one.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Read what is cached in ``path``, a JSON file that may not exist."""
-        self._path = path
-        self._dirty = False
-        self._known = _read_cached(path)
-
-    def recall(self, file: Path, learn: Callable[[Path], Known], about: str) -> Known:
-        """Return ``learn(file)``, a JSON value, from the cache if the file is the same.
-
-        Args:
-            file: The file.
-            learn: Computes the value; called where it is not cached.
-            about: Which value that is, and the version of the code that computes it.
-        """
-        status = file.stat()
-        signature = [
-            status.st_dev,
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-        ]
-        key = f"{about} {file.resolve()}"
-        known = self._known.get(key)
-        if known is not None and known[0] == signature:
-            return known[1]  # type: ignore[return-value]
-        value = learn(file)
-        if time.time() - status.st_ctime > SETTLED_SECONDS:
-            self._known[key] = [signature, value]
-            self._dirty = True
-        return value
-
-    def save(self) -> None:
-        """Write what is new; a cache that cannot be written is only slower."""
-        if self._dirty:
-            with suppress(StoreError):
-                write_json(self._path, self._known)
-            self._dirty = False
-
-
-def _read_cached(path: Path) -> dict[str, list[object]]:
-    """Read a cache's file; one that is missing or damaged is empty."""
-    try:
-        known = read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}

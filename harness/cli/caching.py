@@ -169,12 +169,17 @@ def _damaged(folder: Path) -> Iterator[Path]:
     from harness.features.shards import KINDS, is_whole
     from harness.files import read_sealed
     from harness.leftovers import TRAINING
+    from harness.memory import FOLDER as MEMORY
+    from harness.memory import is_whole as all_lines_whole
     from harness.verdicts import FOLDER as VERDICTS
 
     for store in _stores(folder):
         for kind in KINDS:
             yield from (path for path in _files(store, kind) if not is_whole(path))
-    sealed = ("features/*/certificate.json", f"{FOLDER}/*.json", "memory.json")
+    for path in sorted((folder / MEMORY).glob("*")):
+        if path.is_file() and not all_lines_whole(path):
+            yield path
+    sealed = ("features/*/certificate.json", f"{FOLDER}/*.json")
     for pattern in (*sealed, f"{TRAINING}/*.pt", f"{VERDICTS}/*.json"):
         for path in sorted(folder.glob(pattern)):
             try:

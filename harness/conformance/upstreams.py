@@ -21,7 +21,7 @@ from harness.conformance.rules import (
 from harness.errors import HarnessError
 from harness.features.checkpoints import find_checkpoint
 from harness.features.padding import ROUNDING, movement, voice
-from harness.files import Memory
+from harness.memory import Memory
 from harness.registry.isolation import ended, reason
 from harness.registry.options import with_defaults
 

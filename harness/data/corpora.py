@@ -10,7 +10,7 @@ from harness.data.manifest import read_manifest
 from harness.data.passport import examine
 from harness.data.synthesis import synthesise
 from harness.errors import DataError
-from harness.files import Memory
+from harness.memory import FOLDER, Memory
 from harness.types import silence
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class LocalCorpora:
 
     def manifest(self, corpus: Corpus) -> Manifest:
         """Read a corpus and every one of its files (see ``read_manifest``)."""
-        memory = Memory(self.cache / "memory.json")
+        memory = Memory(self.cache / FOLDER)
         return read_manifest(corpus, self.root(corpus), memory, stages=self.stages)
 
     def passport(self, corpus: Corpus) -> Passport:
@@ -82,7 +82,7 @@ class LocalCorpora:
         return examine(
             corpus,
             self.root(corpus),
-            Memory(self.cache / "memory.json"),
+            Memory(self.cache / FOLDER),
             siblings=self.siblings(corpus),
             stages=self.stages,
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
-    from harness.files import Memory
+    from harness.memory import Memory
     from harness.types import Corpus, Stages, Utterance
 
 SHOWN = 20

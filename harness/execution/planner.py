@@ -25,7 +25,7 @@ from harness.execution.plan import Job, Pair, Plan
 from harness.features import extraction
 from harness.features.checkpoints import Checkpoints, find_checkpoint
 from harness.features.extraction import kinds_for, store_of
-from harness.files import Memory
+from harness.memory import FOLDER, Memory
 from harness.splits.transfer import SplitChoice, divisions
 from harness.training import loop
 from harness.types import (
@@ -91,7 +91,7 @@ class _Planner:
     ) -> None:
         self.request, self.registry = request, registry
         self.stages, self.scratch, self.unavailable = stages, scratch, unavailable
-        self.memory = Memory(request.cache / "memory.json")
+        self.memory = Memory(request.cache / FOLDER)
         self.corpora = LocalCorpora(
             registry=registry, data_root=request.data_root, cache=request.cache
         )
@@ -143,7 +143,7 @@ class _Planner:
             if self.scratch is None:
                 return
             root = self.scratch / root.name
-            memory = Memory(self.scratch / "memory.json")
+            memory = Memory(self.scratch / FOLDER)
             synthesise(corpus, root)
         self.manifests[name] = read_manifest(
             corpus,

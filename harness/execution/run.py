@@ -21,8 +21,9 @@ from harness.execution.tasks import work_of, write_payloads
 from harness.features.checkpoints import find_checkpoint
 from harness.features.device import count_gpus
 from harness.features.extraction import store_of
-from harness.files import Memory, replacing
+from harness.files import replacing
 from harness.leftovers import forget
+from harness.memory import FOLDER, Memory
 from harness.training.task import state_of
 from harness.types import (
     CellFailed,
@@ -165,7 +166,7 @@ class _Running:
 
     def _fetch(self) -> dict[str, str]:
         """Fetch checkpoints; return why some cannot be had, where that is allowed."""
-        memory = Memory(self.request.cache / "memory.json")
+        memory = Memory(self.request.cache / FOLDER)
         unavailable = {}
         for upstream in self.plan.absent:
             try:

@@ -16,7 +16,7 @@ from harness.types import HubCheckpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.files import Memory
+    from harness.memory import Memory
     from harness.types import Upstream
     from harness.types.upstreams import Encode
 

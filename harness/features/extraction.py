@@ -19,7 +19,7 @@ from harness.features import padding
 from harness.features.checkpoints import Planned
 from harness.features.shards import NORMS
 from harness.features.store import FeatureStore
-from harness.files import Memory
+from harness.memory import FOLDER, Memory
 from harness.registry import isolated
 from harness.text import counted
 
@@ -137,8 +137,15 @@ def extract(task: Extraction) -> None:
     device = devices.prepare(task.use.device)
     listed = stored.load(places, task.corpus).recordings[task.first : task.last]
     store = store_of(task.use.condition, places.cache)
-    with store.claim([recording.key for recording in listed]):
-        missing = {kind: _missing(store, kind, listed) for kind in task.kinds}
+    keys = [recording.key for recording in listed]
+    with store.claim(keys) as waited:
+        lacking = {
+            kind: store.lacks(kind, keys, lately=not waited) for kind in task.kinds
+        }
+        missing = {
+            kind: {one.key: one for one in listed if one.key in those}
+            for kind, those in lacking.items()
+        }
         if any(missing.values()):
             source = find_source(task.use, places)
             _store_missing(store, source, missing, device)
@@ -166,7 +173,7 @@ def find_source(use: Use, places: Places) -> Source:
     Raises:
         CheckpointError: Where it is not here, or has other bytes by now.
     """
-    memory = Memory(places.cache / "memory.json")
+    memory = Memory(places.cache / FOLDER)
     planned = Planned(
         upstream=use.upstream,
         sha256=use.condition.checkpoint,
@@ -182,13 +189,6 @@ def find_source(use: Use, places: Places) -> Source:
         folder=found.folder,
         more=found.more,
     )
-
-
-def _missing(
-    store: FeatureStore, kind: Kind, recordings: Sequence[Recording]
-) -> dict[str, Recording]:
-    have = store.keys(kind)
-    return {r.key: r for r in recordings if r.key not in have}
 
 
 def _store_missing(

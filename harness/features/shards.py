@@ -46,8 +46,8 @@ def write_shard(
     tensors: Mapping[str, Tensor],
     seconds: Mapping[str, float],
     made: Mapping[str, Any],
-) -> None:
-    """Add a file to a folder, whole or not at all.
+) -> Path:
+    """Add a file to a folder, whole or not at all; return its path.
 
     Raises:
         StoreError: Where the folder cannot be written or the disk is full.
@@ -57,8 +57,10 @@ def write_shard(
     metadata = {SECONDS: json.dumps(dict(seconds)), MADE: json.dumps(dict(made))}
     data = save(dict(tensors), metadata=_aligned(metadata, tensors))
     name = sha256_json(sorted(tensors))[:32]
-    with replacing(folder / f"{name}-{crc32(data)}{SUFFIX}") as beside:
+    path = folder / f"{name}-{crc32(data)}{SUFFIX}"
+    with replacing(path) as beside:
         beside.write_bytes(data)
+    return path
 
 
 def shards_in(folder: Path) -> Iterator[Shard]:

@@ -18,14 +18,16 @@ from collections import defaultdict
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from harness.errors import FeaturesGoneError, StoreError
+from harness.features.index import index_of
 from harness.features.shards import (
     KINDS,
     SUFFIX,
     Reader,
     is_whole,
+    read_header,
     shards_in,
     write_shard,
 )
@@ -34,11 +36,12 @@ from harness.text import counted
 from harness.types import ExtractionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
+    from harness.features.index import Index
     from harness.features.shards import Kind, Shard
 
 
@@ -61,15 +64,50 @@ class FeatureStore:
         """List the shards of a kind, from their headers, passing over damaged ones."""
         return list(shards_in(self.folder / kind))
 
+    def _indices(self, kind: Kind) -> list[Index]:
+        """Return where a kind may lie: all layers hold the last one, too."""
+        kinds: tuple[Kind, ...] = ("all", "last") if kind == "last" else (kind,)
+        return [index_of(self.folder / one) for one in kinds]
+
     def keys(self, kind: Kind) -> frozenset[str]:
-        """Return which utterances are there; all layers hold the last one, too."""
-        held = frozenset().union(*(shard.keys for shard in self.shards(kind)))
-        return held | self.keys("all") if kind == "last" else held
+        """Return which utterances are there."""
+        held: set[str] = set()
+        for index in self._indices(kind):
+            index.refresh()
+            held.update(index.where)
+        return frozenset(held)
+
+    def lacks(
+        self, kind: Kind, keys: Iterable[str], *, lately: bool = False
+    ) -> set[str]:
+        """Return which of these utterances are not there.
+
+        Args:
+            kind: Of features.
+            keys: The utterances.
+            lately: What other processes stored within the last seconds may be missed.
+        """
+        lacking = set(keys)
+        for index in self._indices(kind):
+            index.refresh(lately=lately)
+            lacking -= index.where.keys()
+        return lacking
+
+    def _find(self, kind: Kind, keys: Collection[str]) -> dict[str, Path]:
+        """Return where utterances lie, those that are there."""
+        indices = self._indices(kind)
+        if any(all(key not in one.where for one in indices) for key in keys):
+            for index in indices:
+                index.refresh()
+        return {
+            key: one.where[key] for one in indices for key in keys if key in one.where
+        }
 
     def record(self, keys: Collection[str]) -> ExtractionRecord:
         """Return where the features of these utterances come from."""
         wanted = set(keys)
-        shards = [one for one in self.shards("pooled") if one.keys & wanted]
+        paths = sorted(set(self._find("pooled", wanted).values()))
+        shards = [one for one in map(read_header, paths) if one is not None]
         took = {key: s for one in shards for key, s in one.seconds.items()}
         made = [one.made for one in shards]
         dates = sorted(str(one["created"]) for one in made if "created" in one)
@@ -90,23 +128,26 @@ class FeatureStore:
         )
 
     @contextmanager
-    def claim(self, keys: Sequence[str]) -> Iterator[None]:
+    def claim(self, keys: Sequence[str]) -> Iterator[bool]:
         """Hold these utterances, so that no other process extracts them meanwhile.
 
-        The lock goes with its process, however that ends.
+        Yields whether another one had them. The lock goes with its process, however
+        that ends.
         """
         locks = self.folder / "locks"
         try:
             locks.mkdir(parents=True, exist_ok=True)
             lock = FileLock(locks / f"{sha256_json(sorted(keys))[:16]}.lock")
-            lock.acquire()
+            waited = not _acquired(lock)
+            if waited:
+                lock.acquire()
         except OSError as error:
             raise StoreError(
                 f"Cannot write to the feature store {self.folder}: {error.strerror}. "
                 "Choose another folder with --cache."
             ) from error
         try:
-            yield
+            yield waited
         finally:
             lock.release()
 
@@ -133,7 +174,8 @@ class FeatureStore:
         if not about.exists():
             with replacing(about) as beside:
                 beside.write_text(json.dumps(self.identity, indent=2), "utf-8")
-        write_shard(self.folder / kind, tensors, seconds, made or {})
+        path = write_shard(self.folder / kind, tensors, seconds, made or {})
+        index_of(self.folder / kind).note(path)
 
     @property
     def certificate(self) -> dict[str, float]:
@@ -158,12 +200,11 @@ class FeatureStore:
         Raises:
             FeaturesGoneError: Where some are not there, or not as they were written.
         """
-        kinds: tuple[Kind, ...] = ("all", "last") if kind == "last" else (kind,)
-        where = {k: s.path for one in kinds for s in self.shards(one) for k in s.keys}
-        needed = {where[key] for key in keys if key in where}
-        damaged = {path for path in needed if not is_whole(path)}
+        where = self._find(kind, keys)
+        damaged = {path for path in set(where.values()) if not is_whole(path)}
         for path in damaged:
             path.unlink(missing_ok=True)
+            index_of(path.parent).forget([path])
         gone = [key for key in keys if where.get(key) in {None, *damaged}]
         if gone:
             raise FeaturesGoneError(
@@ -174,8 +215,12 @@ class FeatureStore:
 
     def drop(self, kind: Kind, keys: Collection[str]) -> int:
         """Remove shards that hold only these utterances; return the bytes freed."""
-        shards = (one for one in self.shards(kind) if one.keys <= frozenset(keys))
-        return sum(_remove(shard.path) for shard in shards)
+        index = index_of(self.folder / kind)
+        index.refresh()
+        wanted = frozenset(keys)
+        dropped = [path for path, held in index.shards().items() if held <= wanted]
+        index.forget(dropped)
+        return sum(map(_remove, dropped))
 
     def damaged(self) -> list[Path]:
         """List the files that are not as they were written; reads them all."""
@@ -201,6 +246,15 @@ def stored(root: Path) -> list[FeatureStore]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return stores
+
+
+def _acquired(lock: FileLock) -> bool:
+    """Take a lock if nobody has it."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
 
 
 def _remove(path: Path) -> int:

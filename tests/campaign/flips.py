@@ -24,7 +24,7 @@ KINDS = {
     "shard": ("plain", "cache/features/*/pooled/*.safetensors", ("runs",)),
     "certificate": ("plain", "cache/features/*/certificate.json", ("runs",)),
     "about.json": ("plain", "cache/features/*/about.json", ("runs",)),
-    "memory.json": ("plain", "cache/memory.json", ("runs",)),
+    "facts of files": ("plain", "cache/memory/*.lines", ("runs",)),
     "manifest": ("plain", "cache/manifests/*.json", ("runs",)),
     "training state": ("half", "cache/training/*.pt", ()),
     "result": ("plain", "runs/*.parquet", ()),

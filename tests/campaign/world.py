@@ -179,7 +179,7 @@ def undisturbed(root: Path, *lines: tuple[str, ...]) -> After:
     return after
 
 
-NAMED_ANEW = re.compile(r"(/|^)[0-9a-f-]{32,}\.(safetensors|json)")
+NAMED_ANEW = re.compile(r"(/|^)[0-9a-f-]{32,}\.(safetensors|json|lines)")
 """Names of files that say where the data lies, or when they were made."""
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 from harness import StoreError
 from harness.files import (
-    Memory,
     replacing,
     scratch_beside,
     sha256_bytes,
@@ -94,56 +92,6 @@ def test_the_folder_is_synced_after_the_file_is_in_place(tmp_path, monkeypatch):
     with replacing(tmp_path / "file") as beside:
         beside.write_text("new")
     assert synced == [(beside, False), (tmp_path, True)]
-
-
-def settled(path, content):
-    """Write a file and date it, so that its facts may be cached."""
-    path.write_text(content)
-    now = time.time_ns()
-    os.utime(path, ns=(now, now - 10**10))
-
-
-@pytest.fixture
-def memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.files.SETTLED_SECONDS", -1.0)
-    return Memory(tmp_path / "memory.json")
-
-
-def test_a_cached_value_is_there_for_the_next_process(tmp_path, memory):
-    settled(tmp_path / "file", "abc")
-    assert (
-        memory.recall(tmp_path / "file", lambda path: path.read_text(), "text") == "abc"
-    )
-    memory.save()
-    again = Memory(tmp_path / "memory.json")
-    assert again.recall(tmp_path / "file", lambda path: "not computed", "text") == "abc"
-
-
-def test_a_changed_byte_is_seen_though_size_and_time_are_the_old_ones(tmp_path, memory):
-    path = tmp_path / "file"
-    settled(path, "abc")
-    before = path.stat()
-    memory.recall(path, lambda path: path.read_text(), "text")
-    path.write_text("abd")
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert memory.recall(path, lambda path: path.read_text(), "text") == "abd"
-
-
-def test_a_file_that_has_just_changed_is_not_cached(tmp_path):
-    path, memory = tmp_path / "file", Memory(tmp_path / "memory.json")
-    path.write_text("abc")
-    memory.recall(path, lambda path: path.read_text(), "text")
-    assert memory.recall(path, lambda path: "computed again", "text") == (
-        "computed again"
-    )
-
-
-@pytest.mark.parametrize("content", ["{", "[]"])
-def test_a_damaged_cache_is_an_empty_one(tmp_path, content):
-    (tmp_path / "memory.json").write_text(content)
-    (tmp_path / "file").write_text("abc")
-    memory = Memory(tmp_path / "memory.json")
-    assert memory.recall(tmp_path / "file", lambda path: 1, "one") == 1
 
 
 KILLED = """

@@ -17,8 +17,9 @@ from harness.data.passport import examine
 from harness.data.passport.problems import Severity
 from harness.data.passport.reading import read_folder, read_sibling
 from harness.errors import DataError, StoreError
-from harness.files import Memory, scratch_beside, sweep
+from harness.files import scratch_beside, sweep
 from harness.leftovers import DOWNLOADS
+from harness.memory import Memory
 from harness.types import silence
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from harness.data.manifest import Manifest
     from harness.data.passport.levels import Level
     from harness.data.passport.problems import Problem
-    from harness.files import Memory
+    from harness.memory import Memory
     from harness.types import Corpus, Stages, Utterance
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.data.audio import Span
     from harness.data.manifest import Manifest
-    from harness.files import Memory
+    from harness.memory import Memory
     from harness.types import Stages
 
 FULL_SCALE = 0.999

@@ -8,13 +8,15 @@ from toys import GRID
 
 from harness.features.store import FeatureStore
 from harness.files import write_json
+from harness.memory import Memory
 
 KEYS = [f"{number}" * 64 for number in range(8)]
 
 
 @pytest.fixture
-def cache(tmp_path):
+def cache(tmp_path, monkeypatch):
     """A cache with a store of eight shards of each kind, and files that are sealed."""
+    monkeypatch.setattr("harness.files.SETTLED_SECONDS", -60.0)
     folder = tmp_path / "cache"
     store = FeatureStore(folder / "features", {"name": "toy", "feeding": "full"})
     for key in KEYS:
@@ -22,7 +24,10 @@ def cache(tmp_path):
         store.write("all", {key: torch.rand(3, 9, 8)}, {key: 1.0})
     store.certify({"delta": 0.0})
     write_json(folder / "manifests" / "a.json", {"recordings": []})
-    write_json(folder / "memory.json", {})
+    memory = Memory(folder / "memory")
+    (tmp_path / "file").touch()
+    memory.recall(tmp_path / "file", lambda path: "a fact", "what")
+    memory.save()
     return folder
 
 
@@ -72,9 +77,10 @@ def test_pruning_removes_frames_and_damaged_means_and_leaves_whole_ones(harness,
     assert shards(cache, "pooled") == whole
 
 
-@pytest.mark.parametrize("file", ["certificate.json", "memory.json", "manifests"])
+@pytest.mark.parametrize("file", ["certificate.json", "memory", "manifests"])
 def test_what_is_sealed_is_verified(harness, cache, file):
-    path = sorted(one for one in cache.rglob("*.json") if file in str(one))[0]
+    files = (path for path in cache.rglob("*") if path.is_file())
+    path = sorted(one for one in files if file in str(one.relative_to(cache)))[0]
     data = path.read_bytes()
     path.write_bytes(data[:-2] + bytes([data[-2] ^ 1]) + data[-1:])
     code, out, _ = harness("cache", "verify")

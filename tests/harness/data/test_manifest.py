@@ -12,7 +12,7 @@ from toys import TONES
 
 from harness import DataError, Utterance
 from harness.data.manifest import difference, read_manifest, refuse_bad
-from harness.files import Memory
+from harness.memory import Memory
 
 
 @pytest.fixture

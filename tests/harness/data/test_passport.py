@@ -16,7 +16,7 @@ from toys import RATE, TONES, write_tone
 from harness import Claim, DataError, Utterance
 from harness.data.passport import examine
 from harness.data.passport.forms import as_json, counts, facts
-from harness.files import Memory
+from harness.memory import Memory
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from harness.data.places import Places
 from harness.features import padding
 from harness.features.checkpoints import Planned, find_checkpoint
 from harness.features.extraction import Use, certify, encoder, find_source, store_of
-from harness.files import Memory
+from harness.memory import Memory
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from harness.features.extraction import (
     store_of,
 )
 from harness.features.shards import NORMS
-from harness.files import Memory
+from harness.memory import Memory
 
 TOY_CONDITION = upstream_condition()
 

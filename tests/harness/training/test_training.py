@@ -38,7 +38,8 @@ from harness.data import stored
 from harness.data.manifest import read_manifest
 from harness.data.places import Places
 from harness.features.extraction import Extraction, Use, extract, store_of
-from harness.files import Memory, read_sealed, write_sealed
+from harness.files import read_sealed, write_sealed
+from harness.memory import Memory
 from harness.training import loop
 from harness.training.metrics import accuracy, macro_f1, uar, weighted_f1
 from harness.training.recipes import class_weights

@@ -28,7 +28,8 @@ from harness_plugins.corpora._known import FOLDER
 
 from harness import Utterance
 from harness.data.passport import examine
-from harness.files import Memory, sha256_file
+from harness.files import sha256_file
+from harness.memory import Memory
 from harness.splits.strategies import harness_splits, make_split
 from harness.types import SplitOptions
 

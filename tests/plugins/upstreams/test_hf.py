@@ -37,7 +37,7 @@ from transformers import (
 
 from harness import CheckpointError, HubCheckpoint, Upstream, hookimpl
 from harness.features.checkpoints import find_checkpoint
-from harness.files import Memory
+from harness.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from transformers import WhisperConfig, WhisperModel
 
 from harness import CheckpointError
 from harness.features.checkpoints import find_checkpoint
-from harness.files import Memory
+from harness.memory import Memory
 
 
 @pytest.fixture

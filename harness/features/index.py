@@ -1,0 +1,103 @@
+"""Where each utterance lies among the shards of a folder: read once a process.
+
+A folder is listed again only where that may matter, and only the headers of new files
+are read, so that the cost of all tasks together grows in step with the corpus.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from typing import TYPE_CHECKING
+
+from harness.features.shards import SUFFIX, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    Signature = tuple[int, int]
+    """Of a file: its size in bytes, and when it was written."""
+
+FRESH = 1.0
+"""Seconds for which a listing is taken as it was, where nothing was waited for."""
+
+SHARE = 50
+"""A listing is taken as it was for this many times as long as it took, too."""
+
+
+class Index:
+    """The shards of a folder, and which of them holds an utterance."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder, which need not exist; nothing is read yet."""
+        self.folder = folder
+        self.where: dict[str, Path] = {}
+        self._shards: dict[str, tuple[Signature, frozenset[str]]] = {}
+        self._due = float("-inf")
+
+    def refresh(self, *, lately: bool = False) -> None:
+        """List the folder again.
+
+        Args:
+            lately: Do nothing if that was done lately.
+        """
+        begun = time.monotonic()
+        if lately and begun < self._due:
+            return
+        found = self._files()
+        gone = {n for n, (seen, _) in self._shards.items() if found.get(n) != seen}
+        if gone:
+            self._forget(gone)
+        for name in sorted(found.keys() - self._shards.keys()):
+            self.note(self.folder / name, found[name])
+        took = time.monotonic() - begun
+        self._due = begun + took + max(FRESH, SHARE * took)
+
+    def note(self, path: Path, signature: Signature | None = None) -> None:
+        """Take in a file, unless it is damaged."""
+        shard = read_header(path)
+        if shard is not None:
+            if signature is None:
+                status = path.stat()
+                signature = (status.st_size, status.st_mtime_ns)
+            self._shards[path.name] = (signature, shard.keys)
+            self.where.update(dict.fromkeys(shard.keys, path))
+
+    def forget(self, paths: Iterable[Path]) -> None:
+        """Take out files that are gone or damaged."""
+        self._forget({path.name for path in paths})
+
+    def _forget(self, names: set[str]) -> None:
+        """Take out files; an utterance of theirs may be in another, too."""
+        for name in names:
+            self._shards.pop(name, None)
+        self.where = {
+            key: self.folder / name
+            for name, (_, keys) in self._shards.items()
+            for key in keys
+        }
+
+    def _files(self) -> dict[str, Signature]:
+        """List the files; one may vanish meanwhile."""
+        found = {}
+        try:
+            with os.scandir(self.folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(SUFFIX):
+                        status = entry.stat()
+                        found[entry.name] = (status.st_size, status.st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        return found
+
+    def shards(self) -> dict[Path, frozenset[str]]:
+        """Return the utterances of each file."""
+        return {self.folder / name: keys for name, (_, keys) in self._shards.items()}
+
+
+@functools.lru_cache(maxsize=64)
+def index_of(folder: Path) -> Index:
+    """Return the index of a folder, one a process."""
+    return Index(folder)
