@@ -63,6 +63,9 @@ def load(
     return encode
 
 
+CHUNK = 16  # utterances of a task
+
+
 def measure(folder: Path, clips: int) -> dict[str, float]:
     """Extract and train on so many clips; return peaks in bytes."""
     import torch
@@ -70,7 +73,7 @@ def measure(folder: Path, clips: int) -> dict[str, float]:
 
     from harness import Upstream
     from harness.data import stored
-    from harness.features.extraction import CHUNK, Extraction, extract, store_of
+    from harness.features.extraction import Extraction, extract, store_of
     from harness.registry import Registry, plugin_manager
     from harness.training.task import train
 

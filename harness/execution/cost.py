@@ -19,6 +19,10 @@ FLOPS = 50e9
 PROCESS = 300e6
 """Bytes of a process that has imported torch and transformers."""
 
+DECODING = 1 / 150
+"""Seconds a second of audio takes to be read, decoded, resampled and stored: measured
+with log-mels, which take next to nothing themselves."""
+
 LOADED = 8
 """Bytes a weight: the model in float32, and the file that it is read from."""
 
@@ -52,10 +56,15 @@ def extracting(pair: Pair, chunk: Sequence[Recording]) -> Resources:
     """Forecast the extraction of some recordings."""
     clips = _seconds(pair, chunk)
     upstream = pair.upstream
-    states = 4 * upstream.dim * _frames(pair, clips) * (upstream.layers + _kept(pair))
-    memory = PROCESS + LOADED * upstream.parameters + states
-    seconds = _encoding(pair, clips) / FLOPS
+    memory = PROCESS + LOADED * upstream.parameters + states(pair, chunk)
+    seconds = _encoding(pair, clips) / FLOPS + DECODING * sum(clips)
     return Resources(memory=int(memory), seconds=seconds, gpu=True)
+
+
+def states(pair: Pair, chunk: Sequence[Recording]) -> int:
+    """Forecast the bytes of hidden states, and of what is stored of them."""
+    width = 4 * pair.upstream.dim * (pair.upstream.layers + _kept(pair))
+    return int(width * _frames(pair, _seconds(pair, chunk)))
 
 
 def fitting(pair: Pair, downstream: Downstream) -> Resources:

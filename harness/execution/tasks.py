@@ -14,7 +14,6 @@ from harness import __version__
 from harness.data import stored
 from harness.execution import cost
 from harness.features.extraction import (
-    CHUNK,
     Extraction,
     Use,
     certify,
@@ -32,6 +31,17 @@ if TYPE_CHECKING:
     from harness.execution.plan import Job, Pair, Plan
     from harness.registry import Registry
     from harness.splits.transfer import Division
+
+
+CHUNKS = 16
+"""Tasks of the extraction of a corpus, so that workers can share it, if each has work
+enough."""
+
+LEAST, MOST = 2.0, 20.0
+"""Seconds of forecast work of such a task, and so of a shard: what a crash can cost."""
+
+BYTES = 256 * 2**20
+"""Bytes of hidden states that such a task holds, unless one utterance has more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +88,26 @@ def work_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work
             tasks.setdefault(task.id, task)
             jobs[task.id] = job
     return Work(tasks=tuple(tasks.values()), jobs=jobs)
+
+
+def chunks(pair: Pair) -> Iterator[tuple[int, int]]:
+    """Divide a corpus into the tasks of its extraction.
+
+    Yields the place of the first utterance of each, and the place after the last. It depends on the corpus and the upstream alone, so that equal commands claim the
+    same utterances.
+    """
+    clips = [[recording] for recording in pair.manifest.recordings]
+    work = [cost.extracting(pair, clip).seconds for clip in clips]
+    share = min(max(sum(work) / CHUNKS, LEAST), MOST)
+    first, seconds, held = 0, 0.0, 0
+    for place, clip in enumerate(clips):
+        size = cost.states(pair, clip)
+        if place > first and (seconds + work[place] > share or held + size > BYTES):
+            yield first, place
+            first, seconds, held = place, 0.0, 0
+        seconds, held = seconds + work[place], held + size
+    if clips:
+        yield first, len(clips)
 
 
 def write_payloads(plan: Plan) -> None:
@@ -138,8 +168,8 @@ class _Tasks:
                 payload=self.use,
             )
         missing = {recording.key for recording in pair.missing}
-        for first in range(0, len(self.recordings), CHUNK):
-            chunk = self.recordings[first : first + CHUNK]
+        for first, last in chunks(pair):
+            chunk = self.recordings[first:last]
             if any(recording.key in missing for recording in chunk):
                 yield Task(
                     id=f"{self.extracted} from {first}",
@@ -150,7 +180,7 @@ class _Tasks:
                         use=self.use,
                         corpus=self.corpus,
                         first=first,
-                        last=first + len(chunk),
+                        last=last,
                         kinds=pair.kinds,
                         seconds=sum(recording.seconds for recording in chunk),
                     ),

@@ -39,9 +39,6 @@ VERSION = 2
 """Raised when this module's features change, or how they lie in memory: part of every
 condition."""
 
-CHUNK = 16
-"""Utterances of a task and of a shard: what a crash can cost."""
-
 AHEAD = 8
 """Utterances that are decoded while the model works."""
 
@@ -173,7 +170,7 @@ def find_source(use: Use, places: Places) -> Source:
     Raises:
         CheckpointError: Where it is not here, or has other bytes by now.
     """
-    memory = Memory(places.cache / FOLDER)
+    memory = _facts(places.cache)
     planned = Planned(
         upstream=use.upstream,
         sha256=use.condition.checkpoint,
@@ -189,6 +186,12 @@ def find_source(use: Use, places: Places) -> Source:
         folder=found.folder,
         more=found.more,
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _facts(cache: Path) -> Memory:
+    """Read the facts of files once a process."""
+    return Memory(cache / FOLDER)
 
 
 def _store_missing(

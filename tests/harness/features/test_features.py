@@ -15,7 +15,6 @@ from harness.data import audio, stored
 from harness.data.manifest import read_manifest
 from harness.data.places import Places
 from harness.features.extraction import (
-    CHUNK,
     Extraction,
     Use,
     certify,
@@ -29,6 +28,9 @@ from harness.features.shards import NORMS
 from harness.memory import Memory
 
 TOY_CONDITION = upstream_condition()
+
+
+CHUNK = 16  # utterances of a task here
 
 
 @pytest.fixture(autouse=True)
