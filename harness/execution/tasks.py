@@ -93,8 +93,9 @@ def work_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work
 def chunks(pair: Pair) -> Iterator[tuple[int, int]]:
     """Divide a corpus into the tasks of its extraction.
 
-    Yields the place of the first utterance of each, and the place after the last. It depends on the corpus and the upstream alone, so that equal commands claim the
-    same utterances.
+    Yields the place of the first utterance of each, and the place after the last. They
+    depend on the corpus and the upstream alone, so that equal commands claim the same
+    utterances.
     """
     clips = [[recording] for recording in pair.manifest.recordings]
     work = [cost.extracting(pair, clip).seconds for clip in clips]
