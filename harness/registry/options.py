@@ -19,7 +19,7 @@ from harness.errors import HarnessError, PluginError
 
 Described = TypeVar("Described")
 
-FUNCTIONS = ("load", "build", "fit", "read")
+FUNCTIONS = ("load", "build", "fit", "read", "start")
 """The functions of an offer that are passed ``options=``."""
 
 WORDS = {"true": True, "yes": True, "false": False, "no": False}
@@ -29,7 +29,7 @@ def configured(offer: Described, text: str) -> Described:
     """Set options of an offer.
 
     Args:
-        offer: An upstream, a downstream or a corpus that declares options.
+        offer: An upstream, downstream, corpus or executor that declares options.
         text: ``field=value``, joined by commas.
 
     Returns:

@@ -81,12 +81,15 @@ class Executor:
             the task is then submitted again, and ``submit`` must still work.
         window: How many tasks may be in flight at once; ``None`` for as many as there
             are workers on this machine, within its memory.
+        options: A frozen dataclass whose fields, all with defaults, are what a user may
+            set by ``NAME:field=value``; ``start`` is passed an instance.
     """
 
     name: str
     summary: str
-    start: Callable[[int], AbstractContextManager[futures.Executor]]
+    start: Callable[..., AbstractContextManager[futures.Executor]]
     window: int | None = None
+    options: type[Any] | None = None
 
 
 class Stages(Protocol):
