@@ -11,14 +11,15 @@ import io
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
-from harness.errors import HarnessError, PluginError
+from harness.errors import PluginError
 from harness.features.device import (
     is_gpu,
     peak_memory,
@@ -26,7 +27,8 @@ from harness.features.device import (
     restore_random_state,
 )
 from harness.files import read_sealed, write_sealed
-from harness.training.metrics import macro_f1, predictions_of, uar
+from harness.training.logits import forward, logits_of, require_shape, scored
+from harness.training.metrics import macro_f1, uar
 from harness.training.recipes import loss_of, optimiser_of, schedule_of
 from harness.types import Epoch
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.training.dataset import Dataset
-    from harness.types import Batch, Downstream, Metric, Predictions, Recipe
+    from harness.types import Downstream, Metric, Recipe
 
 VERSION = 1
 """Raised when training or scoring changes a number: part of every condition."""
@@ -47,6 +49,10 @@ REPORT_EVERY = 30.0
 
 KEEP_EVERY = 30.0
 """Seconds of training that a crash may cost: then the state is kept."""
+
+Observe: TypeAlias = "Callable[[int, Callable[[Dataset], Tensor]], None]"
+"""Called after an epoch with its number, from 1, and a function from a part to the
+logits (N, C) of the head as it is then; what it does moves no number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +92,7 @@ class Fitting:
         device: A torch device.
         state: Where the state of a long training is kept, if it is to be.
         title: What lines on stderr begin with; empty for none.
+        observe: Called after each epoch of a recipe.
     """
 
     downstream: Downstream
@@ -95,6 +102,7 @@ class Fitting:
     device: str = "cpu"
     state: Path | None = None
     title: str = ""
+    observe: Observe | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -139,7 +147,7 @@ def _fit_itself(fitting: Fitting, train: Dataset) -> Fitted:
 
     def predict(part: Dataset) -> Tensor:
         scores = scorer(part.batch(everything, "cpu"))
-        _require_shape(scores, (len(part), fitting.classes), name)
+        require_shape(scores, (len(part), fitting.classes), name)
         if not torch.isfinite(scores).all():
             raise PluginError(f"Downstream '{name}' returned NaN or infinite scores.")
         return scores
@@ -179,6 +187,8 @@ def _fit_by_recipe(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
             trainer.prepare(train)
         for number in range(len(trainer.history) + 1, fitting.recipe.epochs + 1):
             trainer.epoch(number, train, valid)
+            if fitting.observe is not None:
+                fitting.observe(number, partial(logits_of, fitting, trainer.head))
             trainer.keep()
             trainer.report()
     return trainer.fitted()
@@ -222,7 +232,7 @@ class _Trainer:
         """Train on one part, validate on another, and remember the best."""
         rate = self.optimiser.param_groups[0]["lr"]
         train_loss = self._pass(train)
-        logits = _logits(self.fitting, self.head, valid).cpu()
+        logits = logits_of(self.fitting, self.head, valid).cpu()
         valid_loss = nn.functional.cross_entropy(logits, valid.labels).item()
         if isinstance(self.schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
             self.schedule.step(valid_loss)
@@ -263,7 +273,7 @@ class _Trainer:
         for step in range(steps):
             chosen = order[step * size : (step + 1) * size]
             self.optimiser.zero_grad()
-            logits = _forward(fitting, self.head, part.batch(chosen, fitting.device))
+            logits = forward(fitting, self.head, part.batch(chosen, fitting.device))
             value = loss(logits, part.labels[chosen].to(fitting.device))
             self.scaler.scale(value).backward()
             self.scaler.step(self.optimiser)
@@ -344,7 +354,7 @@ class _Trainer:
         head.load_state_dict(self.best_weights)
         layer_weights = getattr(head, "layer_weights", torch.empty(0))
         return Fitted(
-            predict=lambda part: _logits(fitting, head, part).softmax(1),
+            predict=lambda part: logits_of(fitting, head, part).softmax(1),
             layer_weights=tuple(layer_weights.detach().tolist()),
             best=self.best or 0.0,
             best_epoch=self.best_epoch,
@@ -353,45 +363,3 @@ class _Trainer:
             seconds_before=self.seconds_before,
             memory_before=self.memory_before,
         )
-
-
-# ---------------------------------------------------------------- logits
-
-
-def scored(labels: Tensor, scores: Tensor) -> Predictions:
-    """Bring class indices (N,) and scores (N, C) into the form that metrics read."""
-    return predictions_of(labels.numpy(), scores.numpy())
-
-
-def _logits(fitting: Fitting, head: nn.Module, part: Dataset) -> Tensor:
-    """Return the logits (N, C) of a part, in eval mode."""
-    head.eval()
-    batches = part.batches(fitting.recipe.batch, fitting.device)
-    with torch.inference_mode():
-        logits = torch.cat([_forward(fitting, head, batch) for batch in batches])
-    if not torch.isfinite(logits).all():
-        raise HarnessError(
-            f"Training '{fitting.downstream.name}' diverged: its logits are not finite."
-            " Look at the upstream's features, or at the recipe's learning rate."
-        )
-    return logits
-
-
-def _forward(fitting: Fitting, head: nn.Module, batch: Batch) -> Tensor:
-    """Return a batch's logits, and see that they are (B, C)."""
-    with torch.autocast("cuda", dtype=torch.float16, enabled=fitting.mixed):
-        logits: Tensor = head(batch)
-    shape = (len(batch), fitting.classes)
-    _require_shape(logits, shape, fitting.downstream.name)
-    return logits.float()
-
-
-def _require_shape(scores: object, shape: tuple[int, int], downstream: str) -> None:
-    """Refuse what is not a tensor (B, C)."""
-    if not isinstance(scores, torch.Tensor):
-        found = f"{type(scores).__name__} where a tensor"
-    elif scores.shape != shape:
-        found = f"scores of shape {tuple(scores.shape)} where {shape}"
-    else:
-        return
-    raise PluginError(f"Downstream '{downstream}' returned {found} is due.")

@@ -40,9 +40,10 @@ from harness.data.places import Places
 from harness.features.extraction import Extraction, Use, extract, store_of
 from harness.files import Memory, read_sealed, write_sealed
 from harness.training import loop
+from harness.training.logits import scored
 from harness.training.metrics import accuracy, macro_f1, uar, weighted_f1
 from harness.training.recipes import class_weights
-from harness.training.task import Training, state_of, train
+from harness.training.task import Training, Trial, state_of, train
 
 MEANS = Reads(layers="last", frames=False)
 CONDITION = upstream_condition()
@@ -253,6 +254,21 @@ def test_the_earliest_of_equally_good_epochs_is_taken(task):
     result = train(with_head(task, linear, epochs=30))
     scores = [epoch.valid_macro_f1 for epoch in result.history]
     assert result.best_epoch == scores.index(max(scores)) + 1
+
+
+@pytest.mark.parametrize("module", [linear, multilayer])
+def test_who_observes_epochs_moves_no_number_and_sees_the_head_of_each(task, module):
+    trial, seen = Trial(with_head(task, module, epochs=5)), []
+    training, valid = trial.training, trial.dataset(trial.valid)
+
+    def observe(number, logits_of):
+        found = scored(valid.labels, logits_of(valid))
+        seen.append((number, float(macro_f1.score(found))))
+
+    fitting = dataclasses.replace(trial.fitting, observe=observe)
+    observed = loop.fit(fitting, training, valid)
+    assert observed.history == loop.fit(trial.fitting, training, valid).history
+    assert seen == [(one.epoch, one.valid_macro_f1) for one in observed.history]
 
 
 def test_the_learning_rate_falls_on_a_plateau_and_stops_falling(task):
