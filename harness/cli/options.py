@@ -74,8 +74,12 @@ def names(
     return found
 
 
-def _seeds(_: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
-    """Read ``0-4`` or ``0,2,5``."""
+def _seeds(
+    _: click.Context, option: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    """Read ``0-4`` or ``0,2,5``; ``None`` where each head runs its own."""
+    if value is None:
+        return None
     seeds: list[int] = []
     for piece in value.split(","):
         match = re.fullmatch(r"\s*(\d{1,19})(?:-(\d{1,19}))?\s*", piece, re.ASCII)
@@ -270,11 +274,11 @@ GRID = (
     ),
     click.option(
         "--seeds",
-        default="0",
-        show_default=True,
         callback=_seeds,
         metavar="0-4",
-        help="Of the heads: initial weights, batches, dropout.",
+        show_default="0, and 0-2 for heads whose figure moves with the seed",
+        help="Of the heads: initial weights, batches, dropout. 'harness list "
+        "downstreams' has the number of each.",
     ),
     *SPLIT,
     click.option(

@@ -311,7 +311,9 @@ class _Planner:
             ),
             corpus=corpus,
         )
-        for seed, fold in product(self.request.seeds, division.split.folds):
+        asked = self.request.seeds
+        seeds = range(downstream.seeds) if asked is None else asked
+        for seed, fold in product(seeds, division.split.folds):
             cell = Cell(condition=condition, fold=fold.name, seed=seed)
             yield Job(cell=cell, downstream=downstream)
 

@@ -180,6 +180,30 @@ def test_every_combination_is_a_cell(plan):
     assert len(planned.pairs) == 1
 
 
+def seeds_of(plan, head):
+    return [c.seed for c in plan.cells if c.condition.downstream.name == head]
+
+
+def test_each_head_runs_its_own_seeds_where_none_is_named(plan):
+    planned = plan(downstream="linear,multilayer,majority")
+    assert seeds_of(planned, "multilayer") == [0, 1, 2]
+    assert seeds_of(planned, "linear") == seeds_of(planned, "majority") == [0]
+    assert planned.seeds == {(0,): ["linear", "majority"], (0, 1, 2): ["multilayer"]}
+
+
+def test_a_seed_that_is_named_is_the_only_one(plan):
+    planned = plan(downstream="linear,multilayer", seeds=(0,))
+    assert planned.seeds == {(0,): ["linear", "multilayer"]}
+
+
+def test_how_many_seeds_a_head_runs_is_no_part_of_its_cells(plan, offer, manager):
+    (head,) = majority.harness_downstreams()
+    (one,) = (cell.run_id for cell in plan(downstream="majority").cells)
+    manager.unregister(name="majority")
+    offer(downstreams=[dataclasses.replace(head, seeds=2)])
+    assert one in {cell.run_id for cell in plan(downstream="majority").cells}
+
+
 def test_a_cell_of_two_grids_is_one_cell(plan):
     grids = (
         Grid(("toy",), ("linear",), ("tones",)),
