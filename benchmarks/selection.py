@@ -9,8 +9,10 @@ alone. Features are those of ``--cache`` (or ``$HARNESS_CACHE``), where ``harnes
 puts them. A second time goes on with what is in FOLDER; ``--report`` trains nothing.
 
 A rule's figure is the mean over folds of the test part's macro-F1. Beside its mean over
-seeds stand its deviation over them, and its range over draws: seed 0 on the features as
-they are and on features × (1 + 1e-7 · noise), which is their last bit or two.
+seeds stand its deviation over them; its range over draws, seed 0 on the features as
+they are and on features × (1 + 1e-7 · noise), which is their last bit or two; and the
+deviation where the same trainings are selected on validation utterances drawn with
+replacement, folds taken as independent: what the choice of an epoch alone adds.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from harness.registry import Registry, plugin_manager
 from harness.training.loop import fit
 from harness.training.metrics import macro_f1, predictions_of
 from harness.training.task import Training, Trial
+from harness.types import Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,6 +59,9 @@ NOISE = 1e-7
 SEEDS = {"linear": 5, "nonlinear": 3, "multilayer": 3}
 DRAWS = {"linear": 3, "nonlinear": 2, "multilayer": 2}
 """How many seeds of a head, and how many draws of noise; the linear one is quick."""
+
+RESAMPLES = 200
+"""Of the validation part."""
 
 
 # ---------------------------------------------------------------- training
@@ -184,99 +190,171 @@ def tasks(
 # ---------------------------------------------------------------- rules
 
 
-Rule: TypeAlias = "Callable[[Floats, Ints], Ints]"
-"""From validation logits (E, N, C) and labels (N,) to the epochs, from 0, whose heads'
-probabilities are averaged; mostly one."""
+@dataclass(frozen=True)
+class Curve:
+    """What a rule sees of a training.
+
+    Attributes:
+        f1: Macro-F1 of the validation part, (E,).
+        loss: Its unweighted cross-entropy, (E,).
+    """
+
+    f1: Floats
+    loss: Floats
 
 
-def f1_of(logits: Floats, labels: Ints) -> Floats:
-    """Return each epoch's macro-F1, (E,)."""
-    return np.array([macro_f1.score(predictions_of(labels, one)) for one in logits])
+Rule: TypeAlias = "Callable[[Curve], Ints]"
+"""To the epochs, from 0, whose heads' probabilities are averaged; mostly one."""
 
 
-def best_f1(logits: Floats, labels: Ints) -> Ints:
-    return np.array([f1_of(logits, labels).argmax()])
+def best_f1(curve: Curve) -> Ints:
+    return np.array([curve.f1.argmax()])
 
 
-def least_loss(logits: Floats, labels: Ints) -> Ints:
-    """Select by unweighted cross-entropy, as the learning curve has it."""
-    true = logits[:, np.arange(len(labels)), labels]
-    return np.array([(np.logaddexp.reduce(logits, axis=2) - true).mean(1).argmin()])
+def least_loss(curve: Curve) -> Ints:
+    return np.array([curve.loss.argmin()])
 
 
-def best_mean(width: int, logits: Floats, labels: Ints) -> Ints:
+def best_mean(width: int, curve: Curve) -> Ints:
     """Select by a centred moving mean of macro-F1, of fewer epochs at the ends."""
-    f1, ones = f1_of(logits, labels), np.ones(width)
-    count = np.convolve(np.ones(len(f1)), ones, "same")
-    return np.array([(np.convolve(f1, ones, "same") / count).argmax()])
+    ones = np.ones(width)
+    count = np.convolve(np.ones(len(curve.f1)), ones, "same")
+    return np.array([(np.convolve(curve.f1, ones, "same") / count).argmax()])
 
 
-def best_several(count: int, logits: Floats, labels: Ints) -> Ints:
+def best_several(count: int, curve: Curve) -> Ints:
     """Average over the epochs of the highest macro-F1; of equal ones the earliest."""
-    return np.argsort(-f1_of(logits, labels), kind="stable")[:count]
+    return np.argsort(-curve.f1, kind="stable")[:count]
 
 
-def last(logits: Floats, labels: Ints) -> Ints:
-    return np.array([len(logits) - 1])
+def last(curve: Curve) -> Ints:
+    return np.array([len(curve.f1) - 1])
 
 
-def rules() -> dict[str, Rule]:
-    """Name each rule."""
-    return {
-        "best epoch by macro-F1, the earliest": best_f1,
-        "least validation loss": least_loss,
-        "moving mean of macro-F1, 3 epochs": partial(best_mean, 3),
-        "moving mean of macro-F1, 5 epochs": partial(best_mean, 5),
-        "probabilities of the 3 best epochs": partial(best_several, 3),
-        "probabilities of the 5 best epochs": partial(best_several, 5),
-        "last epoch": last,
-    }
+RULES: dict[str, Rule] = {
+    "best epoch by macro-F1, the earliest": best_f1,
+    "least validation loss": least_loss,
+    "moving mean of macro-F1, 3 epochs": partial(best_mean, 3),
+    "moving mean of macro-F1, 5 epochs": partial(best_mean, 5),
+    "probabilities of the 3 best epochs": partial(best_several, 3),
+    "probabilities of the 5 best epochs": partial(best_several, 5),
+    "last epoch": last,
+}
 
 
-def tested(trained: Trained, epochs: Ints) -> float:
-    """Return the test part's macro-F1 of the mean probabilities of epochs."""
-    logits = trained.test[epochs].astype(np.float64)
-    shares = np.exp(logits - np.logaddexp.reduce(logits, axis=2, keepdims=True))
-    return float(macro_f1.score(predictions_of(trained.test_labels, shares.mean(0))))
+def curve_of(trained: Trained) -> Curve:
+    labels = trained.valid_labels
+    f1 = [macro_f1.score(predictions_of(labels, one)) for one in trained.valid]
+    return Curve(np.array(f1), losses(trained).mean(1))
+
+
+def losses(trained: Trained) -> Floats:
+    """Return the validation part's cross-entropy by epoch and utterance, (E, N)."""
+    true = trained.valid[:, np.arange(len(trained.valid_labels)), trained.valid_labels]
+    found: Floats = np.logaddexp.reduce(trained.valid, axis=2) - true
+    return found
+
+
+def resampled(trained: Trained) -> Iterator[Curve]:
+    """Draw the validation part's utterances anew, with replacement, many times."""
+    count, classes = len(trained.valid_labels), trained.valid.shape[2]
+    rng, single = np.random.default_rng(0), np.eye(classes)
+    true, predicted = single[trained.valid_labels], single[trained.valid.argmax(2)]
+    loss = losses(trained)
+    for _ in range(RESAMPLES):
+        weights = np.bincount(rng.integers(0, count, count), minlength=count)
+        confusion = np.einsum("n,nc,end->ecd", weights, true, predicted, optimize=True)
+        f1 = macro_f1.score(Predictions(confusion=confusion))
+        yield Curve(f1, loss @ weights / count)
+
+
+class Tested:
+    """A training's test macro-F1, in percent, by the epochs that are averaged."""
+
+    def __init__(self, trained: Trained) -> None:
+        self.labels, logits = trained.test_labels, trained.test.astype(np.float64)
+        total = np.logaddexp.reduce(logits, axis=2, keepdims=True)
+        self.probabilities = np.exp(logits - total)
+        self.known: dict[tuple[int, ...], float] = {}
+
+    def __call__(self, epochs: Ints) -> float:
+        key = tuple(sorted(epochs.tolist()))
+        if key not in self.known:
+            mean = self.probabilities[list(key)].mean(0)
+            found = macro_f1.score(predictions_of(self.labels, mean))
+            self.known[key] = 100 * float(found)
+        return self.known[key]
 
 
 # ---------------------------------------------------------------- table
 
 
+@dataclass(frozen=True)
+class Scored:
+    """A cell under a rule: test macro-F1, and its deviation over resamples."""
+
+    score: float
+    deviation: float
+
+
+Cells: TypeAlias = "dict[tuple[str, int, int, str], dict[str, Scored]]"
+"""By head, seed, draw and fold, and then by rule."""
+
+
 def report(folder: Path) -> None:
-    """Print a markdown table of the complete sets in the folder, in percent."""
-    found: dict[str, dict[tuple[int, int], list[Trained]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+    """Print a markdown table of what is in the folder, in percent."""
+    cells: Cells = {}
     for path in sorted(folder.glob("*.npz")):
-        head, seed, draw, _ = path.stem.split(",")
+        head, seed, draw, fold = path.stem.split(",")
         with np.load(path) as arrays:
-            found[head][int(seed), int(draw)].append(Trained(**arrays))
-    print("| head | rule | mean | deviation over seeds | range over draws |")
-    print("| --- | --- | ---: | ---: | ---: |")
-    for head, of_set in found.items():
-        folds = max(map(len, of_set.values()))
-        whole = {key: cells for key, cells in of_set.items() if len(cells) == folds}
-        for name, rule in rules().items():
-            print(row(head, name, {k: figure(v, rule) for k, v in whole.items()}))
-        seeds, draws = sum(d == 0 for _, d in whole), sum(s == 0 for s, _ in whole)
-        print(f"{head}: {folds} folds, {seeds} seeds, {draws} draws", file=sys.stderr)
+            cells[head, int(seed), int(draw), fold] = scored(Trained(**arrays))
+    print("| head | rule | mean | over seeds | over draws | over validation |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    for head in dict.fromkeys(head for head, *_ in cells):
+        sets = whole_sets(cells, head)
+        print(f"{head}: (seed, draw) {sorted(sets)}", file=sys.stderr)
+        for rule in RULES if sets else ():
+            print(row(head, rule, cells, sets))
 
 
-def figure(cells: Iterable[Trained], rule: Rule) -> float:
-    """Return the mean over folds, in percent."""
-    return 100 * statistics.mean(
-        tested(cell, rule(cell.valid, cell.valid_labels)) for cell in cells
-    )
+def scored(trained: Trained) -> dict[str, Scored]:
+    """Score a cell under every rule."""
+    curve, again, test = curve_of(trained), list(resampled(trained)), Tested(trained)
+    if best_f1(curve)[0] + 1 != trained.best:
+        raise AssertionError("the rule of the harness selects another epoch here")
+    return {
+        name: Scored(
+            test(rule(curve)), statistics.pstdev(test(rule(one)) for one in again)
+        )
+        for name, rule in RULES.items()
+    }
 
 
-def row(head: str, name: str, figures: dict[tuple[int, int], float]) -> str:
+def whole_sets(cells: Cells, head: str) -> dict[tuple[int, int], set[str]]:
+    """Return the folds of each (seed, draw) of a head that has all of them."""
+    every = {fold for *_, fold in cells}
+    folds: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for of, seed, draw, fold in cells:
+        if of == head:
+            folds[seed, draw].add(fold)
+    return {key: found for key, found in folds.items() if found == every}
+
+
+def row(
+    head: str, rule: str, cells: Cells, sets: dict[tuple[int, int], set[str]]
+) -> str:
+    figures, variances = {}, []
+    for (seed, draw), folds in sets.items():
+        of_folds = [cells[head, seed, draw, fold][rule] for fold in sorted(folds)]
+        figures[seed, draw] = statistics.mean(one.score for one in of_folds)
+        total = sum(one.deviation**2 for one in of_folds)
+        variances.append(total / len(folds) ** 2)
     of_seeds = [value for (_, draw), value in figures.items() if draw == 0]
     of_draws = [value for (seed, _), value in figures.items() if seed == 0]
     spread = f"{statistics.stdev(of_seeds):.1f}" if len(of_seeds) > 1 else "–"
     reach = f"{max(of_draws) - min(of_draws):.1f}" if len(of_draws) > 1 else "–"
-    mean = statistics.mean(of_seeds)
-    return f"| {head} | {name} | {mean:.1f} | {spread} | {reach} |"
+    mean, noise = statistics.mean(of_seeds), statistics.mean(variances) ** 0.5
+    return f"| {head} | {rule} | {mean:.1f} | {spread} | {reach} | {noise:.1f} |"
 
 
 def main() -> None:

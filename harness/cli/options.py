@@ -286,8 +286,8 @@ GRID = (
         "selection",
         default="macro_f1",
         show_default=True,
-        help="The validation metric whose best epoch is tested; see 'harness list "
-        "metrics'.",
+        help="The validation metric whose best epoch is tested, see 'harness list "
+        "metrics'; macro_f1:epochs=5 averages the probabilities of the 5 best.",
     ),
     click.option(
         "--feeding",

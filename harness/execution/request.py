@@ -39,7 +39,8 @@ class Request:
         max_seconds: Cut every clip to this length.
         frame_type: Of stored frames.
         precision: Of the upstreams' arithmetic.
-        selection: The validation metric that selects the epoch.
+        selection: The validation metric that selects the epoch, or with ``:epochs=K``
+            the K epochs whose probabilities are averaged.
         skip_bad: Go on without the audio files that cannot be used.
         skip_missing: Go on without corpora and checkpoints that cannot be had.
         controls: Add the rows that a score must beat to mean anything.

@@ -88,6 +88,8 @@ class Fitting:
         downstream: The head and its recipe.
         classes: C.
         selection: The validation metric whose best epoch is taken; the earliest wins.
+        averaged: How many of the best epochs are taken; their probabilities are
+            averaged.
         seed: Of initial weights, of batches and of whatever is random in the head.
         device: A torch device.
         state: Where the state of a long training is kept, if it is to be.
@@ -102,6 +104,7 @@ class Fitting:
     device: str = "cpu"
     state: Path | None = None
     title: str = ""
+    averaged: int = 1
     observe: Observe | None = None
 
     @property
@@ -213,9 +216,7 @@ class _Trainer:
         self.scaler = GradScaler("cuda", enabled=fitting.mixed)
         self.order = torch.Generator().manual_seed(fitting.seed)
         self.history: list[Epoch] = []
-        self.best: float | None = None
-        self.best_epoch = 0
-        self.best_weights: Mapping[str, Tensor] = {}
+        self.best: list[tuple[float, int, Mapping[str, Tensor]]] = []
         self.seconds_before = 0.0
         self.memory_before = 0
         self.started = self.reported = self.kept = time.monotonic()
@@ -252,13 +253,16 @@ class _Trainer:
         self._remember(number, float(self.fitting.selection.score(found)))
 
     def _remember(self, number: int, score: float) -> None:
-        """Keep the weights of an epoch that is better than all before it."""
+        """Keep the weights of the best epochs; of equal ones the earliest."""
         sign = 1 if self.fitting.selection.higher_is_better else -1
-        if self.best is None or sign * score > sign * self.best:
-            self.best, self.best_epoch = score, number
-            self.best_weights = {
-                name: tensor.clone() for name, tensor in self.head.state_dict().items()
-            }
+        full = len(self.best) == self.fitting.averaged
+        if full and not sign * score > sign * self.best[-1][0]:
+            return
+        head = self.head.state_dict().items()
+        weights = {name: tensor.clone() for name, tensor in head}
+        better = [one for one in self.best if not sign * score > sign * one[0]]
+        worse = self.best[len(better) : self.fitting.averaged - 1]
+        self.best = [*better, (score, number, weights), *worse]
 
     def _pass(self, part: Dataset) -> float:
         """Take one pass over the training part; return the mean loss of its steps."""
@@ -303,7 +307,7 @@ class _Trainer:
             "random": torch.get_rng_state(),
             "gpu": random_state(device),
             "history": [asdict(epoch) for epoch in self.history],
-            "best": (self.best, self.best_epoch, self.best_weights),
+            "epochs": self.best,
             "seconds": self._seconds(),
             "memory": max(self.memory_before, peak_memory(device)),
         }
@@ -315,7 +319,8 @@ class _Trainer:
         try:
             data = io.BytesIO(read_sealed(self.fitting.state))
             state = torch.load(data, map_location="cpu", weights_only=True)
-        except (OSError, ValueError, UnpicklingError):
+            self.best = state["epochs"]
+        except (OSError, ValueError, KeyError, UnpicklingError):
             return False
         self.head.load_state_dict(state["head"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -326,7 +331,6 @@ class _Trainer:
         torch.set_rng_state(state["random"])
         restore_random_state(self.fitting.device, state["gpu"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
-        self.best, self.best_epoch, self.best_weights = state["best"]
         self.seconds_before, self.memory_before = state["seconds"], state["memory"]
         if self.fitting.title:
             done = len(self.history)
@@ -348,16 +352,25 @@ class _Trainer:
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
 
+    def _predict(self, part: Dataset) -> Tensor:
+        """Average the probabilities (N, C) that the heads of the best epochs return."""
+        found = []
+        for _, _, weights in self.best:
+            self.head.load_state_dict(weights)
+            found.append(logits_of(self.fitting, self.head, part).softmax(1))
+        return torch.stack(found).mean(0)
+
     def fitted(self) -> Fitted:
-        """Return the head with the weights of its best epoch."""
-        head, fitting = self.head, self.fitting
-        head.load_state_dict(self.best_weights)
+        """Return the head with the weights of its best epoch, or epochs."""
+        head = self.head
+        best, best_epoch, weights = self.best[0]
+        head.load_state_dict(weights)
         layer_weights = getattr(head, "layer_weights", torch.empty(0))
         return Fitted(
-            predict=lambda part: logits_of(fitting, head, part).softmax(1),
+            predict=self._predict,
             layer_weights=tuple(layer_weights.detach().tolist()),
-            best=self.best or 0.0,
-            best_epoch=self.best_epoch,
+            best=best,
+            best_epoch=best_epoch,
             history=tuple(self.history),
             parameters=sum(p.numel() for p in head.parameters() if p.requires_grad),
             seconds_before=self.seconds_before,

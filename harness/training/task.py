@@ -20,6 +20,7 @@ from harness.training.dataset import Dataset
 from harness.training.logits import scored
 from harness.training.loop import Fitting, fit
 from harness.training.metrics import macro_f1, score
+from harness.training.selection import read_selection
 from harness.types import Prediction, Provenance, Result
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Training:
     @property
     def selection(self) -> Metric:
         """The validation metric whose best epoch is taken."""
-        name = self.cell.condition.downstream.selection
+        name, _ = read_selection(self.cell.condition.downstream.selection)
         return next(metric for metric in self.metrics if metric.name == name)
 
 
@@ -125,6 +126,7 @@ class Trial:
             downstream=task.downstream,
             classes=len(task.labels),
             selection=task.selection,
+            averaged=read_selection(task.cell.condition.downstream.selection)[1],
             seed=self._draw if own else task.cell.seed,
             device=self.device,
             state=state_of(self.places, task.cell),

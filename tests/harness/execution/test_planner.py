@@ -358,6 +358,19 @@ CHANGES = {
 }
 
 
+def test_epochs_that_are_averaged_are_another_cell_and_one_epoch_is_the_same(plan):
+    several = plan(selection="macro_f1:epochs=5")
+    assert condition(several).downstream.selection == "macro_f1:epochs=5"
+    assert run_ids(several).isdisjoint(run_ids(plan()))
+    assert run_ids(plan(selection="macro_f1:epochs=1")) == run_ids(plan())
+
+
+@pytest.mark.parametrize("option", ["", "epochs", "epochs=0", "epochs=-1", "mean=5"])
+def test_epochs_that_are_averaged_in_another_way_are_refused(plan, option):
+    with pytest.raises(HarnessError, match="macro_f1:epochs=5 for the mean"):
+        plan(selection=f"macro_f1:{option}")
+
+
 @pytest.mark.parametrize("changes", CHANGES.items(), ids=CHANGES)
 def test_whatever_changes_a_number_is_another_cell(plan, changes):
     name, value = changes
