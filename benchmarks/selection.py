@@ -308,13 +308,11 @@ def report(folder: Path) -> None:
         head, seed, draw, fold = path.stem.split(",")
         with np.load(path) as arrays:
             cells[head, int(seed), int(draw), fold] = scored(Trained(**arrays))
-    print("| head | rule | mean | over seeds | over draws | over validation |")
+    print("| head, folds × seeds | rule | mean | seeds | draws | validation |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
     for head in dict.fromkeys(head for head, *_ in cells):
-        sets = whole_sets(cells, head)
-        print(f"{head}: (seed, draw) {sorted(sets)}", file=sys.stderr)
-        for rule in RULES if sets else ():
-            print(row(head, rule, cells, sets))
+        for rule in RULES:
+            print(row(head, rule, cells, whole_sets(cells, head)))
 
 
 def scored(trained: Trained) -> dict[str, Scored]:
@@ -331,13 +329,12 @@ def scored(trained: Trained) -> dict[str, Scored]:
 
 
 def whole_sets(cells: Cells, head: str) -> dict[tuple[int, int], set[str]]:
-    """Return the folds of each (seed, draw) of a head that has all of them."""
-    every = {fold for *_, fold in cells}
+    """Return the folds of each (seed, draw) of a head that has as many as the first."""
     folds: dict[tuple[int, int], set[str]] = defaultdict(set)
     for of, seed, draw, fold in cells:
         if of == head:
             folds[seed, draw].add(fold)
-    return {key: found for key, found in folds.items() if found == every}
+    return {key: found for key, found in folds.items() if found == folds[0, 0]}
 
 
 def row(
@@ -354,7 +351,8 @@ def row(
     spread = f"{statistics.stdev(of_seeds):.1f}" if len(of_seeds) > 1 else "–"
     reach = f"{max(of_draws) - min(of_draws):.1f}" if len(of_draws) > 1 else "–"
     mean, noise = statistics.mean(of_seeds), statistics.mean(variances) ** 0.5
-    return f"| {head} | {rule} | {mean:.1f} | {spread} | {reach} | {noise:.1f} |"
+    name = f"{head}, {len(sets[0, 0])} × {len(of_seeds)}"
+    return f"| {name} | {rule} | {mean:.1f} | {spread} | {reach} | {noise:.1f} |"
 
 
 def main() -> None:
