@@ -29,7 +29,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/harness run --upstream fbank --downstream linear,nonlinear,multilayer \
-	  --corpus demo --split kfold --folds 4 --cache $(DEMO)/cache --runs $(DEMO)/runs
+	  --corpus demo --split kfold --folds 4 --seeds 0 --cache $(DEMO)/cache --runs $(DEMO)/runs
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PARALLEL)

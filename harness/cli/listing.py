@@ -47,6 +47,7 @@ def _downstream(downstream: Downstream) -> Facts:
     return {
         "downstream": downstream.name,
         "reads": _reads(downstream.reads),
+        "seeds": downstream.seeds,
         "summary": downstream.summary,
     }
 

@@ -74,8 +74,12 @@ def names(
     return found
 
 
-def _seeds(_: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
-    """Read ``0-4`` or ``0,2,5``."""
+def _seeds(
+    _: click.Context, option: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    """Read ``0-4`` or ``0,2,5``; ``None`` where each head runs its own."""
+    if value is None:
+        return None
     seeds: list[int] = []
     for piece in value.split(","):
         match = re.fullmatch(r"\s*(\d{1,19})(?:-(\d{1,19}))?\s*", piece, re.ASCII)
@@ -270,11 +274,11 @@ GRID = (
     ),
     click.option(
         "--seeds",
-        default="0",
-        show_default=True,
         callback=_seeds,
         metavar="0-4",
-        help="Of the heads: initial weights, batches, dropout.",
+        show_default="0, and 0-2 for heads whose figure moves with the seed",
+        help="Of the heads: initial weights, batches, dropout. 'harness list "
+        "downstreams' has the number of each.",
     ),
     *SPLIT,
     click.option(
@@ -282,8 +286,8 @@ GRID = (
         "selection",
         default="macro_f1",
         show_default=True,
-        help="The validation metric whose best epoch is tested; see 'harness list "
-        "metrics'.",
+        help="The validation metric whose best epoch is tested, see 'harness list "
+        "metrics'; macro_f1:epochs=5 averages the probabilities of the 5 best.",
     ),
     click.option(
         "--feeding",

@@ -104,6 +104,7 @@ def plan(registry: Registry, /, quiet: bool, device: str, **options: Any) -> Non
         )
         _print_pairs(todo)
         _print_splits(todo)
+        _print_seeds(todo)
         for line in _forecast(todo, registry, device):
             show(line)
         for line in _remarks(todo):
@@ -152,6 +153,23 @@ def _print_splits(todo: Plan) -> None:
             show(f"  {remark}")
         for line in manifest.bad:
             show(f"  left out: {line}")
+
+
+def _print_seeds(todo: Plan) -> None:
+    """Say which heads are trained with which seeds."""
+    show("")
+    for seeds, heads in sorted(todo.seeds.items()):
+        show(f"{', '.join(heads)}: {_spelled(seeds)}")
+
+
+def _spelled(seeds: tuple[int, ...]) -> str:
+    """Write seeds as they are asked for: ``seeds 0-2``."""
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    first, last = seeds[0], seeds[-1]
+    if seeds == tuple(range(first, last + 1)):
+        return f"seeds {first}-{last}"
+    return f"seeds {','.join(map(str, seeds))}"
 
 
 def _forecast(todo: Plan, registry: Registry, device: str) -> Iterator[str]:

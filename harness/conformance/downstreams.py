@@ -113,6 +113,13 @@ def one_of_build_and_fit(check: DownstreamCheck) -> None:
         takes(head.fit, FIT, None, None, classes=2, seed=0)
 
 
+def a_seed_is_run(check: DownstreamCheck) -> None:
+    """At least one seed is run where the user names none."""
+    seeds = check.offer.seeds
+    if not isinstance(seeds, int) or seeds < 1:
+        raise Broken(f"It has seeds={seeds!r}: write how many are run, at least 1.")
+
+
 def any_number_of_classes_is_fitted(check: DownstreamCheck) -> None:
     """Two, three and seven classes are fitted; scores are finite and (B, C)."""
     import torch
@@ -194,6 +201,7 @@ DOWNSTREAM_RULES = (
     description_is_picklable,
     import_is_light,
     one_of_build_and_fit,
+    a_seed_is_run,
     any_number_of_classes_is_fitted,
     a_separable_toy_is_learned,
     permuted_labels_are_not_learned,

@@ -9,7 +9,8 @@ import torch
 
 from harness.conformance.rules import Broken
 from harness.training.dataset import Dataset
-from harness.training.loop import Fitting, fit, scored
+from harness.training.logits import scored
+from harness.training.loop import Fitting, fit
 from harness.training.metrics import accuracy, macro_f1
 
 if TYPE_CHECKING:

@@ -78,6 +78,18 @@ class Plan:
         return tuple({cell.run_id: cell for cell in cells}.values())
 
     @property
+    def seeds(self) -> dict[tuple[int, ...], list[str]]:
+        """Which heads are trained with which seeds."""
+        of_head: dict[str, dict[int, None]] = {}
+        for cell in self.cells:
+            head = cell.condition.downstream.name
+            of_head.setdefault(head, {})[cell.seed] = None
+        heads: dict[tuple[int, ...], list[str]] = {}
+        for head, seeds in of_head.items():
+            heads.setdefault(tuple(seeds), []).append(head)
+        return heads
+
+    @property
     def todo(self) -> tuple[Job, ...]:
         """The cells that are to be computed."""
         return tuple(job for pair in self.pairs for job in pair.todo)

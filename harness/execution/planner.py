@@ -28,6 +28,7 @@ from harness.features.extraction import kinds_for, store_of
 from harness.memory import FOLDER, Memory
 from harness.splits.transfer import SplitChoice, divisions
 from harness.training import loop
+from harness.training.selection import read_selection, selection_name
 from harness.types import (
     Cell,
     Condition,
@@ -298,6 +299,7 @@ class _Planner:
                 f"'{name}' reads frames, and '{upstream.name}' returns one vector a "
                 "clip. Choose heads that read means, such as 'linear'."
             )
+        metric, averaged = read_selection(self.request.selection)
         condition = Condition(
             upstream=upstream,
             downstream=DownstreamCondition(
@@ -306,12 +308,14 @@ class _Planner:
                 plugin=self.registry.downstreams.plugin(name).identity,
                 reads=downstream.reads,
                 recipe=downstream.recipe,
-                selection=self.registry.metrics[self.request.selection].name,
+                selection=selection_name(self.registry.metrics[metric].name, averaged),
                 training=loop.VERSION,
             ),
             corpus=corpus,
         )
-        for seed, fold in product(self.request.seeds, division.split.folds):
+        asked = self.request.seeds
+        seeds = range(downstream.seeds) if asked is None else asked
+        for seed, fold in product(seeds, division.split.folds):
             cell = Cell(condition=condition, fold=fold.name, seed=seed)
             yield Job(cell=cell, downstream=downstream)
 

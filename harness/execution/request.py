@@ -31,7 +31,7 @@ class Request:
         grids: What to run; a cell that stands in two of them is one cell. A corpus may
             be several that are joined: ``a+b``.
         test_corpora: Test on these corpora, and train on those of the grids.
-        seeds: One cell each.
+        seeds: One cell each; ``None`` for as many, from 0, as each head asks for.
         split: A strategy, or the path of a split file.
         folds: How many, for a strategy that takes that; ``None`` for five.
         split_seed: Of strategies that draw.
@@ -39,7 +39,8 @@ class Request:
         max_seconds: Cut every clip to this length.
         frame_type: Of stored frames.
         precision: Of the upstreams' arithmetic.
-        selection: The validation metric that selects the epoch.
+        selection: The validation metric that selects the epoch, or with ``:epochs=K``
+            the K epochs whose probabilities are averaged.
         skip_bad: Go on without the audio files that cannot be used.
         skip_missing: Go on without corpora and checkpoints that cannot be had.
         controls: Add the rows that a score must beat to mean anything.
@@ -53,7 +54,7 @@ class Request:
 
     grids: tuple[Grid, ...]
     test_corpora: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] | None = None
     split: str = "speaker-independent"
     folds: int | None = None
     split_seed: int = 0

@@ -11,14 +11,15 @@ import io
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
-from harness.errors import HarnessError, PluginError
+from harness.errors import PluginError
 from harness.features.device import (
     is_gpu,
     peak_memory,
@@ -26,7 +27,8 @@ from harness.features.device import (
     restore_random_state,
 )
 from harness.files import read_sealed, write_sealed
-from harness.training.metrics import macro_f1, predictions_of, uar
+from harness.training.logits import forward, logits_of, require_shape, scored
+from harness.training.metrics import macro_f1, uar
 from harness.training.recipes import loss_of, optimiser_of, schedule_of
 from harness.types import Epoch
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.training.dataset import Dataset
-    from harness.types import Batch, Downstream, Metric, Predictions, Recipe
+    from harness.types import Downstream, Metric, Recipe
 
 VERSION = 1
 """Raised when training or scoring changes a number: part of every condition."""
@@ -47,6 +49,10 @@ REPORT_EVERY = 30.0
 
 KEEP_EVERY = 30.0
 """Seconds of training that a crash may cost: then the state is kept."""
+
+Observe: TypeAlias = "Callable[[int, Callable[[Dataset], Tensor]], None]"
+"""Called after an epoch with its number, from 1, and a function from a part to the
+logits (N, C) of the head as it is then; what it does moves no number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +88,13 @@ class Fitting:
         downstream: The head and its recipe.
         classes: C.
         selection: The validation metric whose best epoch is taken; the earliest wins.
+        averaged: How many of the best epochs are taken; their probabilities are
+            averaged.
         seed: Of initial weights, of batches and of whatever is random in the head.
         device: A torch device.
         state: Where the state of a long training is kept, if it is to be.
         title: What lines on stderr begin with; empty for none.
+        observe: Called after each epoch of a recipe.
     """
 
     downstream: Downstream
@@ -95,6 +104,8 @@ class Fitting:
     device: str = "cpu"
     state: Path | None = None
     title: str = ""
+    averaged: int = 1
+    observe: Observe | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -139,7 +150,7 @@ def _fit_itself(fitting: Fitting, train: Dataset) -> Fitted:
 
     def predict(part: Dataset) -> Tensor:
         scores = scorer(part.batch(everything, "cpu"))
-        _require_shape(scores, (len(part), fitting.classes), name)
+        require_shape(scores, (len(part), fitting.classes), name)
         if not torch.isfinite(scores).all():
             raise PluginError(f"Downstream '{name}' returned NaN or infinite scores.")
         return scores
@@ -179,6 +190,8 @@ def _fit_by_recipe(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
             trainer.prepare(train)
         for number in range(len(trainer.history) + 1, fitting.recipe.epochs + 1):
             trainer.epoch(number, train, valid)
+            if fitting.observe is not None:
+                fitting.observe(number, partial(logits_of, fitting, trainer.head))
             trainer.keep()
             trainer.report()
     return trainer.fitted()
@@ -203,9 +216,7 @@ class _Trainer:
         self.scaler = GradScaler("cuda", enabled=fitting.mixed)
         self.order = torch.Generator().manual_seed(fitting.seed)
         self.history: list[Epoch] = []
-        self.best: float | None = None
-        self.best_epoch = 0
-        self.best_weights: Mapping[str, Tensor] = {}
+        self.best: list[tuple[float, int, Mapping[str, Tensor]]] = []
         self.seconds_before = 0.0
         self.memory_before = 0
         self.started = self.reported = self.kept = time.monotonic()
@@ -222,7 +233,7 @@ class _Trainer:
         """Train on one part, validate on another, and remember the best."""
         rate = self.optimiser.param_groups[0]["lr"]
         train_loss = self._pass(train)
-        logits = _logits(self.fitting, self.head, valid).cpu()
+        logits = logits_of(self.fitting, self.head, valid).cpu()
         valid_loss = nn.functional.cross_entropy(logits, valid.labels).item()
         if isinstance(self.schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
             self.schedule.step(valid_loss)
@@ -242,13 +253,16 @@ class _Trainer:
         self._remember(number, float(self.fitting.selection.score(found)))
 
     def _remember(self, number: int, score: float) -> None:
-        """Keep the weights of an epoch that is better than all before it."""
+        """Keep the weights of the best epochs; of equal ones the earliest."""
         sign = 1 if self.fitting.selection.higher_is_better else -1
-        if self.best is None or sign * score > sign * self.best:
-            self.best, self.best_epoch = score, number
-            self.best_weights = {
-                name: tensor.clone() for name, tensor in self.head.state_dict().items()
-            }
+        full = len(self.best) == self.fitting.averaged
+        if full and not sign * score > sign * self.best[-1][0]:
+            return
+        head = self.head.state_dict().items()
+        weights = {name: tensor.clone() for name, tensor in head}
+        better = [one for one in self.best if not sign * score > sign * one[0]]
+        worse = self.best[len(better) : self.fitting.averaged - 1]
+        self.best = [*better, (score, number, weights), *worse]
 
     def _pass(self, part: Dataset) -> float:
         """Take one pass over the training part; return the mean loss of its steps."""
@@ -263,7 +277,7 @@ class _Trainer:
         for step in range(steps):
             chosen = order[step * size : (step + 1) * size]
             self.optimiser.zero_grad()
-            logits = _forward(fitting, self.head, part.batch(chosen, fitting.device))
+            logits = forward(fitting, self.head, part.batch(chosen, fitting.device))
             value = loss(logits, part.labels[chosen].to(fitting.device))
             self.scaler.scale(value).backward()
             self.scaler.step(self.optimiser)
@@ -293,7 +307,7 @@ class _Trainer:
             "random": torch.get_rng_state(),
             "gpu": random_state(device),
             "history": [asdict(epoch) for epoch in self.history],
-            "best": (self.best, self.best_epoch, self.best_weights),
+            "epochs": self.best,
             "seconds": self._seconds(),
             "memory": max(self.memory_before, peak_memory(device)),
         }
@@ -305,7 +319,8 @@ class _Trainer:
         try:
             data = io.BytesIO(read_sealed(self.fitting.state))
             state = torch.load(data, map_location="cpu", weights_only=True)
-        except (OSError, ValueError, UnpicklingError):
+            self.best = state["epochs"]
+        except (OSError, ValueError, KeyError, UnpicklingError):
             return False
         self.head.load_state_dict(state["head"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -316,7 +331,6 @@ class _Trainer:
         torch.set_rng_state(state["random"])
         restore_random_state(self.fitting.device, state["gpu"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
-        self.best, self.best_epoch, self.best_weights = state["best"]
         self.seconds_before, self.memory_before = state["seconds"], state["memory"]
         if self.fitting.title:
             done = len(self.history)
@@ -338,60 +352,27 @@ class _Trainer:
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
 
+    def _predict(self, part: Dataset) -> Tensor:
+        """Average the probabilities (N, C) that the heads of the best epochs return."""
+        found = []
+        for _, _, weights in self.best:
+            self.head.load_state_dict(weights)
+            found.append(logits_of(self.fitting, self.head, part).softmax(1))
+        return torch.stack(found).mean(0)
+
     def fitted(self) -> Fitted:
-        """Return the head with the weights of its best epoch."""
-        head, fitting = self.head, self.fitting
-        head.load_state_dict(self.best_weights)
+        """Return the head with the weights of its best epoch, or epochs."""
+        head = self.head
+        best, best_epoch, weights = self.best[0]
+        head.load_state_dict(weights)
         layer_weights = getattr(head, "layer_weights", torch.empty(0))
         return Fitted(
-            predict=lambda part: _logits(fitting, head, part).softmax(1),
+            predict=self._predict,
             layer_weights=tuple(layer_weights.detach().tolist()),
-            best=self.best or 0.0,
-            best_epoch=self.best_epoch,
+            best=best,
+            best_epoch=best_epoch,
             history=tuple(self.history),
             parameters=sum(p.numel() for p in head.parameters() if p.requires_grad),
             seconds_before=self.seconds_before,
             memory_before=self.memory_before,
         )
-
-
-# ---------------------------------------------------------------- logits
-
-
-def scored(labels: Tensor, scores: Tensor) -> Predictions:
-    """Bring class indices (N,) and scores (N, C) into the form that metrics read."""
-    return predictions_of(labels.numpy(), scores.numpy())
-
-
-def _logits(fitting: Fitting, head: nn.Module, part: Dataset) -> Tensor:
-    """Return the logits (N, C) of a part, in eval mode."""
-    head.eval()
-    batches = part.batches(fitting.recipe.batch, fitting.device)
-    with torch.inference_mode():
-        logits = torch.cat([_forward(fitting, head, batch) for batch in batches])
-    if not torch.isfinite(logits).all():
-        raise HarnessError(
-            f"Training '{fitting.downstream.name}' diverged: its logits are not finite."
-            " Look at the upstream's features, or at the recipe's learning rate."
-        )
-    return logits
-
-
-def _forward(fitting: Fitting, head: nn.Module, batch: Batch) -> Tensor:
-    """Return a batch's logits, and see that they are (B, C)."""
-    with torch.autocast("cuda", dtype=torch.float16, enabled=fitting.mixed):
-        logits: Tensor = head(batch)
-    shape = (len(batch), fitting.classes)
-    _require_shape(logits, shape, fitting.downstream.name)
-    return logits.float()
-
-
-def _require_shape(scores: object, shape: tuple[int, int], downstream: str) -> None:
-    """Refuse what is not a tensor (B, C)."""
-    if not isinstance(scores, torch.Tensor):
-        found = f"{type(scores).__name__} where a tensor"
-    elif scores.shape != shape:
-        found = f"scores of shape {tuple(scores.shape)} where {shape}"
-    else:
-        return
-    raise PluginError(f"Downstream '{downstream}' returned {found} is due.")

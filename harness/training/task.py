@@ -17,8 +17,10 @@ from harness.features.shards import NORMS
 from harness.leftovers import TRAINING
 from harness.registry import isolated
 from harness.training.dataset import Dataset
-from harness.training.loop import Fitting, fit, scored
+from harness.training.logits import scored
+from harness.training.loop import Fitting, fit
 from harness.training.metrics import macro_f1, score
+from harness.training.selection import read_selection
 from harness.types import Prediction, Provenance, Result
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class Training:
     @property
     def selection(self) -> Metric:
         """The validation metric whose best epoch is taken."""
-        name = self.cell.condition.downstream.selection
+        name, _ = read_selection(self.cell.condition.downstream.selection)
         return next(metric for metric in self.metrics if metric.name == name)
 
 
@@ -90,7 +92,7 @@ def train(task: Training) -> Result:
         HarnessError: Where the training diverged.
     """
     started = time.perf_counter()
-    trial = _Trial(task)
+    trial = Trial(task)
     training, valid = trial.training, trial.dataset(trial.valid)
     test = trial.dataset(trial.test)
     with isolated(task.plugins["downstream"], f"fitting '{task.downstream.name}'"):
@@ -103,10 +105,11 @@ def train(task: Training) -> Result:
     return trial.result(fitted, test, probabilities, layer_scores, started)
 
 
-class _Trial:
+class Trial:
     """A task on the machine that does it."""
 
     def __init__(self, task: Training) -> None:
+        """Look up the cell's fold and the store of its features."""
         self.task, self.places = task, task.use.places.here()
         self.device = devices.prepare(task.use.device)
         fold = stored.load(self.places, task.corpus).fold(task.cell.fold)
@@ -123,6 +126,7 @@ class _Trial:
             downstream=task.downstream,
             classes=len(task.labels),
             selection=task.selection,
+            averaged=read_selection(task.cell.condition.downstream.selection)[1],
             seed=self._draw if own else task.cell.seed,
             device=self.device,
             state=state_of(self.places, task.cell),

@@ -72,7 +72,8 @@ class DownstreamCondition:
         plugin: As for the upstream.
         reads: The features that it reads.
         recipe: How it is trained; ``None`` for one that brings its own training.
-        selection: The validation metric whose best epoch is tested.
+        selection: The validation metric whose best epoch is tested; ``:epochs=K``
+            behind it where it is the mean of the K best epochs' probabilities.
         training: Version of ``harness.training``.
     """
 

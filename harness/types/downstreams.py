@@ -181,6 +181,8 @@ class Downstream:
             set by ``NAME:field=value``; ``build`` or ``fit`` is passed an instance.
         version: Raised by the plugin when its code changes a number.
         control: What it controls for, if others must beat it.
+        seeds: How many seeds, from 0, are run where the user names none: three for a
+            head whose figure moves with the seed. No part of a condition.
     """
 
     name: str
@@ -194,3 +196,4 @@ class Downstream:
     options: type[Any] | None = None
     version: int = 1
     control: Control | None = None
+    seeds: int = 1

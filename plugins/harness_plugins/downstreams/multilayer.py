@@ -59,5 +59,6 @@ def harness_downstreams() -> Iterator[Downstream]:
         reads=Reads(layers="all", frames=True),
         build=build,
         recipe=PEFT_SER,
+        seeds=3,
         version=nonlinear.VERSION + VERSION,
     )

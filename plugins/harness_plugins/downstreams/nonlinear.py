@@ -68,5 +68,6 @@ def harness_downstreams() -> Iterator[Downstream]:
         reads=Reads(layers="last", frames=True),
         build=build,
         recipe=PEFT_SER,
+        seeds=3,
         version=VERSION,
     )

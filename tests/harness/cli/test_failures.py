@@ -153,7 +153,7 @@ def test_a_path_with_nul_is_said(harness):
 def test_a_bug_of_a_cell_is_kept_in_a_log_where_others_go_on(
     harness, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("harness.training.task._Trial.result", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("harness.training.task.Trial.result", lambda *arguments: 1 / 0)
     code, _, err = harness(*RUN, "--keep-going", "--seeds", "0-1")
     assert code == 3
     assert err.count("failed: toy · linear") == 2

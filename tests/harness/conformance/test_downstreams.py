@@ -49,6 +49,7 @@ def three(train, labels, *, classes, seed):
 
 DOWNSTREAMS = {
     "one_of_build_and_fit": (fitting(None), "exactly one of 'build' and 'fit'"),
+    "a_seed_is_run": (replace(fitting(three), seeds=0), "seeds=0.*at least 1"),
     "any_number_of_classes_is_fitted": (
         fitting(three),
         r"of 2 classes|where \(60, 2\)",

@@ -181,6 +181,30 @@ def test_every_combination_is_a_cell(plan):
     assert len(planned.pairs) == 1
 
 
+def seeds_of(plan, head):
+    return [c.seed for c in plan.cells if c.condition.downstream.name == head]
+
+
+def test_each_head_runs_its_own_seeds_where_none_is_named(plan):
+    planned = plan(downstream="linear,multilayer,majority")
+    assert seeds_of(planned, "multilayer") == [0, 1, 2]
+    assert seeds_of(planned, "linear") == seeds_of(planned, "majority") == [0]
+    assert planned.seeds == {(0,): ["linear", "majority"], (0, 1, 2): ["multilayer"]}
+
+
+def test_a_seed_that_is_named_is_the_only_one(plan):
+    planned = plan(downstream="linear,multilayer", seeds=(0,))
+    assert planned.seeds == {(0,): ["linear", "multilayer"]}
+
+
+def test_how_many_seeds_a_head_runs_is_no_part_of_its_cells(plan, offer, manager):
+    (head,) = majority.harness_downstreams()
+    (one,) = (cell.run_id for cell in plan(downstream="majority").cells)
+    manager.unregister(name="majority")
+    offer(downstreams=[dataclasses.replace(head, seeds=2)])
+    assert one in {cell.run_id for cell in plan(downstream="majority").cells}
+
+
 def test_a_cell_of_two_grids_is_one_cell(plan):
     grids = (
         Grid(("toy",), ("linear",), ("tones",)),
@@ -333,6 +357,19 @@ CHANGES = {
     "selection": "uar",
     "split": "stratified",
 }
+
+
+def test_epochs_that_are_averaged_are_another_cell_and_one_epoch_is_the_same(plan):
+    several = plan(selection="macro_f1:epochs=5")
+    assert condition(several).downstream.selection == "macro_f1:epochs=5"
+    assert run_ids(several).isdisjoint(run_ids(plan()))
+    assert run_ids(plan(selection="macro_f1:epochs=1")) == run_ids(plan())
+
+
+@pytest.mark.parametrize("option", ["", "epochs", "epochs=0", "epochs=-1", "mean=5"])
+def test_epochs_that_are_averaged_in_another_way_are_refused(plan, option):
+    with pytest.raises(HarnessError, match="macro_f1:epochs=5 for the mean"):
+        plan(selection=f"macro_f1:{option}")
 
 
 @pytest.mark.parametrize("changes", CHANGES.items(), ids=CHANGES)

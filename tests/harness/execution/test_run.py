@@ -123,6 +123,22 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(harness, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("asked", "sentences"),
+    [
+        ((), ["linear, layerwise: seed 0", "nonlinear: seeds 0-2"]),
+        (("--seeds", "0"), ["linear, nonlinear, layerwise: seed 0"]),
+        (("--seeds", "5,0"), ["linear, nonlinear, layerwise: seeds 5,0"]),
+    ],
+)
+def test_a_plan_says_which_seeds_each_head_runs(harness, asked, sentences):
+    grid = ("--upstream", "toy", "--corpus", "tones", "--no-controls")
+    heads = ("--downstream", "linear,nonlinear,layerwise")
+    _, out, _ = harness("plan", *grid, *heads, *asked)
+    said = [line for line in out.splitlines() if ": seed" in line]
+    assert said == sentences
+
+
 def test_a_plan_knows_what_is_done(harness):
     harness("run", *LINEAR)
     code, out, _ = harness("plan", *PLANNED)
@@ -164,7 +180,7 @@ def test_a_split_from_a_file_is_the_same_split(harness, tmp_path):
 
 
 def test_frames_in_half_precision_are_another_result(harness, tmp_path):
-    grid = (*GRID, "--downstream", "multilayer")
+    grid = (*GRID, "--downstream", "multilayer", "--seeds", "0")
     harness("run", *grid)
     harness("run", *grid, "--frame-type", "float16")
     one, other = rows(tmp_path)

@@ -41,9 +41,10 @@ from harness.features.extraction import Extraction, Use, extract, store_of
 from harness.files import read_sealed, write_sealed
 from harness.memory import Memory
 from harness.training import loop
+from harness.training.logits import scored
 from harness.training.metrics import accuracy, macro_f1, uar, weighted_f1
 from harness.training.recipes import class_weights
-from harness.training.task import Training, state_of, train
+from harness.training.task import Training, Trial, state_of, train
 
 MEANS = Reads(layers="last", frames=False)
 CONDITION = upstream_condition()
@@ -254,6 +255,56 @@ def test_the_earliest_of_equally_good_epochs_is_taken(task):
     result = train(with_head(task, linear, epochs=30))
     scores = [epoch.valid_macro_f1 for epoch in result.history]
     assert result.best_epoch == scores.index(max(scores)) + 1
+
+
+@pytest.mark.parametrize("module", [linear, multilayer])
+def test_who_observes_epochs_moves_no_number_and_sees_the_head_of_each(task, module):
+    trial, seen = Trial(with_head(task, module, epochs=5)), []
+    training, valid = trial.training, trial.dataset(trial.valid)
+
+    def observe(number, logits_of):
+        found = scored(valid.labels, logits_of(valid))
+        seen.append((number, float(macro_f1.score(found))))
+
+    fitting = dataclasses.replace(trial.fitting, observe=observe)
+    observed = loop.fit(fitting, training, valid)
+    assert observed.history == loop.fit(trial.fitting, training, valid).history
+    assert seen == [(one.epoch, one.valid_macro_f1) for one in observed.history]
+
+
+@pytest.mark.parametrize("module", [linear, multilayer])
+def test_probabilities_of_the_best_epochs_are_averaged_if_asked(task, module):
+    asked = with_selection(with_head(task, module, epochs=6), "macro_f1:epochs=3")
+    trial, probabilities = Trial(asked), []
+    test = trial.dataset(trial.test)
+
+    def observe(_, logits_of):
+        probabilities.append(logits_of(test).softmax(1))
+
+    fitting = dataclasses.replace(trial.fitting, observe=observe)
+    fitted = loop.fit(fitting, trial.training, trial.dataset(trial.valid))
+    scores = [one.valid_macro_f1 for one in fitted.history]
+    best = sorted(range(6), key=lambda epoch: -scores[epoch])[:3]
+    mean = torch.stack([probabilities[epoch] for epoch in best]).mean(0)
+    assert fitted.predict(test).equal(mean)
+    assert (fitted.best_epoch, fitted.best) == (best[0] + 1, scores[best[0]])
+    assert [list(one.scores) for one in train(asked).predictions] == mean.tolist()
+
+
+@pytest.mark.parametrize("module", [linear, layerwise])
+def test_the_mean_of_one_epoch_is_that_epoch(task, module):
+    one = train(with_selection(with_head(task, module, epochs=5), "macro_f1:epochs=1"))
+    assert one.predictions == train(with_head(task, module, epochs=5)).predictions
+
+
+def test_an_interrupted_training_averages_the_same_epochs(task, kept):
+    averaged = with_selection(task, "macro_f1:epochs=3")
+    whole = train(with_head(averaged, nonlinear, batch=8, epochs=5))
+    stopped, _ = counted(averaged, stop_at=10)
+    state_file(stopped).unlink()
+    with pytest.raises(Interruption):
+        train(stopped)
+    assert train(counted(averaged)[0]).predictions == whole.predictions
 
 
 def test_the_learning_rate_falls_on_a_plateau_and_stops_falling(task):
