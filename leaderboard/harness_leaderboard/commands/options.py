@@ -106,7 +106,22 @@ FORMAT = click.option(
 )
 
 
-def question_of(registry: Registry, metric: str, *, against: bool = False) -> Question:
+POOLED = click.option(
+    "--pooled",
+    is_flag=True,
+    help="Score the predictions of all folds of a seed as one test part. By default a "
+    "figure is the mean of its folds' scores, each over the labels that the fold has.",
+)
+
+
+def question_of(
+    registry: Registry,
+    metric: str,
+    *,
+    against: bool = False,
+    pooled: bool = False,
+    detect: float | None = None,
+) -> Question:
     """Return what is asked of a view.
 
     Raises:
@@ -115,8 +130,17 @@ def question_of(registry: Registry, metric: str, *, against: bool = False) -> Qu
     return Question(
         metric=registry.metrics[metric],
         against=against,
+        pooled=pooled,
+        detect=detect,
+        controls=controls_of(registry),
         pretraining={one.name: one.languages for one in registry.upstreams},
     )
+
+
+def controls_of(registry: Registry) -> frozenset[str]:
+    """Name the upstreams and downstreams that others must beat."""
+    offers = (*registry.upstreams, *registry.downstreams)
+    return frozenset(one.name for one in offers if one.control)
 
 
 def filters_of(only: Sequence[str]) -> Filters:
