@@ -312,6 +312,11 @@ def remarks(sample: Sample, metric: Metric) -> Iterator[str]:
     kind = "test speaker" if len(np.unique(sample.folds)) == 1 else "fold"
     if units < FEWEST_UNITS:
         yield f"{counted(units, kind)}: too few for an error (four are needed)"
-    for label, holders in rare_labels(sample).items():
-        told = ", and so there is no error" if rests_on_rare(sample, metric) else ""
-        yield f"label '{label}' rests on {counted(holders, kind)}{told}"
+        return
+    rare = rare_labels(sample)
+    told = ", and so there is no error" if rests_on_rare(sample, metric) else ""
+    for holders in sorted(set(rare.values())):
+        names = [f"'{label}'" for label, of in rare.items() if of == holders]
+        which = f"label {names[0]} rests" if len(names) == 1 else ""
+        which = which or f"labels {', '.join(names)} rest"
+        yield f"{which} on {counted(holders, kind)}{told}"
