@@ -182,7 +182,10 @@ def plan_row(speakers: int, times: int) -> list[str]:
 
 def _known(deviation: float) -> sampling.Squares:
     """Return squares of so many units that the range has no width."""
-    return sampling.Squares(seeds=1, units=10**7, unit=deviation**2)
+    units = 10**7
+    return sampling.Squares(
+        seeds=1, units=units, unit=deviation**2, unit_freedom=units - 1
+    )
 
 
 def plan(times: int) -> None:

@@ -68,7 +68,7 @@ RARE = (0.5, 0.3, 0.15, 0.05)
 WORLDS = {
     "balanced": World(),
     "balanced, loso": World(folds="each"),
-    "log-normal sizes": World(uneven=1.0),
+    "log-normal sizes": World(uneven=0.7),
     "rare and missing classes": World(classes=RARE, missing=0.3),
     "rare and missing, loso": World(classes=RARE, missing=0.3, folds="each"),
     "high accuracy": World(skill=0.96, speaker=0.03, taste=0.02),
@@ -83,6 +83,8 @@ WORLDS = {
     "3 seeds, common effect": World(seeds=3, seed=0.03, speaker=0.08, rest=0.04),
     "5 seeds, common effect": World(seeds=5, seed=0.03, speaker=0.08, rest=0.04),
     "3 seeds, no effect": World(seeds=3, speaker=0.08, rest=0.04),
+    "very uneven sizes": World(uneven=1.0),
+    "2 seeds, common effect": World(seeds=2, seed=0.03, speaker=0.08, rest=0.04),
 }
 
 

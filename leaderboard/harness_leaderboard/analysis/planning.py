@@ -99,7 +99,7 @@ def _range(
     power_of: Callable[[float, int], float], of: Squares, *, least: int
 ) -> tuple[float, float]:
     low, high = (
-        _first(partial(power_of, ratio), least) for ratio in _ratios(of.units - 1)
+        _first(partial(power_of, ratio), least) for ratio in _ratios(of.unit_freedom)
     )
     return low, high
 

@@ -15,7 +15,8 @@ Shape letters here: K seeds, U units, S speakers, F folds, C classes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,17 +53,24 @@ class Draws:
     Attributes:
         values: (K, U) whose mean is the figure.
         size: Test speakers of a unit, on average.
+        freedom: Degrees of freedom of the units' variance, U − 1 where all weigh alike.
         utterances: The variance of a value that its utterances alone explain; none is
             known of a difference, whose systems share them.
     """
 
     values: Floats
     size: float
+    freedom: float
     utterances: float = 0.0
+
+    @cached_property
+    def squares(self) -> Squares:
+        """Their mean squares."""
+        return squares(self.values, self.freedom)
 
     def __sub__(self, other: Draws) -> Draws:
         """Return the difference of two systems that were tested alike."""
-        return Draws(values=self.values - other.values, size=self.size)
+        return replace(self, values=self.values - other.values, utterances=0.0)
 
 
 def units_of(sample: Sample) -> Ints:
@@ -141,8 +149,26 @@ def draws(sample: Sample, metric: Metric) -> Draws | None:
         return None
     share = _utterance_variance(sample, metric) * values.shape[1]
     return Draws(
-        values=values, size=len(units) / values.shape[1], utterances=float(share)
+        values=values,
+        size=len(units) / values.shape[1],
+        freedom=_unit_freedom(sample, units),
+        utterances=float(share),
     )
+
+
+def _unit_freedom(sample: Sample, units: Ints) -> float:
+    """Return the degrees of freedom of the units' variance.
+
+    It is Kish's (1965) effective number, 1 / Σ w², less one: a few units with most of
+    the utterances count for few. In a mean all weigh alike; in a pooled figure a unit
+    weighs what its share of the utterances is.
+    """
+    weights = np.zeros(units.max() + 1)
+    for part in sample.parts:
+        np.add.at(weights, units[part.speakers], part.counts.sum((1, 2)))
+    if estimand(sample) != "pooled over speakers":
+        weights[:] = 1
+    return max(float(weights.sum() ** 2 / (weights**2).sum()) - 1, 1.0)
 
 
 def values_of(sample: Sample, metric: Metric, groups: Ints) -> Floats | None:
@@ -220,11 +246,13 @@ class Squares:
         unit: MS of units.
         seed: MS of seeds.
         rest: MS of what is left.
+        unit_freedom: Degrees of freedom of the units.
     """
 
     seeds: int
     units: int
     unit: float
+    unit_freedom: float
     seed: float | None = None
     rest: float | None = None
 
@@ -252,29 +280,36 @@ class Squares:
     def freedom(self) -> float:
         """Its degrees of freedom (Satterthwaite); no fewer than seeds or units have."""
         if not self.shared or self.seed is None or self.rest is None:
-            return self.units - 1
+            return self.unit_freedom
         spent = (
-            self.unit**2 / (self.units - 1)
+            self.unit**2 / self.unit_freedom
             + self.seed**2 / (self.seeds - 1)
-            + self.rest**2 / ((self.units - 1) * (self.seeds - 1))
+            + self.rest**2 / (self.unit_freedom * (self.seeds - 1))
         )
         found = (self.unit + self.shared) ** 2 / spent
-        fewest = min(self.seeds, self.units) - 1
-        return min(max(found, fewest), self.units - 1)
+        fewest = min(self.seeds - 1, self.unit_freedom)
+        return min(max(found, fewest), self.unit_freedom)
 
 
-def squares(values: Floats) -> Squares:
-    """Return the mean squares of (K, U) values, U at least two."""
+def squares(values: Floats, freedom: float | None = None) -> Squares:
+    """Return the mean squares of values.
+
+    Args:
+        values: (K, U), U at least two.
+        freedom: Of the units; U − 1 by default.
+    """
     seeds, units = values.shape
     of_unit, of_seed = values.mean(0), values.mean(1)
     unit = seeds * float(of_unit.var(ddof=1))
+    freedom = units - 1 if freedom is None else freedom
     if seeds == 1:
-        return Squares(seeds=1, units=units, unit=unit)
+        return Squares(seeds=1, units=units, unit=unit, unit_freedom=freedom)
     left = values - of_unit - of_seed[:, None] + values.mean()
     return Squares(
         seeds=seeds,
         units=units,
         unit=unit,
+        unit_freedom=freedom,
         seed=units * float(of_seed.var(ddof=1)),
         rest=float((left**2).sum()) / ((seeds - 1) * (units - 1)),
     )
@@ -288,7 +323,7 @@ def estimate(of: Draws | None) -> Estimate | None:
     """
     if of is None or of.values.shape[1] < FEWEST_UNITS:
         return None
-    found = squares(of.values)
+    found = of.squares
     return Estimate(
         value=float(of.values.mean()),
         error=max(found.error, _floor(of, found)),

@@ -228,7 +228,7 @@ def _needed(pair: Pair, difference: float) -> tuple[Entry, Entry]:
     """Print how many speakers, and how many seeds, would find a difference."""
     if pair.draws is None or pair.draws.values.shape[1] < 2:
         return NOTHING, NOTHING
-    found = sampling.squares(pair.draws.values)
+    found = pair.draws.squares
     speakers = [
         pair.draws.size * units for units in planning.units_for(found, difference)
     ]

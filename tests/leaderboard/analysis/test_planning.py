@@ -10,8 +10,13 @@ from harness_leaderboard.analysis.statistics import Estimate
 from scipy import stats
 
 
+def squares_of(seeds: int, units: int, unit: float, **more: float) -> Squares:
+    freedom = units - 1
+    return Squares(seeds=seeds, units=units, unit=unit, unit_freedom=freedom, **more)
+
+
 def of(units: int, deviation: float) -> Squares:
-    return Squares(seeds=1, units=units, unit=deviation**2)
+    return squares_of(1, units, deviation**2)
 
 
 def test_power_is_that_of_the_noncentral_t():
@@ -43,7 +48,7 @@ def test_the_range_of_speakers_is_that_of_the_error():
 
 
 def test_no_number_of_speakers_does_what_seeds_prevent():
-    found = Squares(seeds=3, units=10, unit=0.006, seed=0.05, rest=0.001)
+    found = squares_of(3, 10, 0.006, seed=0.05, rest=0.001)
     assert planning.units_for(found, 0.02) == (math.inf, math.inf)
 
 
@@ -53,7 +58,7 @@ def test_no_number_of_seeds_does_what_speakers_prevent():
 
 
 def test_more_seeds_help_where_seeds_are_what_differs():
-    found = Squares(seeds=3, units=30, unit=0.002, seed=0.05, rest=0.001)
+    found = squares_of(3, 30, 0.002, seed=0.05, rest=0.001)
     few, many = (planning.seeds_for(found, points) for points in (0.05, 0.02))
     assert few is not None
     assert many is not None

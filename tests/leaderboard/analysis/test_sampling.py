@@ -122,6 +122,14 @@ def test_three_units_have_no_error_and_it_is_said():
     ]
 
 
+def test_speakers_of_most_utterances_leave_few_degrees_of_freedom():
+    counts = np.ones((8, 2, 2)) + np.eye(2)
+    assert estimated(sample(counts, "one")).freedom == pytest.approx(7)
+    counts[:2] *= 1000
+    assert estimated(sample(counts, "one")).freedom == pytest.approx(1, abs=0.02)
+    assert estimated(sample(counts, "loso")).freedom == pytest.approx(7)
+
+
 # ---------------------------------------------------------------- seeds
 
 
@@ -142,9 +150,13 @@ def test_the_error_of_folds_is_that_of_lme4():
 
 
 def test_degrees_of_freedom_are_satterthwaites():
-    found = sampling.Squares(seeds=3, units=10, unit=4.0, seed=9.0, rest=1.0)
+    found = sampling.Squares(
+        seeds=3, units=10, unit=4.0, unit_freedom=9, seed=9.0, rest=1.0
+    )
     assert found.freedom == pytest.approx(12**2 / (16 / 9 + 81 / 2 + 1 / 18))
-    few = sampling.Squares(seeds=3, units=10, unit=4.0, seed=3.0, rest=2.9)
+    few = sampling.Squares(
+        seeds=3, units=10, unit=4.0, unit_freedom=9, seed=3.0, rest=2.9
+    )
     assert 2 <= few.freedom <= 9
 
 
