@@ -27,6 +27,16 @@ def sample(counts, split: str) -> Sample:
     return Sample(speakers=tuple(map(str, speakers)), parts=tuple(parts))
 
 
+def in_folds(counts, folds) -> Sample:
+    """From (S, C, C) counts: the speakers of each fold in one test part."""
+    folds = np.asarray(folds)
+    parts = [
+        part(counts[folds == fold], np.flatnonzero(folds == fold), name=str(fold))
+        for fold in np.unique(folds)
+    ]
+    return Sample(speakers=tuple(map(str, range(len(counts)))), parts=tuple(parts))
+
+
 def said(rng, skills, *, utterances: int = 40, classes: int = 4):
     """Confusions (S, C, C) of speakers whom the system understands more or less."""
     counts = np.zeros((len(skills), classes, classes))

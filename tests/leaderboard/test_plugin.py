@@ -141,7 +141,8 @@ def test_hook_commands_adds_the_leaderboard(run, make_result: MakeResult, runs: 
     store.write_result(make_result(), runs)
     outcome = run("leaderboard", "--runs", runs)
     assert outcome.exit_code == 0
-    assert outcome.stdout.startswith("Macro-F1 in percent\nupstream ")
+    words = "pooled over speakers, one test speaker, one seed"
+    assert outcome.stdout.startswith(f"Macro-F1 in percent, {words}\nupstream ")
     assert outcome.stderr == ""
 
 
@@ -170,7 +171,7 @@ def test_a_metric_of_a_third_party_works_on_results_from_before_it(
     assert values == {"fbank": "0.0", "whisper-base": "0.5"}
     shown = run("leaderboard", "--runs", runs, "--metric", "error").stdout
     assert "Error in percent" in shown
-    assert "*0.0" in shown
+    assert "0.0" in shown
 
 
 def test_a_metric_of_scores_works_on_boards_and_not_on_intervals(
@@ -247,7 +248,7 @@ def test_left_out_files_are_named_on_stderr(run, make_result: MakeResult, runs: 
     store.write_result(make_result(), runs)
     (runs / "broken\x1b[2J.parquet").write_bytes(b"PAR1")
     outcome = run("leaderboard", "--runs", runs, "--format", "json")
-    assert json.loads(outcome.stdout)["title"] == "Macro-F1 in percent"
+    assert json.loads(outcome.stdout)["title"].startswith("Macro-F1 in percent")
     assert outcome.stderr.startswith("warning: ")
     assert "\x1b" not in outcome.stderr
 
@@ -276,7 +277,7 @@ def test_hook_renderers_takes_a_form_from_a_third_party(
 ):
     store.write_result(make_result(), runs)
     outcome = run("leaderboard", "--runs", runs, "--format", "shout")
-    assert outcome.stdout == "MACRO-F1 IN PERCENT\n"
+    assert outcome.stdout.startswith("MACRO-F1 IN PERCENT")
 
 
 def test_help_lists_the_forms_that_plugins_offer(run):

@@ -1,27 +1,35 @@
-"""The predictions behind figures, and how sure each figure is."""
+"""The predictions behind figures, how sure each is, and which may be the best."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness_leaderboard.analysis import statistics
+from harness_leaderboard.analysis import sampling, statistics
 from harness_leaderboard.analysis.figures import behind, current, figures
-from harness_leaderboard.analysis.matrix import Matrix
+from harness_leaderboard.analysis.matrix import Matrix, Sure, is_control
+from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.analysis.question import require_confusion
-from harness_leaderboard.analysis.samples import sample_of
+from harness_leaderboard.analysis.ranking import Standing, standings
+from harness_leaderboard.analysis.samples import pooled, sample_of
+from harness_leaderboard.render.entries import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.types import Metric
-    from harness_leaderboard.analysis.places import Place
+    from harness.types import CorpusCondition, Metric
+    from harness_leaderboard.analysis.figures import Figure
+    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.samples import Sample
-    from harness_leaderboard.analysis.statistics import Estimate
+
+Column = dict["System", "Sample"]
+"""What stands behind a column of a table."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +38,8 @@ class Gathered:
 
     Attributes:
         samples: By place.
-        matrix: Of all figures.
+        matrix: Of all figures, with their errors and standings where they were asked
+            for.
         notes: On what does not count.
     """
 
@@ -38,17 +47,23 @@ class Gathered:
     matrix: Matrix
     notes: tuple[str, ...]
 
+    def column(self, corpus: CorpusCondition) -> Column:
+        """Return what stands behind a column."""
+        return _columns(self.samples).get(corpus, {})
 
-def gather(runs: pa.Table, metric: Metric) -> Gathered:
+
+def gather(runs: pa.Table, question: Question, *, ranked: bool = False) -> Gathered:
     """Gather the predictions behind every figure that has all its folds.
 
     Args:
         runs: Results with the columns of figures, ``labels`` and ``predictions``.
-        metric: Of the figures.
+        question: Says the metric, and whether folds are pooled.
+        ranked: Whether to say how sure each figure is, and which may be the best.
 
     Raises:
         HarnessError: Where the metric is not of confusions.
     """
+    metric = question.metric
     require_confusion(metric)
     found, notes = figures(runs, metric)
     kept = current(runs, metric)
@@ -59,7 +74,24 @@ def gather(runs: pa.Table, metric: Metric) -> Gathered:
         for place, rows in behind(kept).items()
         if place in complete and all(has[row] for row in rows)
     }
-    return Gathered(samples=samples, matrix=Matrix(found, metric), notes=notes)
+    if question.pooled:
+        samples = {place: pooled(sample) for place, sample in samples.items()}
+        left = len(found) - len(samples)
+        found = list(_pooled(found, samples, metric))
+        more = f"Not pooled: {counted(left, 'figure')} without all folds' predictions."
+        notes = (*notes, *[more] * bool(left))
+    sure = _sure(samples, question) if ranked else Sure()
+    matrix = Matrix(found, metric, sure=sure, controls=question.controls)
+    return Gathered(samples=samples, matrix=matrix, notes=notes)
+
+
+def _pooled(
+    found: Iterable[Figure], samples: Mapping[Place, Sample], metric: Metric
+) -> Iterable[Figure]:
+    """Yield the figures of pooled samples."""
+    for one in found:
+        if sample := samples.get(one.place):
+            yield replace(one, mean=figure_of(sample, metric))
 
 
 def figure_of(sample: Sample, metric: Metric) -> float:
@@ -68,14 +100,149 @@ def figure_of(sample: Sample, metric: Metric) -> float:
     return float(statistics.replicate(sample, ones, metric)[0])
 
 
-def estimates(samples: Mapping[Place, Sample], metric: Metric) -> dict[Place, Estimate]:
-    """Estimate every figure that has enough speakers."""
+def worst_speaker(sample: Sample, metric: Metric) -> float:
+    """Return the figure of the speaker whose own is the worst, over folds and seeds."""
+    counts = np.zeros((len(sample.speakers), *sample.parts[0].counts.shape[1:]))
+    for part in sample.parts:
+        counts[part.speakers] += part.counts
+    scores = statistics.score(counts, metric)
+    return float(scores.min() if metric.higher_is_better else scores.max())
+
+
+# ---------------------------------------------------------------- how sure
+
+
+def _columns(samples: Mapping[Place, Sample]) -> dict[CorpusCondition, Column]:
+    found: dict[CorpusCondition, Column] = defaultdict(dict)
+    for place, sample in samples.items():
+        found[place.corpus][place.system] = sample
+    return found
+
+
+def _sure(samples: Mapping[Place, Sample], question: Question) -> Sure:
+    """Estimate every figure, and say which may be the best of each column."""
+    metric = question.metric
     made = {}
     for place, sample in samples.items():
-        speakers = len(sample.speakers)
-        value = figure_of(sample, metric)
-        drawn = statistics.resamples(speakers)
-        replicates = statistics.replicate(sample, drawn, metric)
-        if found := statistics.estimate(value, replicates, speakers):
+        if found := sampling.estimate(sampling.draws(sample, metric)):
             made[place] = found
-    return made
+    columns = _columns(samples)
+    of_columns = {
+        corpus: family([column], question) for corpus, column in columns.items()
+    }
+    over_all = family(list(columns.values()), question)
+    return Sure(
+        estimates=made,
+        standings={
+            Place(system, corpus): standing
+            for corpus, found in of_columns.items()
+            for system, standing in found.standings.items()
+        },
+        means=over_all.standings,
+        heads={corpus: head(column.values()) for corpus, column in columns.items()},
+        remarks={
+            corpus: (*said(column.values(), metric), *of_columns[corpus].remarks)
+            for corpus, column in columns.items()
+        },
+    )
+
+
+def head(samples: Iterable[Sample]) -> str:
+    """Say what figures are of, and what their design cannot know."""
+    listed = list(samples)
+    names = [sampling.estimand(sample) for sample in listed]
+    words = [word for sample in listed for word in sampling.unknown(sample)]
+    return ", ".join(dict.fromkeys([*names, *words]))
+
+
+def said(samples: Iterable[Sample], metric: Metric) -> tuple[str, ...]:
+    """Say why figures have no error, and which labels rest on few, each thing once."""
+    return tuple(
+        dict.fromkeys(
+            text for sample in samples for text in sampling.remarks(sample, metric)
+        )
+    )
+
+
+# ---------------------------------------------------------------- the best
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Systems that are ranked among each other.
+
+    Attributes:
+        standings: By system; empty for fewer than two.
+        remarks: On who is not among them, and on what cannot be shown.
+    """
+
+    standings: Mapping[System, Standing] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def family(columns: Sequence[Column], question: Question) -> Family:
+    """Rank the systems that have all columns, by their mean over them.
+
+    Args:
+        columns: One a corpus.
+        question: Says the metric, and which are controls.
+    """
+    if not columns:
+        return Family()
+    systems = [
+        system
+        for system in columns[0]
+        if all(system in column for column in columns)
+        and not is_control(system, question.controls)
+    ]
+    alike = _alike(systems, columns)
+    left = len(systems) - len(alike)
+    remarks = [
+        f"{counted(left, 'system')} tested on other utterances: not ranked"
+    ] * bool(left)
+    if len(alike) < 2:
+        return Family(remarks=tuple(remarks))
+    try:
+        blocks = [
+            _block([column[system] for system in alike], question.metric)
+            for column in columns
+        ]
+    except ValueError:
+        remarks.append("no seed that all systems have: not ranked")
+        return Family(remarks=tuple(remarks))
+    whole = [block for block in blocks if block is not None]
+    if len(whole) < len(blocks):
+        found = [Standing(first=1, last=len(alike), p=1.0)] * len(alike)
+    else:
+        found = standings(whole)
+    units = min((block.shape[-1] for block in whole), default=1)
+    if len(whole) < len(blocks) or (len(blocks) == 1 and 2**-units > 0.05):
+        remarks.append("nothing can be ruled out as the best")
+    return Family(
+        standings=dict(zip(alike, found, strict=True)), remarks=tuple(remarks)
+    )
+
+
+def _alike(systems: Sequence[System], columns: Sequence[Column]) -> list[System]:
+    """Return the largest group of systems that were tested on the same utterances."""
+    groups: dict[object, list[System]] = defaultdict(list)
+    for system in systems:
+        tested = [
+            frozenset(part.utterances for part in column[system].parts)
+            for column in columns
+        ]
+        groups[tuple(tested)].append(system)
+    return max(groups.values(), key=len, default=[])
+
+
+def _block(samples: Sequence[Sample], metric: Metric) -> sampling.Floats | None:
+    """Return (n, K, U) values of systems, the higher, the better.
+
+    Raises:
+        ValueError: Where no seed is common to all.
+    """
+    taken = [sampling.draws(sample, metric) for sample in statistics.aligned(samples)]
+    whole = [one.values for one in taken if one is not None]
+    if len(whole) < len(taken):
+        return None
+    return np.stack(whole) * (1 if metric.higher_is_better else -1)

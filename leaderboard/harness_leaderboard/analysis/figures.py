@@ -54,12 +54,12 @@ class Figure:
         """Say whether every seed has every fold."""
         return self.done >= self.folds
 
-    def text(self, *, counted: bool = True) -> str:
-        """Print it in percent: mean ± spread (runs); the runs only where asked for."""
-        spread = f" ± {in_percent(self.spread)}" if self.runs > 1 else ""
+    def text(self, error: float | None = None, *, counted: bool = True) -> str:
+        """Print it in percent: mean ± error (runs); the runs only where asked for."""
+        around = "" if error is None else f" ± {in_percent(error)}"
         folds = "" if self.complete else f", {self.done}/{self.folds} folds"
         runs = f" ({self.runs}{folds})" if counted else ""
-        return f"{in_percent(self.mean)}{spread}{runs}"
+        return f"{in_percent(self.mean)}{around}{runs}"
 
 
 def columns(metric: Metric) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,32 +20,76 @@ from harness_leaderboard.analysis.facets import (
 )
 from harness_leaderboard.analysis.figures import all_warnings
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.render.entries import NOTHING, marked, percent, word
+from harness_leaderboard.render.entries import NOTHING, in_percent, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.types import CorpusCondition, Metric
     from harness_leaderboard.analysis.facets import AxisCondition
     from harness_leaderboard.analysis.figures import Figure
     from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.ranking import Standing
+    from harness_leaderboard.analysis.statistics import Estimate
 
+ERROR = (
+    "± is the standard error, with other test speakers drawn (other folds where there "
+    "are several, and other seeds)."
+)
+BEST = (
+    "Marked is what may be the best of its column: no other system is shown to be "
+    "better (a set that holds the best with 95 % confidence, controls apart)."
+)
 WARNED = " ¶"
 """Behind the name of a system that was made with a plugin which broke a rule; the signs
 before it (†, ‡ and §) stand for heads."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sure:
+    """How sure figures are; all is empty where predictions were not read.
+
+    Attributes:
+        estimates: By place.
+        standings: By place, of the systems that are ranked in its column.
+        means: By system, of its mean over all corpora.
+        heads: What the figures of a column are of, and what is not known of them.
+        remarks: On a column.
+    """
+
+    estimates: Mapping[Place, Estimate] = field(default_factory=dict)
+    standings: Mapping[Place, Standing] = field(default_factory=dict)
+    means: Mapping[System, Standing] = field(default_factory=dict)
+    heads: Mapping[CorpusCondition, str] = field(default_factory=dict)
+    remarks: Mapping[CorpusCondition, tuple[str, ...]] = field(default_factory=dict)
+
+
+CONTROL = " (control)"
+"""Behind the name of a row that others must beat, and that is not ranked."""
+
+
 class Matrix:
     """Figures by system and corpus condition, and what a table asks of them."""
 
-    def __init__(self, found: Iterable[Figure], metric: Metric) -> None:
+    def __init__(
+        self,
+        found: Iterable[Figure],
+        metric: Metric,
+        *,
+        sure: Sure | None = None,
+        controls: frozenset[str] = frozenset(),
+    ) -> None:
         """Name the systems and the corpora.
 
         Args:
             found: The figures.
             metric: What they are of; it says which is the best.
+            sure: How sure they are.
+            controls: Names of upstreams and downstreams that are not ranked.
         """
         self.metric = metric
+        self.sure = sure or Sure()
+        self.controls = controls
         self.figures = {figure.place: figure for figure in found}
         corpora = labels(place.corpus for place in self.figures)
         self.corpora = dict(sorted(corpora.items(), key=lambda item: item[1]))
@@ -60,14 +106,55 @@ class Matrix:
 
     @property
     def legend(self) -> str:
-        """What a figure is made of, in a sentence."""
+        """What a figure is made of, in a sentence or two."""
         seeds = "Mean over seeds (of a seed: over its folds)"
-        spread = "± population standard deviation over runs"
         if self.runs_each == 1:
-            return "Each figure is of one run."
-        if self.runs_each:
-            return f"{seeds} {spread}, {self.runs_each} runs each."
-        return f"{seeds} {spread}, in brackets the number of runs."
+            made = "Each figure is of one run."
+        elif self.runs_each:
+            made = f"{seeds}, {self.runs_each} runs each."
+        else:
+            made = f"{seeds}, in brackets the number of runs."
+        return f"{made} {ERROR}" if self.sure.estimates else made
+
+    def head(self, corpus: CorpusCondition) -> str:
+        """Say what a column's figures are of, and what is not known of them."""
+        return self.sure.heads.get(corpus, "")
+
+    @cached_property
+    def _heads(self) -> dict[str, list[str]]:
+        """Corpora by what their figures are of."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for corpus, label in self.corpora.items():
+            if head := self.head(corpus):
+                found[head].append(label)
+        return found
+
+    def title(self, more: str = "") -> str:
+        """Say what the figures are, and what they are of where it is the same for all.
+
+        Args:
+            more: What stands behind the metric.
+        """
+        said = f"{self.metric.title} in percent{more}"
+        return f"{said}, {next(iter(self._heads))}" if len(self._heads) == 1 else said
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What figures are of, and what stands in the way of errors and ranks."""
+        several = self._heads if len(self._heads) > 1 else {}
+        return (
+            *(f"Figures of {', '.join(of)}: {head}." for head, of in several.items()),
+            *(
+                f"{self.corpora[corpus]}: {'; '.join(said)}."
+                for corpus, said in self.sure.remarks.items()
+                if said
+            ),
+        )
+
+    @property
+    def marks(self) -> str:
+        """What a mark means, where there is one."""
+        return BEST if self.sure.standings else ""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -103,7 +190,9 @@ class Matrix:
         """Return the entries that name a row, marked where a plugin broke a rule."""
         upstream, downstream = self.systems[system]
         mark = WARNED if system in self._warned else ""
-        return Entry(text=upstream + mark, value=upstream), word(downstream)
+        control = CONTROL if is_control(system, self.controls) else ""
+        name = Entry(text=upstream + mark, value=upstream)
+        return name, Entry(text=downstream + control, value=downstream)
 
     # ------------------------------------------------------------ means
 
@@ -144,8 +233,19 @@ class Matrix:
         """Print that mean, or how many corpora there are of how many."""
         mean = self.mean(system)
         if mean is not None:
-            return percent(mean)
+            return self._sure_mean(system, mean)
         return Entry(text=f"{len(self.complete(system))} of {len(self.corpora)}")
+
+    def _sure_mean(self, system: System, mean: float) -> Entry:
+        """Print a mean with its error, where every corpus has one."""
+        places = [Place(system, corpus) for corpus in self.corpora]
+        found = [self.sure.estimates.get(place) for place in places]
+        known = [one for one in found if one]
+        if not known or len(known) < len(found):
+            return percent(mean)
+        error = math.sqrt(math.fsum(one.error**2 for one in known)) / len(known)
+        text = f"{in_percent(mean)} ± {in_percent(error)}"
+        return Entry(text=text, value=mean, details={"error": error})
 
     def complete(self, system: System) -> list[float]:
         """Return a row's figures, those that rest on every fold."""
@@ -168,14 +268,20 @@ class Matrix:
         return value if self.metric.higher_is_better else -value
 
     def column(self, corpus: CorpusCondition) -> dict[System, Entry]:
-        """Return a column's entries, with the best of them marked."""
+        """Return a column's entries; those that may be the best are marked."""
         places = {system: Place(system, corpus) for system in self.systems}
-        counted = self.runs_each is None
-        entries = {
-            system: entry_of(self.figures.get(place), counted=counted)
-            for system, place in places.items()
-        }
-        return marked(entries, lowest=self.lowest)
+        return {system: self._entry(place) for system, place in places.items()}
+
+    def _entry(self, place: Place) -> Entry:
+        entry = entry_of(
+            self.figures.get(place),
+            self.sure.estimates.get(place),
+            counted=self.runs_each is None,
+        )
+        head = self.head(place.corpus)
+        best = may_be_best(self.sure.standings.get(place))
+        more = {"estimand": head} if entry.text and head else {}
+        return replace(entry, best=best, details={**entry.details, **more})
 
     @property
     def lowest(self) -> bool:
@@ -184,8 +290,12 @@ class Matrix:
 
     def average(self) -> dict[System, Entry]:
         """Return the mean over corpora, only for rows that have all of them."""
-        entries = {system: self.mean_entry(system) for system in self.systems}
-        return marked(entries, lowest=self.lowest)
+        return {
+            system: replace(
+                self.mean_entry(system), best=may_be_best(self.sure.means.get(system))
+            )
+            for system in self.systems
+        }
 
 
 def _common(parts: Sequence[AxisCondition]) -> Iterator[str]:
@@ -197,13 +307,32 @@ def _common(parts: Sequence[AxisCondition]) -> Iterator[str]:
             yield say(holders[0], path, facet.note, facet.noun)
 
 
-def entry_of(figure: Figure | None, *, counted: bool = True) -> Entry:
+def may_be_best(standing: Standing | None) -> bool:
+    """Say whether no other system is shown to be better."""
+    return standing is not None and standing.first == 1
+
+
+def is_control(system: System, names: frozenset[str]) -> bool:
+    """Say whether a system is there for others to beat."""
+    upstream = system.upstream.name
+    return (
+        upstream in names
+        or upstream.startswith("random:")
+        or system.downstream.name in names
+    )
+
+
+def entry_of(
+    figure: Figure | None, sure: Estimate | None = None, *, counted: bool = True
+) -> Entry:
     """Print a figure; one that lacks folds has no value to be compared by."""
     if figure is None:
         return NOTHING
+    error = sure.error if sure else None
+    details: dict[str, float] = {} if error is None else {"error": error}
     return Entry(
-        text=figure.text(counted=counted),
+        text=figure.text(error, counted=counted),
         value=figure.mean if figure.complete else None,
-        details={"spread": figure.spread, "runs": figure.runs},
+        details={**details, "runs": figure.runs},
         key=figure.place,
     )

@@ -21,11 +21,18 @@ class Question:
     Attributes:
         metric: What is averaged.
         against: Whether the paper's figures are set beside ours.
+        pooled: Whether the folds of a seed are scored as one test part.
+        controls: Upstreams and downstreams that others must beat, by name; they stand
+            apart from what is ranked.
+        detect: A difference that matters, as a fraction of one, for ``compare``.
         pretraining: The languages that each upstream was trained on, by its name.
     """
 
     metric: Metric = macro_f1
     against: bool = False
+    pooled: bool = False
+    controls: frozenset[str] = frozenset()
+    detect: float | None = None
     pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

@@ -5,12 +5,16 @@ Shape letters here: S speakers, s those of one test part, C classes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -42,10 +46,37 @@ class Sample:
     Attributes:
         speakers: S names.
         parts: One a run.
+        labels: C names, where they are known.
+        merged: (S,) the fold of each speaker, where folds were pooled to one part.
     """
 
     speakers: tuple[str, ...]
     parts: tuple[TestPart, ...]
+    labels: tuple[str, ...] = ()
+    merged: Ints | None = None
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """Those of the parts, sorted."""
+        return tuple(sorted({part.seed for part in self.parts}))
+
+    @cached_property
+    def folds(self) -> Ints:
+        """The fold of each speaker, (S,); one of all where some stand in several."""
+        if self.merged is not None:
+            return self.merged
+        folds = np.full(len(self.speakers), -1)
+        first = self.parts[0].seed
+        for place, part in enumerate(one for one in self.parts if one.seed == first):
+            if (folds[part.speakers] >= 0).any():
+                return np.zeros(len(folds), int)
+            folds[part.speakers] = place
+        return folds
+
+    def of_seeds(self, seeds: Collection[int]) -> Sample:
+        """Return the parts of some seeds alone."""
+        parts = tuple(part for part in self.parts if part.seed in seeds)
+        return replace(self, parts=parts)
 
 
 def sample_of(runs: pa.Table) -> Sample:
@@ -85,7 +116,29 @@ def sample_of(runs: pa.Table) -> Sample:
                 counts=counts.reshape(-1, size, size).astype(np.float32),
             )
         )
-    return Sample(speakers=tuple(speakers), parts=tuple(parts))
+    return Sample(speakers=tuple(speakers), parts=tuple(parts), labels=tuple(classes))
+
+
+def pooled(sample: Sample) -> Sample:
+    """Put the folds of each seed into one part, so that it has one score."""
+    seeds: dict[int, list[TestPart]] = defaultdict(list)
+    for part in sample.parts:
+        seeds[part.seed].append(part)
+    parts = tuple(_merged(sample, parts) for parts in seeds.values())
+    return replace(sample, parts=parts, merged=sample.folds)
+
+
+def _merged(sample: Sample, parts: Sequence[TestPart]) -> TestPart:
+    counts = np.zeros((len(sample.speakers), *parts[0].counts.shape[1:]), np.float32)
+    for part in parts:
+        counts[part.speakers] += part.counts
+    present = np.unique(np.concatenate([part.speakers for part in parts]))
+    return TestPart(
+        seed=parts[0].seed,
+        utterances=tuple(sorted(name for part in parts for name in part.utterances)),
+        speakers=present,
+        counts=counts[present],
+    )
 
 
 def _coded(column: pa.Array) -> tuple[Ints, list[str]]:

@@ -1,9 +1,6 @@
-"""How sure a figure is, and whether two systems differ: resampling by speaker.
+"""Scores of weighted speakers, and what follows from a figure and its error.
 
-Utterances of one speaker are alike, so the speaker is what is drawn and what is
-swapped, with all its utterances and what was predicted of them, in every seed.
-
-Shape letters here: S speakers, C classes, R resamples.
+Shape letters here: S speakers, C classes, R weightings.
 """
 
 from __future__ import annotations
@@ -16,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.types import Predictions
-from harness_leaderboard.analysis.samples import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,15 +21,12 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
     from harness.types import Metric
-    from harness_leaderboard.analysis.samples import TestPart
+    from harness_leaderboard.analysis.samples import Sample, TestPart
 
     Floats = NDArray[np.floating]
     Ints = NDArray[np.integer]
 
-RESAMPLES = 10_000
 LEVEL = 0.95
-FEWEST_SPEAKERS = 4
-"""With fewer test speakers an interval would be a guess, so there is none."""
 
 
 # ---------------------------------------------------------------- scores
@@ -109,37 +102,31 @@ def _folds(
 # ---------------------------------------------------------------- intervals
 
 
-def resamples(speakers: int, *, times: int = RESAMPLES, seed: int = 0) -> Floats:
-    """Draw speakers with replacement; return (R, S) how often each was drawn."""
-    generator = np.random.default_rng([seed, speakers])
-    drawn = generator.multinomial(speakers, np.full(speakers, 1 / speakers), times)
-    return drawn.astype(np.float32)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A figure, or a difference of two, and how sure it is.
 
     Attributes:
         value: As measured.
-        error: Its standard error, by the bootstrap over speakers.
-        freedom: Degrees of freedom of that error: speakers less one.
+        error: Its standard error.
+        freedom: Degrees of freedom of that error.
     """
 
     value: float
     error: float
     freedom: float
 
+    @property
+    def p(self) -> float:
+        """Two-sided, of there being no difference, by Student's t.
 
-def estimate(value: float, replicates: Floats, speakers: int) -> Estimate | None:
-    """Take the standard error from resamples; none for fewer than four speakers.
+        Where all units say the same there is no error, and the sign test's is taken.
+        """
+        from scipy.special import stdtr
 
-    The bootstrap's own deviation is too small by √((S - 1) / S), which is corrected.
-    """
-    if speakers < FEWEST_SPEAKERS:
-        return None
-    error = float(replicates.std()) * (speakers / (speakers - 1)) ** 0.5
-    return Estimate(value=value, error=error, freedom=speakers - 1)
+        if not self.error:
+            return float(2**-self.freedom) if self.value else 1.0
+        return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
 
 
 def average(estimates: Sequence[Estimate]) -> Estimate:
@@ -186,148 +173,42 @@ def reach(freedom: float, level: float = LEVEL) -> float:
     return float(stdtrit(freedom, (1 + level) / 2))
 
 
-def rank_intervals(
-    replicates: Floats, *, level: float = LEVEL
-) -> list[tuple[int, int]]:
-    """Say between which ranks each system comes, 1 being the best.
-
-    Args:
-        replicates: (systems, R), drawn with the same weights; the higher, the better.
-        level: Of the percentile interval.
-    """
-    from scipy.stats import rankdata
-
-    ranks = rankdata(-replicates, method="min", axis=0)
-    tail = (1 - level) / 2
-    bounds = np.quantile(ranks, [tail, 1 - tail], axis=1, method="closest_observation")
-    return [(int(low), int(high)) for low, high in bounds.T]
-
-
 # ---------------------------------------------------------------- differences
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """How much better one system is than another on the same utterances.
-
-    Attributes:
-        estimate: A minus B, ``None`` for too few speakers.
-        value: A minus B, as a fraction of one.
-        p: Two-sided, of the permutation test.
-        speakers: How many there are.
-        least_p: The smallest that so few speakers allow.
-    """
-
-    value: float
-    estimate: Estimate | None
-    p: float
-    speakers: int
-    least_p: float
-
-
-def differ(
-    a: Sample, b: Sample, metric: Metric, *, times: int = RESAMPLES, seed: int = 0
-) -> Difference:
-    """Test whether two systems differ, by swapping them speaker by speaker.
-
-    If they do not, each speaker's predictions could as well have come from the other.
-    Where there are few speakers every way of swapping is tried, which is exact.
-
-    Args:
-        a: One system.
-        b: The other, on the same test utterances in the same folds.
-        metric: See ``score``.
-        times: How many ways of swapping are tried at most, and resamples.
-        seed: Of the draw.
+def aligned(samples: Sequence[Sample]) -> list[Sample]:
+    """Bring samples to the same parts and speakers, over the seeds that all have.
 
     Raises:
         ValueError: Where they were not tested on the same utterances.
     """
-    a, b = paired(a, b)
-    count = len(a.speakers)
-    drawn = resamples(count, times=times, seed=seed)
-    gaps = replicate(a, drawn, metric) - replicate(b, drawn, metric)
-    swaps, exact = _swaps(count, times, seed)
-    permuted = _permuted(a, b, swaps, metric)
-    value = float(_permuted(a, b, np.zeros((1, count), np.float32), metric)[0])
-    as_far = int((np.abs(permuted) >= abs(value) - 1e-6).sum())
-    return Difference(
-        value=value,
-        estimate=estimate(value, gaps, count),
-        p=as_far / len(swaps) if exact else (1 + as_far) / (1 + len(swaps)),
-        speakers=count,
-        least_p=2 / len(swaps) if exact else 1 / (1 + len(swaps)),
-    )
-
-
-def paired(a: Sample, b: Sample) -> tuple[Sample, Sample]:
-    """Bring two samples to the same parts, over the seeds that both have.
-
-    Raises:
-        ValueError: Where they were not tested on the same utterances.
-    """
-    seeds = {part.seed for part in a.parts} & {part.seed for part in b.parts}
-    of_a, of_b = (
-        {
-            (part.seed, part.utterances): part
-            for part in sample.parts
-            if part.seed in seeds
-        }
-        for sample in (a, b)
-    )
-    if not seeds or of_a.keys() != of_b.keys():
-        raise ValueError("not tested on the same utterances with the same seeds")
-    place = {speaker: index for index, speaker in enumerate(a.speakers)}
-    index = np.array([place[speaker] for speaker in b.speakers])
-    moved = []
-    for key in of_a:
-        part = of_b[key]
-        order = np.argsort(index[part.speakers])
-        moved.append(
+    seeds = set.intersection(*(set(sample.seeds) for sample in samples))
+    first = samples[0].of_seeds(seeds)
+    keys = [(part.seed, part.utterances) for part in first.parts]
+    made = []
+    for sample in samples:
+        kept = sample.of_seeds(seeds).parts
+        parts = {(one.seed, one.utterances): one for one in kept}
+        if not seeds or parts.keys() != set(keys):
+            raise ValueError("not tested on the same utterances with the same seeds")
+        place = {speaker: index for index, speaker in enumerate(first.speakers)}
+        index = np.array([place[speaker] for speaker in sample.speakers])
+        made.append(
             replace(
-                part,
-                speakers=index[part.speakers][order],
-                counts=part.counts[order],
+                sample,
+                speakers=first.speakers,
+                parts=tuple(_renumbered(parts[key], index) for key in keys),
+                merged=first.merged,
             )
         )
-    return replace(a, parts=tuple(of_a.values())), Sample(
-        speakers=a.speakers, parts=tuple(moved)
-    )
+    return made
 
 
-def _swaps(speakers: int, times: int, seed: int) -> tuple[Floats, bool]:
-    """Return (R, S) zeros and ones, and whether they are all that there are."""
-    if 2**speakers <= times:
-        every = np.arange(2**speakers)[:, None] >> np.arange(speakers) & 1
-        return every.astype(np.float32), True
-    generator = np.random.default_rng([seed, speakers, 1])
-    return generator.integers(0, 2, (times, speakers)).astype(np.float32), False
-
-
-def _permuted(a: Sample, b: Sample, swaps: Floats, metric: Metric) -> Floats:
-    """Return (R,) differences after swapping the speakers that are ones."""
-    seeds = sorted({part.seed for part in a.parts})
-    gaps = np.zeros(len(swaps))
-    for seed in seeds:
-        pairs = [
-            (of_a, of_b)
-            for of_a, of_b in zip(a.parts, b.parts, strict=True)
-            if of_a.seed == seed
-        ]
-        gaps += sum(_gap(*pair, swaps, metric) for pair in pairs) / len(pairs)
-    return gaps / len(seeds)
-
-
-def _gap(a: TestPart, b: TestPart, swaps: Floats, metric: Metric) -> Floats:
-    """Return (R,) differences of one fold."""
-    swapped = swaps[:, a.speakers]
-    if len(a.speakers) == 1:
-        gap = score(a.counts, metric) - score(b.counts, metric)
-        return ((1 - 2 * swapped) * gap)[:, 0]
-    moved = np.tensordot(swapped, b.counts - a.counts, 1)
-    return score(a.counts.sum(0) + moved, metric) - score(
-        b.counts.sum(0) - moved, metric
-    )
+def _renumbered(part: TestPart, index: Ints) -> TestPart:
+    """Number a part's speakers anew, in ascending order."""
+    speakers = index[part.speakers]
+    order = np.argsort(speakers)
+    return replace(part, speakers=speakers[order], counts=part.counts[order])
 
 
 def holm(ps: Sequence[float]) -> list[float]:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.errors import HarnessError
-from harness.training.metrics import macro_f1
-from harness_leaderboard.analysis.figures import columns
-from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.analysis.question import Question, require_confusion
 from harness_leaderboard.commands.options import (
     FORMAT,
     METRIC,
     ONLY,
+    POOLED,
     RUNS,
     Reading,
+    controls_of,
     filters_of,
     question_of,
     read,
@@ -25,18 +25,24 @@ from harness_leaderboard.commands.options import (
 from harness_leaderboard.commands.output import save, show, warn
 from harness_leaderboard.render import terminal
 from harness_leaderboard.results import folders, reading
+from harness_leaderboard.results.rescore import scored_anew
 from harness_leaderboard.site import site
 from harness_leaderboard.views import changes
 from harness_leaderboard.views.board import board
-from harness_leaderboard.views.catalogue import VIEWS
+from harness_leaderboard.views.catalogue import PREDICTED, VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    import pyarrow as pa
 
     from harness.registry import Registry
     from harness.types import Metric, RunFinished, Table
     from harness_leaderboard.commands.options import Filters
     from harness_leaderboard.results.folders import Folder
+
+MOST = 2_000_000
+"""Predictions that a board reads to say how sure it is: about 1 GB of memory."""
 
 
 @click.command(
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
 @METRIC
 @FORMAT
 @ONLY
+@POOLED
 @click.option(
     "--against",
     type=click.Choice(["published"]),
@@ -84,6 +91,7 @@ def leaderboard(
     metric: str,
     form: str | None,
     only: tuple[str, ...],
+    pooled: bool,
     against: str | None,
     diff: tuple[Folder, Folder] | None,
     out: Path | None,
@@ -96,7 +104,7 @@ def leaderboard(
     quick and safe to repeat.
     """
     renderer = renderer_of(registry, form, out)
-    question = question_of(registry, metric, against=against is not None)
+    question = question_of(registry, metric, against=against is not None, pooled=pooled)
     filters = filters_of(only)
     if out and renderer.name == "html" and (out.is_dir() or not out.suffix):
         if diff or against or view != "board":
@@ -119,8 +127,36 @@ def _view(name: str, runs: Folder, question: Question, only: Filters) -> Table:
             f"The paper has no figures for the view '{name}'. "
             f"It has for: {', '.join(known)}."
         )
-    metrics = [view.metric or question.metric]
-    return view.make(read(runs, view.columns(question), only, metrics), question)
+    if question.pooled and not (view.sure or PREDICTED[-1] in view.columns(question)):
+        raise HarnessError(f"The view '{name}' pools nothing; leave out --pooled.")
+    metric = view.metric or question.metric
+    table = read(runs, view.columns(question), only, [metric])
+    if view.sure:
+        table = _with_predictions(table, runs, question)
+    return view.make(table, question)
+
+
+def _with_predictions(table: pa.Table, runs: Folder, question: Question) -> pa.Table:
+    """Add the predictions, where they are not too many, that errors are computed from.
+
+    Raises:
+        HarnessError: Where they are too many, and figures are to be pooled.
+    """
+    import pyarrow.compute as pc
+
+    metric = question.metric
+    many = (pc.sum(table["n_test"]).as_py() or 0) > MOST
+    if question.pooled and (many or not metric.of_confusion):
+        require_confusion(metric)
+        raise HarnessError(
+            "These are too many predictions to pool. Choose fewer results with --only."
+        )
+    if many or not metric.of_confusion or PREDICTED[-1] in table.column_names:
+        return table
+    needed = tuple(dict.fromkeys((*table.column_names, *PREDICTED)))
+    ids = frozenset(table["run_id"].to_pylist())
+    found, _ = reading.read_runs(runs, needed, run_ids=ids)
+    return scored_anew(found, metric, runs)
 
 
 def _diff(
@@ -133,7 +169,6 @@ def _diff(
 
 def _site(runs: Folder, question: Question, only: Filters) -> str:
     """Write the page of every view; predictions are read for its figures alone."""
-    from harness_leaderboard.results.rescore import scored_anew
     from harness_leaderboard.site import details
 
     metrics = _metrics(question)
@@ -157,7 +192,16 @@ def show_run(event: RunFinished) -> None:
     if event.stopped and not event.computed:
         return
     run_ids = frozenset(cell.run_id for cell in event.cells)
-    table, left_out = reading.read_runs(event.runs, columns(macro_f1), run_ids=run_ids)
+    needed = VIEWS["board"].columns(Question())
+    table, left_out = reading.read_runs(event.runs, needed, run_ids=run_ids)
     warn(left_out)
     if len(table):
-        show(board(table, Question()), terminal.rich)
+        question = Question(controls=_controls())
+        table = _with_predictions(table, event.runs, question)
+        show(board(table, question), terminal.rich)
+
+
+def _controls() -> frozenset[str]:
+    """Name the controls of the running program's plugins."""
+    context = click.get_current_context(silent=True)
+    return controls_of(context.obj) if context and context.obj else frozenset()

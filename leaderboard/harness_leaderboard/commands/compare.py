@@ -12,6 +12,7 @@ from harness_leaderboard.commands.options import (
     FORMAT,
     METRIC,
     ONLY,
+    POOLED,
     RUNS,
     Reading,
     filters_of,
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
 @METRIC
 @FORMAT
 @ONLY
+@POOLED
+@click.option(
+    "--detect",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="POINTS",
+    help="A difference that matters: how many speakers, or seeds, would find it four "
+    "times in five is printed, too.",
+)
 @click.pass_obj
 def compare(
     registry: Registry,
@@ -46,11 +55,14 @@ def compare(
     metric: str,
     form: str | None,
     only: tuple[str, ...],
+    pooled: bool,
+    detect: float | None,
 ) -> None:
     """Test whether two systems differ, corpus by corpus.
 
     A and B are UPSTREAM/DOWNSTREAM. Both must have been tested on the same utterances
-    with the same seeds; speakers are what is resampled and swapped.
+    with the same seeds. What counts as one observation is a fold, that is a trained
+    model with its test speakers, or with one fold a test speaker.
     """
     from harness_leaderboard.analysis.question import require_confusion
     from harness_leaderboard.views import compare as comparison  # brings numpy
@@ -58,7 +70,9 @@ def compare(
     if a == b:
         raise HarnessError(f"'{a}' stands on both sides; name two systems.")
     renderer = renderer_of(registry, form)
-    question = question_of(registry, metric)
+    question = question_of(
+        registry, metric, pooled=pooled, detect=detect and detect / 100
+    )
     require_confusion(question.metric)
     needed = (*columns(question.metric), "labels", "predictions")
     table = read(runs, needed, filters_of(only), [question.metric])

@@ -104,7 +104,22 @@ FORMAT = click.option(
 )
 
 
-def question_of(registry: Registry, metric: str, *, against: bool = False) -> Question:
+POOLED = click.option(
+    "--pooled",
+    is_flag=True,
+    help="Score the predictions of all folds of a seed as one test part. By default a "
+    "figure is the mean of its folds' scores, each over the labels that the fold has.",
+)
+
+
+def question_of(
+    registry: Registry,
+    metric: str,
+    *,
+    against: bool = False,
+    pooled: bool = False,
+    detect: float | None = None,
+) -> Question:
     """Return what is asked of a view.
 
     Raises:
@@ -113,6 +128,9 @@ def question_of(registry: Registry, metric: str, *, against: bool = False) -> Qu
     return Question(
         metric=registry.metrics[metric],
         against=against,
+        pooled=pooled,
+        detect=detect,
+        controls=controls_of(registry),
         pretraining={one.name: one.languages for one in registry.upstreams},
     )
 
@@ -135,6 +153,12 @@ def renderer_of(
             f"a file that ends in {', '.join(sorted(endings))}."
         )
     return endings[ending]
+
+
+def controls_of(registry: Registry) -> frozenset[str]:
+    """Name the upstreams and downstreams that others must beat."""
+    offers = (*registry.upstreams, *registry.downstreams)
+    return frozenset(one.name for one in offers if one.control)
 
 
 def filters_of(only: Sequence[str]) -> Filters:

@@ -1,4 +1,4 @@
-"""The entries of tables: figures in percent, names, counts, and which is the best."""
+"""The entries of tables: figures in percent, names, counts, and which is highest."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ NOTHING = Entry(text="")
 
 
 def marked(entries: Mapping[Name, Entry], *, lowest: bool = False) -> dict[Name, Entry]:
-    """Mark the best of at least two entries; those that read the same are a tie.
+    """Mark the highest of at least two entries; several may read the same.
+
+    It says nothing of how sure that is, so it is another mark than that of the best.
 
     Args:
         entries: By any names.
-        lowest: Whether the best is the lowest.
+        lowest: Whether the lowest is the best.
     """
-    best = bests(entries, lowest=lowest)
-    return {name: replace(entry, best=name in best) for name, entry in entries.items()}
+    first = highest(entries, lowest=lowest)
+    return {
+        name: replace(entry, second=name in first) for name, entry in entries.items()
+    }
 
 
-def bests(entries: Mapping[Name, Entry], *, lowest: bool = False) -> set[Name]:
-    """Find the best of at least two entries that have a value."""
+def highest(entries: Mapping[Name, Entry], *, lowest: bool = False) -> set[Name]:
+    """Find the highest of at least two entries that have a value."""
     texts = {
         name: in_percent(entry.value)
         for name, entry in entries.items()

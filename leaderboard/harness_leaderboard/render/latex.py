@@ -71,8 +71,9 @@ SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 def latex(table: Table, *, width: int, colour: bool) -> str:
     r"""Write a ``table``, or several, for ``\usepackage{booktabs,graphicx}``.
 
-    The best is bold, the best of its group underlined. Text is UTF-8, as LaTeX expects
-    since 2018; a letter that pdfLaTeX lacks is printed as its code there.
+    What may be the best is bold, the highest of its group underlined. Text is UTF-8,
+    as LaTeX expects since 2018; a letter that pdfLaTeX lacks is printed as its code
+    there.
     """
     floats = list(_floats(list(_blocks(table))))
     lines = [r"% needs \usepackage{booktabs,graphicx}"]

@@ -144,9 +144,9 @@ def _legend(of: Panel) -> tuple[str, ...]:
     if any(map(_reach, entries)):
         said.append("Bars are intervals, from 0 to 100 %.")
     if any(entry.best for entry in entries):
-        said.append("Bold: the best.")
+        said.append("Bold: may be the best.")
     if any(entry.second for entry in entries):
-        said.append("Underlined: the best of its group.")
+        said.append("Underlined: the highest of its group.")
     return (" ".join(said),) * bool(said)
 
 

@@ -1,7 +1,7 @@
 """For a terminal: tables that fit its width, with heat where there are colours.
 
-The best of a column is bold and the best of its group underlined; without colour marks
-stand before them instead.
+What may be the best is bold and the highest of its group underlined; without colour
+marks stand before them instead.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ def _legend(table: Table, colour: bool) -> str:
     entries = [entry for row in table.rows for entry in row]
     said = []
     if any(entry.best for entry in entries):
-        said.append(f"{'bold' if colour else '*'}: the best.")
+        said.append(f"{'bold' if colour else '*'}: may be the best.")
     if any(entry.second and not entry.best for entry in entries):
-        said.append(f"{'underlined' if colour else chr(39)}: the best of its group.")
+        said.append(f"{'underlined' if colour else chr(39)}: the highest of its group.")
     return " ".join(said)
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.types import Table
-from harness_leaderboard.render.entries import marked, word
+from harness_leaderboard.render.entries import word
 from harness_leaderboard.render.page import Panel
-from harness_leaderboard.views.catalogue import VIEWS
+from harness_leaderboard.views.board import matrix_of
+from harness_leaderboard.views.catalogue import PREDICTED, VIEWS
 from harness_leaderboard.views.layers import maps as layer_maps
 
 if TYPE_CHECKING:
@@ -71,9 +72,11 @@ class Views:
     def read(self, name: str) -> pa.Table:
         """Return the columns that a view reads."""
         needed = dict.fromkeys(VIEWS[name].columns(self.question))
-        results = self.runs
-        if PREDICTIONS in needed and self.chosen is not None:
-            results = self.chosen
+        if self.chosen is None:
+            return self.runs.select(list(needed))
+        if VIEWS[name].sure and self.question.metric.of_confusion:
+            needed |= dict.fromkeys(PREDICTED)
+        results = self.chosen if PREDICTIONS in needed else self.runs
         return results.select(list(needed))
 
     def make(self, name: str) -> Table:
@@ -182,7 +185,7 @@ def _runs(views: Views) -> Mapping[str, Panel]:
 
 def _maps(views: Views) -> Mapping[str, Panel]:
     """Lay out corpora against upstreams, with the best head of each and with each."""
-    matrix = views.matrix
+    matrix, _ = matrix_of(views.read("board"), views.question)
     languages = views.make("languages")
     named = {
         (row, 0): matrix.corpora[entries[0].key]  # type: ignore[index]
@@ -209,9 +212,7 @@ def _turned(matrix: Matrix, head: str) -> Table:
     body = []
     for corpus, label in matrix.corpora.items():
         column = matrix.column(corpus)
-        entries = marked(
-            {system: column[system] for system in systems}, lowest=matrix.lowest
-        )
+        entries = {system: column[system] for system in systems}
         body.append((word(label, key=corpus), *entries.values()))
     return Table(
         title=f"{matrix.metric.title} in percent, downstream {head}",
@@ -239,8 +240,8 @@ OUTLINES = (
         name="intervals",
         heading="How sure",
         about="The same figures with 95 % intervals, the ranks that each may have, "
-        "and ≈ where it does not differ from the best; and what moves a figure most: "
-        "seeds, folds or speakers.",
+        "and the worst test speaker; and what moves a figure most: seeds, folds or "
+        "speakers.",
         panels=_intervals,
     ),
     Outline(
@@ -255,7 +256,7 @@ OUTLINES = (
         about="Where in an upstream the emotion sits, in percent: weights that a "
         "head learned, or the test macro-F1 of a head on each layer. A layer of "
         "large states counts for more than its weight says, hence × norms. The "
-        "highest of a row is bold.",
+        "highest of a row is underlined.",
         panels=_layers,
         optional=True,
     ),

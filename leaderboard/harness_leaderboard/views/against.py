@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.types import Entry, Table
 from harness_leaderboard import published
 from harness_leaderboard.analysis import statistics
-from harness_leaderboard.analysis.estimates import estimates, gather
+from harness_leaderboard.analysis.estimates import gather
 from harness_leaderboard.analysis.facets import title
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.render.entries import NOTHING, bounds, percent, signed, word
@@ -25,8 +25,8 @@ AGAINST = ("ours [95 %]", "published", "difference", "published is")
 
 def table_2(runs: pa.Table, question: Question) -> Table:
     """Set means over all nine corpora beside Table 2."""
-    found = gather(runs, question.metric)
-    matrix, made = found.matrix, estimates(found.samples, question.metric)
+    found = gather(runs, question, ranked=True)
+    matrix, made = found.matrix, found.matrix.sure.estimates
     nine = {score.corpus for score in published.languages()}
     body: list[tuple[Entry, ...]] = []
     for score in published.classifiers():
@@ -53,6 +53,7 @@ def table_2(runs: pa.Table, question: Question) -> Table:
         rows=tuple(body),
         notes=(
             f"Published: {published.CITATION}.",
+            *_estimands(matrix),
             "The paper's own tables disagree. Means of Table 3's columns are: "
             f"{', '.join(contradictions)}.",
             *_said(len(body), len(published.classifiers())),
@@ -64,8 +65,8 @@ def table_2(runs: pa.Table, question: Question) -> Table:
 
 def table_3(runs: pa.Table, question: Question) -> Table:
     """Set figures beside Table 3."""
-    found = gather(runs, question.metric)
-    matrix, made = found.matrix, estimates(found.samples, question.metric)
+    found = gather(runs, question, ranked=True)
+    matrix, made = found.matrix, found.matrix.sure.estimates
     body: list[tuple[Entry, ...]] = []
     for score in published.languages():
         for system in _systems_of(score, matrix):
@@ -84,12 +85,24 @@ def table_3(runs: pa.Table, question: Question) -> Table:
         columns=("corpus", "upstream", "downstream", *AGAINST),
         rows=tuple(body),
         notes=(
-            f"Published: {published.CITATION}. Intervals by bootstrap over test "
-            "speakers; four are needed.",
+            f"Published: {published.CITATION}. "
+            "Intervals are those of --view intervals.",
+            *_estimands(matrix),
             *_said(len(body), len(published.languages())),
             *matrix.remarks,
             *found.notes,
         ),
+    )
+
+
+def _estimands(matrix: Matrix) -> tuple[str, ...]:
+    """Say what our figures are of; the paper does not say what its are of."""
+    heads = dict.fromkeys(filter(None, map(matrix.head, matrix.corpora)))
+    ours = "; ".join(heads)
+    return (
+        (f"Ours: {ours}. The paper does not say whether it pools; see --pooled.",)
+        if ours
+        else ()
     )
 
 

@@ -13,23 +13,26 @@ if TYPE_CHECKING:
 
     from harness_leaderboard.analysis.question import Question
 
+PREDICTIONS = "predictions"
+"""The column that errors are computed from."""
+
 
 def board(runs: pa.Table, question: Question) -> Table:
     """Show systems against corpora, the best first.
 
     Args:
-        runs: Results with at least the columns of figures.
+        runs: Results with at least the columns of figures; with ``labels`` and
+            ``predictions`` figures have errors, and what may be the best is marked.
         question: Says the metric.
     """
-    found, notes = figures(runs, question.metric)
-    matrix = Matrix(found, question.metric)
+    matrix, notes = matrix_of(runs, question)
     columns = [
         (label, matrix.column(corpus)) for corpus, label in matrix.corpora.items()
     ]
     if matrix.averaged:
         columns.append(("mean", matrix.average()))
     return Table(
-        title=f"{question.metric.title} in percent",
+        title=matrix.title(),
         columns=("upstream", "downstream", *(label for label, _ in columns)),
         heat=True,
         rows=tuple(
@@ -37,9 +40,21 @@ def board(runs: pa.Table, question: Question) -> Table:
             for system in matrix.ranked()
         ),
         notes=(
-            matrix.legend
-            + " The best of each column is marked." * (len(matrix.systems) > 1),
+            " ".join(filter(None, [matrix.legend, matrix.marks])),
+            *matrix.doubts,
             *matrix.remarks,
             *notes,
         ),
     )
+
+
+def matrix_of(runs: pa.Table, question: Question) -> tuple[Matrix, tuple[str, ...]]:
+    """Return figures, with how sure they are where predictions were read; and notes."""
+    metric = question.metric
+    if PREDICTIONS in runs.column_names and metric.of_confusion:
+        from harness_leaderboard.analysis.estimates import gather  # brings numpy
+
+        found = gather(runs, question, ranked=True)
+        return found.matrix, found.notes
+    figures_, notes = figures(runs, metric)
+    return Matrix(figures_, metric, controls=question.controls), notes

@@ -36,6 +36,8 @@ class View:
         make: From results to the table.
         published: Whether the paper has figures to set beside it.
         metric: The metric that it always shows, whatever is asked for.
+        sure: Whether it also reads ``PREDICTED``, where these are not too many, to say
+            how sure its figures are.
     """
 
     summary: str
@@ -43,15 +45,22 @@ class View:
     make: Callable[[pa.Table, Question], Table]
     published: bool = False
     metric: Metric | None = None
+    sure: bool = False
+
+
+PREDICTED = ("labels", "predictions")
+"""The columns that errors, intervals and tests are computed from."""
 
 
 def _scores(question: Question) -> tuple[str, ...]:
     """Return the columns of figures, with predictions where intervals are needed."""
-    return _predicted(question) if question.against else columns(question.metric)
+    if question.against:
+        return _predicted(question)
+    return (*columns(question.metric), "n_test")
 
 
 def _predicted(question: Question) -> tuple[str, ...]:
-    return (*columns(question.metric), "labels", "predictions")
+    return (*columns(question.metric), "n_test", *PREDICTED)
 
 
 def _intervals(runs: pa.Table, question: Question) -> Table:
@@ -67,9 +76,11 @@ def _spread(runs: pa.Table, question: Question) -> Table:
 
 
 VIEWS = {
-    "board": View(summary="systems against corpora", columns=_scores, make=board),
+    "board": View(
+        summary="systems against corpora", columns=_scores, make=board, sure=True
+    ),
     "intervals": View(
-        summary="the board with intervals, ranks and ties",
+        summary="the board with intervals, ranks and the worst speaker",
         columns=_predicted,
         make=_intervals,
     ),
@@ -77,12 +88,14 @@ VIEWS = {
         summary="upstreams against downstreams, means over corpora",
         columns=_scores,
         make=classifiers.classifiers,
+        sure=True,
         published=True,
     ),
     "languages": View(
         summary="corpora against upstreams, each with its best downstream",
         columns=_scores,
         make=languages.languages,
+        sure=True,
         published=True,
     ),
     "corpora": View(

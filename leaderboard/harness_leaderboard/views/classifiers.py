@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
-from harness_leaderboard.analysis.figures import figures
-from harness_leaderboard.analysis.matrix import Matrix
+from harness_leaderboard.analysis.matrix import BEST, ERROR
 from harness_leaderboard.render.entries import NOTHING, marked, word
+from harness_leaderboard.views.board import matrix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,12 +27,12 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
         from harness_leaderboard.views import against  # brings numpy
 
         return against.table_2(runs, question)
-    found, notes = figures(runs, question.metric)
-    matrix = Matrix(found, question.metric)
+    matrix, notes = matrix_of(runs, question)
     matrix.require_common_mean()
+    means = matrix.average()
     rows: dict[str, dict[str, Entry]] = defaultdict(dict)
     for system, (upstream, downstream) in matrix.systems.items():
-        rows[upstream][downstream] = matrix.mean_entry(system)
+        rows[upstream][downstream] = means[system]
     heads = sorted({name for row in rows.values() for name in row}, key=_by_simplicity)
     body = []
     for upstream, row in sorted(rows.items()):
@@ -40,13 +40,15 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
         of_row = (entries.get(head, NOTHING) for head in heads)
         body.append((word(upstream), *of_row))
     return Table(
-        title=f"{question.metric.title} in percent, mean over corpora",
+        title=matrix.title(", mean over corpora"),
         columns=("upstream", *heads),
         heat=True,
         rows=tuple(body),
         notes=(
             f"Mean over {_listed(matrix.corpora.values())}; a system that lacks some "
-            "says how many it has. The best downstream of each upstream is marked.",
+            "says how many it has. The highest of each upstream is marked.",
+            *[f"{ERROR} {BEST}"] * bool(matrix.sure.means),
+            *matrix.doubts,
             *matrix.remarks,
             *notes,
         ),

@@ -1,36 +1,82 @@
-"""Two systems side by side: is the difference real, and what would settle it?"""
+"""Two systems side by side: is the difference real, and what could be found at all?"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.types import Entry, Table
-from harness_leaderboard.analysis import statistics
+from harness_leaderboard.analysis import planning, sampling, statistics
 from harness_leaderboard.analysis.components import spread_of
-from harness_leaderboard.analysis.estimates import figure_of, gather
+from harness_leaderboard.analysis.estimates import figure_of, gather, head, said
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.render.entries import NOTHING, number, percent, signed, word
+from harness_leaderboard.render.entries import (
+    NOTHING,
+    in_percent,
+    number,
+    percent,
+    signed,
+    word,
+)
 from harness_leaderboard.views.spread import deviation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
     from harness.types import CorpusCondition, Metric
+    from harness_leaderboard.analysis.estimates import Gathered
     from harness_leaderboard.analysis.matrix import Matrix
     from harness_leaderboard.analysis.places import System
     from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.samples import Sample
-    from harness_leaderboard.analysis.statistics import Difference
+    from harness_leaderboard.analysis.statistics import Estimate
 
 COLUMNS = (
-    *("corpus", "speakers", "A", "B", "A−B", "95 % of it", "p", "p (Holm)"),
-    *("seed", "speaker", "seeds", "speakers"),
+    *("corpus", "figures", "speakers", "A", "B", "A−B", "95 % of it", "p", "p (Holm)"),
+    *("seed", "speaker", "detectable"),
 )
-GROUPS = (*[""] * 8, *["deviation of one"] * 2, *["to separate"] * 2)
+GROUPS = (*[""] * 9, *["deviation of one"] * 2, "")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pair:
+    """Two systems that were tested on the same utterances in the same seeds.
+
+    Attributes:
+        samples: Of A and of B.
+        draws: Of A less B, ``None`` where it cannot be taken apart.
+        value: A less B, as a fraction of one.
+        estimate: Of the difference, ``None`` where there are too few units.
+    """
+
+    samples: tuple[Sample, Sample]
+    draws: sampling.Draws | None
+    value: float
+    estimate: Estimate | None
+
+    @property
+    def p(self) -> float:
+        """Of the difference, 1 where nothing is known."""
+        return self.estimate.p if self.estimate else 1.0
+
+
+def pair_of(a: Sample, b: Sample, metric: Metric) -> Pair:
+    """Set two systems side by side.
+
+    Raises:
+        ValueError: Where they were not tested on the same utterances.
+    """
+    a, b = statistics.aligned((a, b))
+    of_a, of_b = (sampling.draws(one, metric) for one in (a, b))
+    draws = of_a - of_b if of_a and of_b else None
+    value = figure_of(a, metric) - figure_of(b, metric)
+    return Pair(
+        samples=(a, b), draws=draws, value=value, estimate=sampling.estimate(draws)
+    )
 
 
 def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
@@ -38,54 +84,75 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
 
     Args:
         runs: Results with ``labels`` and ``predictions``.
-        question: Says the metric.
+        question: Says the metric, and which difference matters.
         names: Of A and of B, each ``UPSTREAM/DOWNSTREAM``.
     """
-    gathered = gather(runs, question.metric)
+    gathered = gather(runs, question)
     matrix = gathered.matrix
     a, b = (_system(name, matrix) for name in names)
-    found: dict[CorpusCondition, Difference] = {}
-    pairs = {}
-    unpaired = []
-    for task, label in matrix.corpora.items():
-        both = [gathered.samples.get(Place(system, task)) for system in (a, b)]
-        if both[0] is None or both[1] is None:
-            continue
-        try:
-            pair = statistics.paired(both[0], both[1])
-        except ValueError as error:
-            unpaired.append(f"{label} is left out: {error}.")
-            continue
-        pairs[task] = pair
-        found[task] = statistics.differ(*pair, question.metric)
+    found, unpaired = _pairs(gathered, a, b)
     if not found:
         raise HarnessError(
             f"{names[0]} and {names[1]} were not tested on the same utterances with "
             "the same seeds anywhere; see 'harness leaderboard --view runs'."
         )
-    adjusted = statistics.holm([difference.p for difference in found.values()])
+    adjusted = iter(statistics.holm([one.p for one in found.values() if one.estimate]))
     body = [
-        _row(matrix.corpora[task], pairs[task], difference, p, question.metric)
-        for (task, difference), p in zip(found.items(), adjusted, strict=True)
+        _row(
+            matrix.corpora[task],
+            one,
+            next(adjusted) if one.estimate else None,
+            question,
+        )
+        for task, one in found.items()
     ]
+    more = ("speakers", "seeds") if question.detect else ()
+    width = len(COLUMNS) + len(more)
     return Table(
-        title=f"{question.metric.title} in percent: "
-        f"A is {' · '.join(matrix.systems[a])}, B is {' · '.join(matrix.systems[b])}",
-        columns=COLUMNS,
-        groups=GROUPS,
-        rows=(*body, *_mean_row(matrix, list(found.values()))),
+        title=f"{question.metric.title} in percent: A is "
+        f"{' · '.join(matrix.systems[a])}, B is {' · '.join(matrix.systems[b])}",
+        columns=(*COLUMNS, *more),
+        groups=(*GROUPS, *[f"to detect {_points(question.detect)}"] * len(more)),
+        rows=(*body, *_mean_row(matrix, list(found.values()), width)),
         notes=(
-            "Paired permutation test and bootstrap by speaker, over the seeds that "
-            "both have; p (Holm) counts all corpora of this table. The last columns "
-            "take the difference's spread apart (see the view 'spread') and say how "
-            "many seeds, or else test speakers, would bring an interval clear of zero "
-            "that holds for other seeds and speakers.",
-            *_one_seed(pairs.values()),
+            "The interval and p are those of a paired t test over units (folds where "
+            "there are several, else test speakers) crossed with the seeds that both "
+            "have; p (Holm) counts all corpora of this table. Detectable is the least "
+            "true difference that such a test finds four times in five, and in "
+            "brackets its range, as the error itself is an estimate.",
+            *[PLAN] * bool(question.detect),
+            *_doubts(found, matrix, question.metric),
             *unpaired,
             *matrix.remarks,
             *gathered.notes,
         ),
     )
+
+
+PLAN = (
+    "Speakers, or else seeds, with which that difference is found four times in five, "
+    "as a range; «none» where no number would do."
+)
+
+
+def _points(difference: float | None) -> str:
+    return f"{100 * (difference or 0.0):g} points"
+
+
+def _pairs(
+    gathered: Gathered, a: System, b: System
+) -> tuple[dict[CorpusCondition, Pair], list[str]]:
+    """Pair two systems on every corpus, and say where they cannot be."""
+    found, unpaired = {}, []
+    for task, label in gathered.matrix.corpora.items():
+        of_a, of_b = (gathered.samples.get(Place(system, task)) for system in (a, b))
+        if of_a is None or of_b is None:
+            continue
+        try:
+            found[task] = pair_of(of_a, of_b, gathered.matrix.metric)
+        except ValueError as error:
+            unpaired.append(f"{label} is left out: {error}.")
+    return found, unpaired
 
 
 def _system(name: str, matrix: Matrix) -> System:
@@ -105,29 +172,31 @@ def _system(name: str, matrix: Matrix) -> System:
 
 
 def _row(
-    label: str,
-    pair: tuple[Sample, Sample],
-    difference: Difference,
-    adjusted: float,
-    metric: Metric,
+    label: str, pair: Pair, adjusted: float | None, question: Question
 ) -> tuple[Entry, ...]:
     return (
         word(label),
-        number(difference.speakers),
-        *(percent(figure_of(sample, metric)) for sample in pair),
-        signed(difference.value),
-        *_sure(difference),
-        Entry(text=f"{difference.p:.3g}", value=difference.p),
-        Entry(text=f"{adjusted:.3g}", value=adjusted),
-        *_parts(pair, difference, metric),
+        word(head(pair.samples)),
+        number(len(pair.samples[0].speakers)),
+        *(percent(figure_of(sample, question.metric)) for sample in pair.samples),
+        signed(pair.value),
+        *_sure(pair, adjusted),
+        *_parts(pair, question.metric),
+        _detectable(pair),
+        *(_needed(pair, question.detect) if question.detect else ()),
     )
 
 
-def _sure(difference: Difference) -> tuple[Entry]:
-    if difference.estimate is None:
-        return (NOTHING,)
-    low, high = statistics.interval_of_difference(difference.estimate)
-    return (_span(low, high),)
+def _sure(pair: Pair, adjusted: float | None) -> tuple[Entry, Entry, Entry]:
+    if pair.estimate is None or adjusted is None:
+        return NOTHING, NOTHING, NOTHING
+    low, high = statistics.interval_of_difference(pair.estimate)
+    p = pair.estimate.p
+    return (
+        _span(low, high),
+        Entry(text=f"{p:.3g}", value=p),
+        Entry(text=f"{adjusted:.3g}", value=adjusted),
+    )
 
 
 def _span(low: float, high: float) -> Entry:
@@ -136,55 +205,71 @@ def _span(low: float, high: float) -> Entry:
     return Entry(text=text, value=text, details={"low": low, "high": high})
 
 
-def _parts(
-    pair: tuple[Sample, Sample], difference: Difference, metric: Metric
-) -> tuple[Entry, ...]:
-    """Return the spread's parts, and how many seeds or speakers would settle it."""
-    found = spread_of(pair[0], metric, pair[1])
+def _parts(pair: Pair, metric: Metric) -> tuple[Entry, Entry]:
+    found = spread_of(pair.samples[0], metric, pair.samples[1])
     if found is None:
-        return (NOTHING,) * 4
-    parts = (deviation(found.seed), deviation(found.of_speakers))
-    small = abs(difference.value) / statistics.reach(found.speakers - 1)
-    enough = found.speakers >= FEWEST
-    if enough and found.error() <= small:
-        return (*parts, word("these do"), word("these do"))
-    seeds = found.seeds_for(small) if enough else math.inf
-    return (
-        *parts,
-        NOTHING if found.seed is None else _about(seeds),
-        _about(max(FEWEST, found.speakers_for(small))),
+        return NOTHING, NOTHING
+    return deviation(found.seed), deviation(found.speaker)
+
+
+def _detectable(pair: Pair) -> Entry:
+    """Print the least detectable difference, and its range."""
+    if pair.estimate is None or not pair.estimate.error:
+        return NOTHING
+    least, low, high = planning.least_detectable(pair.estimate)
+    return Entry(
+        text=f"{in_percent(least)} ({in_percent(low)}–{in_percent(high)})",
+        value=least,
+        details={"low": low, "high": high},
     )
 
 
-FEWEST = 6  # speakers of whom a paired permutation test can find anything at 5 %
-MANY = 9999  # beyond this a number says nothing
+def _needed(pair: Pair, difference: float) -> tuple[Entry, Entry]:
+    """Print how many speakers, and how many seeds, would find a difference."""
+    if pair.draws is None or pair.draws.values.shape[1] < 2:
+        return NOTHING, NOTHING
+    found = pair.draws.squares
+    speakers = [
+        pair.draws.size * units for units in planning.units_for(found, difference)
+    ]
+    seeds = planning.seeds_for(found, difference)
+    return _between(*speakers), NOTHING if seeds is None else _between(*seeds)
 
 
-def _about(count: float) -> Entry:
+def _between(low: float, high: float) -> Entry:
     """Print how many there should be."""
-    if count > MANY:
-        return word("no number")
-    return Entry(text=f"about {math.ceil(count)}", value=math.ceil(count))
+    ends = ["none" if math.isinf(one) else str(math.ceil(one)) for one in (low, high)]
+    text = ends[0] if ends[0] == ends[1] else "–".join(ends)
+    value = None if math.isinf(low) else math.ceil(low)
+    details = {"high": math.ceil(high)} if math.isfinite(high) else {}
+    return Entry(text=text, value=value, details=details)
 
 
-def _one_seed(pairs: Iterable[tuple[Sample, Sample]]) -> list[str]:
-    """Say what is not known where nothing was trained twice."""
-    if all(len({part.seed for part in a.parts}) == 1 for a, _ in pairs):
-        return [
+def _doubts(
+    found: dict[CorpusCondition, Pair], matrix: Matrix, metric: Metric
+) -> Iterator[str]:
+    """Say why there is no test, which labels rest on few, and what seeds would tell."""
+    for task, pair in found.items():
+        if told := said(pair.samples, metric):
+            yield f"{matrix.corpora[task]}: {'; '.join(told)}."
+    if all(len(pair.samples[0].seeds) == 1 for pair in found.values()):
+        yield (
             "How much seeds move it is known from two seeds or more: run with "
             "--seeds 0-2."
-        ]
-    return []
+        )
 
 
-def _mean_row(matrix: Matrix, found: Sequence[Difference]) -> list[tuple[Entry, ...]]:
+def _mean_row(
+    matrix: Matrix, found: Sequence[Pair], width: int
+) -> list[tuple[Entry, ...]]:
     """Return the mean difference over corpora, where they were measured alike."""
     estimates = [one.estimate for one in found if one.estimate]
     if len(found) < 2 or len(estimates) < len(found) or matrix.mixed:
         return []
     mean = statistics.average(estimates)
     low, high = statistics.interval_of_difference(mean)
-    name = f"mean of {len(found)}"
-    speakers = number(sum(one.speakers for one in found))
-    sure = (signed(mean.value), _span(low, high))
-    return [(word(name), speakers, NOTHING, NOTHING, *sure, *[NOTHING] * 6)]
+    p = Entry(text=f"{mean.p:.3g}", value=mean.p)
+    speakers = number(sum(len(one.samples[0].speakers) for one in found))
+    names = (word(f"mean of {len(found)}"), word(""))
+    row = (*names, speakers, NOTHING, NOTHING, signed(mean.value), _span(low, high), p)
+    return [(*row, *[NOTHING] * (width - len(row)))]

@@ -1,133 +1,98 @@
-"""The view ``intervals``: the board with intervals, ranks and ties."""
+"""The view ``intervals``: the board with intervals, ranks and the worst speaker."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
 from harness_leaderboard.analysis import statistics
-from harness_leaderboard.analysis.estimates import estimates, gather
+from harness_leaderboard.analysis.estimates import gather, worst_speaker
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.render.entries import NOTHING, bounds, marked, spans
+from harness_leaderboard.render.entries import NOTHING, bounds, in_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     import pyarrow as pa
 
-    from harness.types import CorpusCondition, Metric
-    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.estimates import Gathered
     from harness_leaderboard.analysis.question import Question
-    from harness_leaderboard.analysis.samples import Sample
+    from harness_leaderboard.analysis.ranking import Standing
     from harness_leaderboard.analysis.statistics import Estimate
 
-Made = TypeVar("Made")
+LEGEND = (
+    "[low, high] by the t distribution, with other test speakers drawn (other folds "
+    "where there are several, and other seeds); then the ranks that the system may "
+    "have, each bound with 95 % confidence; in brackets the figure of the worst test "
+    "speaker. No interval knows speakers of a kind that was not drawn."
+)
 
 
 def intervals(runs: pa.Table, question: Question) -> Table:
-    """Show the board with intervals, ranks and what the best does not beat."""
-    metric = question.metric
-    found = gather(runs, metric)
+    """Show the board with intervals, ranks and the figure of the worst speaker."""
+    found = gather(runs, question, ranked=True)
     matrix = found.matrix
-    made = estimates(found.samples, metric)
-    filled, remarks = [], []
-    for corpus, label in matrix.corpora.items():
-        of_corpus = _at(corpus, found.samples)
-        column, remark = _column(of_corpus, _at(corpus, made), metric)
-        keyed = {
-            system: replace(entry, key=Place(system, corpus))
-            for system, entry in column.items()
-        }
-        filled.append({**dict.fromkeys(matrix.systems, NOTHING), **keyed})
-        remarks += [f"{label}: {remark}"] * bool(remark)
+    columns = [
+        {system: _entry(Place(system, corpus), found) for system in matrix.systems}
+        for corpus in matrix.corpora
+    ]
     return Table(
-        title=f"{metric.title} in percent with 95 % intervals",
+        title=matrix.title(" with 95 % intervals"),
         columns=("upstream", "downstream", *matrix.corpora.values()),
         heat=True,
         rows=tuple(
-            (*matrix.names(system), *(column[system] for column in filled))
+            (*matrix.names(system), *(column[system] for column in columns))
             for system in matrix.ranked()
         ),
         notes=(
-            "[low, high] by bootstrap over test speakers, seeds and folds held; then "
-            "the ranks of 95 % of the resamples. The best of each column is marked; "
-            "≈ does not differ from it (paired permutation test by speaker, Holm's "
-            "correction over the column, 5 %).",
-            *remarks,
+            " ".join(filter(None, [LEGEND, matrix.marks])),
+            *_without(found),
+            *matrix.doubts,
             *matrix.remarks,
             *found.notes,
         ),
     )
 
 
-def _at(corpus: CorpusCondition, found: Mapping[Place, Made]) -> dict[System, Made]:
-    return {place.system: one for place, one in found.items() if place.corpus == corpus}
+def _without(found: Gathered) -> list[str]:
+    """Name the columns where no figure has all its folds, with predictions."""
+    held = {place.corpus for place in found.samples}
+    return [
+        f"{label}: no system has every fold, with predictions."
+        for corpus, label in found.matrix.corpora.items()
+        if corpus not in held
+    ]
 
 
-def _column(
-    samples: Mapping[System, Sample], made: Mapping[System, Estimate], metric: Metric
-) -> tuple[dict[System, Entry], str]:
-    """Fill a column: figure, interval, ranks, ties; and say what stands in the way."""
-    if not samples:
-        return {}, "no system has every fold, with predictions."
-    if not made:
-        few = {len(sample.speakers) for sample in samples.values()}
-        return {}, f"{spans(few)} test speakers are too few for an interval."
-    first = max if metric.higher_is_better else min
-    best = first(made, key=lambda system: made[system].value)
-    adjusted, remark = _ties({system: samples[system] for system in made}, best, metric)
-    column = {
-        system: _entry(made[system], ranks, adjusted.get(system))
-        for system, ranks in _ranks(samples, made, metric).items()
-    }
-    return marked(column, lowest=not metric.higher_is_better), remark
-
-
-def _entry(made: Estimate, ranks: tuple[int, int], p: float | None) -> Entry:
-    """Print a figure, its interval, its ranks, and whether it is a tie."""
-    low, high = statistics.interval(made)
-    first, last = ranks
-    rank = str(first) if first == last else f"{first}–{last}"
-    tie = " ≈" if p is not None and p > 1 - statistics.LEVEL else ""
-    return Entry(
-        text=f"{bounds(made.value, low, high)} {rank}{tie}",
-        value=made.value,
-        details={"low": low, "high": high, "first": first, "last": last}
-        | ({} if p is None else {"p": p}),
+def _entry(place: Place, found: Gathered) -> Entry:
+    made = found.matrix.sure.estimates.get(place)
+    if made is None:
+        return NOTHING
+    entry = _printed(made, found.matrix.sure.standings.get(place))
+    worst = worst_speaker(found.samples[place], found.matrix.metric)
+    return replace(
+        entry,
+        text=f"{entry.text} ({in_percent(worst)})",
+        details={
+            **entry.details,
+            "worst speaker": worst,
+            "estimand": found.matrix.head(place.corpus),
+        },
+        key=place,
     )
 
 
-def _ranks(
-    samples: Mapping[System, Sample], systems: Iterable[System], metric: Metric
-) -> dict[System, tuple[int, int]]:
-    """Rank systems in every resample, all with the same speakers."""
-    names = list(systems)
-    replicates = [
-        statistics.replicate(
-            samples[name], statistics.resamples(len(samples[name].speakers)), metric
-        )
-        for name in names
-    ]
-    sign = 1 if metric.higher_is_better else -1
-    ranks = statistics.rank_intervals(sign * np.stack(replicates))
-    return dict(zip(names, ranks, strict=True))
-
-
-def _ties(
-    samples: Mapping[System, Sample], best: System, metric: Metric
-) -> tuple[dict[System, float], str]:
-    """Test the best against each other system; return adjusted p and a remark."""
-    tests, remarks = {}, []
-    for system in samples.keys() - {best}:
-        try:
-            tests[system] = statistics.differ(samples[best], samples[system], metric)
-        except ValueError:
-            remarks = ["some systems were tested on other utterances than the best."]
-    adjusted = statistics.holm([test.p for test in tests.values()])
-    least = min((test.least_p for test in tests.values()), default=0.0) * len(tests)
-    if least > 1 - statistics.LEVEL:
-        return {}, "too few test speakers for any test of this family to reach 5 %."
-    return dict(zip(tests, adjusted, strict=True)), " ".join(remarks)
+def _printed(made: Estimate, standing: Standing | None) -> Entry:
+    """Print a figure, its interval and its ranks."""
+    low, high = statistics.interval(made)
+    text = bounds(made.value, low, high)
+    details = {"error": made.error, "low": low, "high": high}
+    if standing is None:
+        return Entry(text=text, value=made.value, details=details)
+    first, last = standing.first, standing.last
+    rank = str(first) if first == last else f"{first}–{last}"
+    return Entry(
+        text=f"{text} {rank}",
+        value=made.value,
+        best=first == 1,
+        details=details | {"first": first, "last": last, "p": standing.p},
+    )

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.facets import words
-from harness_leaderboard.analysis.figures import figures
-from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.render.entries import bests, word
+from harness_leaderboard.render.entries import highest, word
+from harness_leaderboard.views.board import matrix_of
 from harness_leaderboard.views.classifiers import HEADS
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness.types import CorpusCondition, UpstreamCondition
+    from harness_leaderboard.analysis.matrix import Matrix
     from harness_leaderboard.analysis.places import System
     from harness_leaderboard.analysis.question import Question
 
@@ -35,8 +35,7 @@ def languages(runs: pa.Table, question: Question) -> Table:
         from harness_leaderboard.views import against  # brings numpy
 
         return against.table_3(runs, question)
-    found, notes = figures(runs, question.metric)
-    matrix = Matrix(found, question.metric)
+    matrix, notes = matrix_of(runs, question)
     chosen = sorted(
         _best_heads(matrix, question),
         key=lambda system: (
@@ -52,16 +51,18 @@ def languages(runs: pa.Table, question: Question) -> Table:
     heads = {system.downstream.name for system in chosen}
     legend = ", ".join(f"{MARKS[head]} {head}" for head in HEADS if head in heads)
     return Table(
-        title=f"{question.metric.title} in percent by language",
+        title=matrix.title(" by language"),
         columns=("corpus", *(_heading(system, matrix) for system in chosen)),
         groups=("", *(group_of(system, question) for system in chosen)),
         heat=True,
         rows=tuple(body),
         notes=(
             "Each upstream with the downstream that is best over its corpora, of those "
-            f"that have the most of them{': ' + legend if legend else ''}. The best of "
-            "a row is marked, and the best English-only and the best multilingual one.",
-            matrix.legend,
+            f"that have the most of them{': ' + legend if legend else ''}. The highest "
+            "English-only and multilingual ones are marked, and what may be the best "
+            "of all systems on the corpus.",
+            " ".join(filter(None, [matrix.legend, matrix.marks])),
+            *matrix.doubts,
             *matrix.remarks,
             *notes,
         ),
@@ -119,11 +120,11 @@ def _complete(matrix: Matrix, system: System, task: CorpusCondition) -> bool:
 
 
 def _with_groups(row: Mapping[System, Entry], question: Question) -> list[Entry]:
-    """Mark the best of a row, and the best of each group of upstreams."""
+    """Mark the highest of each group of upstreams."""
     lowest = not question.metric.higher_is_better
-    best, seconds = bests(row, lowest=lowest), set()
+    seconds = set()
     for group in (ENGLISH, MULTILINGUAL):
-        seconds |= bests(
+        seconds |= highest(
             {
                 system: entry
                 for system, entry in row.items()
@@ -131,10 +132,7 @@ def _with_groups(row: Mapping[System, Entry], question: Question) -> list[Entry]
             },
             lowest=lowest,
         )
-    return [
-        replace(entry, best=system in best, second=system in seconds)
-        for system, entry in row.items()
-    ]
+    return [replace(entry, second=system in seconds) for system, entry in row.items()]
 
 
 def _heading(system: System, matrix: Matrix) -> str:

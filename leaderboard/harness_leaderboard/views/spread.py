@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def spread(runs: pa.Table, question: Question) -> Table:
     """Show what one seed, fold and speaker more or less would change."""
-    found = gather(runs, question.metric)
+    found = gather(runs, question, ranked=True)
     matrix = found.matrix
     body = []
     for system in matrix.ranked():
@@ -29,32 +29,36 @@ def spread(runs: pa.Table, question: Question) -> Table:
             parts = sample and spread_of(sample, question.metric)
             if not parts:
                 continue
+            made = matrix.sure.estimates.get(place)
+            figure = matrix.figures[place]
             body.append(
                 (
                     *matrix.names(system),
                     word(label, key=place),
-                    percent(matrix.figures[place].mean),
-                    percent(parts.error()),
-                    *map(number, (parts.seeds, parts.speakers)),
+                    percent(figure.mean),
+                    percent(made.error) if made else NOTHING,
+                    *map(number, (figure.runs, parts.seeds, parts.speakers)),
+                    percent(figure.spread),
                     *map(
                         deviation, (parts.seed, parts.fold, parts.speaker, parts.rest)
                     ),
                 )
             )
     return Table(
-        title=f"{question.metric.title} in percent: where its spread comes from",
+        title=f"{matrix.title()}: where its spread comes from",
         columns=(
             *("upstream", "downstream", "corpus", "figure", "error"),
-            *("seeds", "speakers", "seed", "fold", "speaker", "rest"),
+            *("runs", "seeds", "speakers", "run", "seed", "fold", "speaker", "rest"),
         ),
-        groups=(*[""] * 7, *["deviation of one"] * 4),
+        groups=(*[""] * 8, *["deviation of one"] * 5),
         rows=tuple(body),
         notes=(
-            "Variance components of jackknife pseudo-values by speaker (method of "
-            "moments), as standard deviations: of one seed, fold and speaker, and of a "
+            "Error is the figure's standard error, as on the board. Deviations: of the "
+            "runs' scores (population); and variance components of pseudo-values by "
+            "speaker (method of moments), of one seed, fold and speaker, and of a "
             "speaker in one seed (rest). With one seed the speaker's holds the rest; "
-            "where folds are of one speaker, it holds the fold's. Error is the "
-            "figure's standard error, seeds and speakers both drawn anew.",
+            "where folds are of one speaker, it holds the fold's.",
+            *matrix.doubts,
             *matrix.remarks,
             *found.notes,
         ),

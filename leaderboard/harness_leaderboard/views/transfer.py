@@ -75,9 +75,9 @@ def transfer(runs: pa.Table, question: Question) -> Table:
             for system, trained in sorted(away, key=lambda key: (names[key[0]], key[1]))
         ),
         notes=(
-            "(UAR − 1/C) / (1 − 1/C) over the C labels that both corpora have; mean ± "
-            "population standard deviation over runs, in brackets their number. The "
-            "best of each column, tested elsewhere, is marked.",
+            "(UAR − 1/C) / (1 − 1/C) over the C labels that both corpora have; mean "
+            "over runs, in brackets their number. The highest of each column, tested "
+            "elsewhere, is marked; no test says whether it is the best.",
             *_one_label(alone),
             *kept.notes,
         ),
@@ -128,9 +128,8 @@ def _column(
 
 def _entry(scores: Sequence[float]) -> Entry:
     mean, spread = fmean(scores), pstdev(scores)
-    around = f" ± {100 * spread:.1f}" if len(scores) > 1 else ""
     return Entry(
-        text=f"{100 * mean:.1f}{around} ({len(scores)})",
+        text=f"{100 * mean:.1f} ({len(scores)})",
         value=mean,
         details={"spread": spread, "runs": len(scores)},
     )

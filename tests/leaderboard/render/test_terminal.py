@@ -26,7 +26,7 @@ upstream       emodb   cafe
 whisper-base   *82.9   60.1
 fbank           41.0   33.3
 
-*: the best.
+*: may be the best.
 All runs: split loso.
 """
     )
@@ -47,7 +47,7 @@ upstream       cafe
 whisper-base   60.1
 fbank          33.3
 
-*: the best.
+*: may be the best.
 All runs: split loso.
 """
     )
@@ -81,7 +81,7 @@ a|b                            1.0
 ../x\\nnewline\\x1b[2J           2.0
 *bold* _it_ `c` <b> &amp;      3.0
 
-*: the best.
+*: may be the best.
 """
     )
 
@@ -99,7 +99,7 @@ def test_the_best_of_a_group_is_marked_apart():
         "───────────────────────────────",
         "a          *80.0   '70.0   60.0",
         "",
-        "*: the best. ': the best of its group.",
+        "*: may be the best. ': the highest of its group.",
     ]
 
 

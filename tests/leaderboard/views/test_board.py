@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from harness_leaderboard.analysis import sampling
 from harness_leaderboard.analysis.figures import columns, figures
 from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.analysis.samples import sample_of
 from harness_leaderboard.results import reading, store
 from harness_leaderboard.views import board as boards
-from study import put
+from study import put, with_predictions
 
 from harness.training.metrics import accuracy, harness_metrics, macro_f1, uar
+from harness.types import Predictions
 
 if TYPE_CHECKING:
     from results import MakeResult
@@ -53,13 +57,12 @@ def test_a_row_is_a_system_and_a_column_a_corpus(make_result: MakeResult):
     ]
 
 
-def test_seeds_are_averaged_with_their_population_deviation(make_result: MakeResult):
+def test_seeds_are_averaged(make_result: MakeResult):
     scores = [0.71, 0.74, 0.79]
     table = board(
         rows(*(make_result(seed=i, macro_f1=score) for i, score in enumerate(scores)))
     )
-    spread = statistics.pstdev(scores)
-    assert texts(table)[0][2] == f"74.7 ± {100 * spread:.1f}"
+    assert texts(table)[0][2] == "74.7"
     assert table.rows[0][2].value == pytest.approx(statistics.fmean(scores))
 
 
@@ -75,24 +78,128 @@ def test_the_spread_of_folds_and_seeds_is_over_all_runs(make_result: MakeResult)
     assert (found[0].runs, found[0].seeds) == (4, 2)
 
 
-def test_the_best_of_a_column_is_marked(make_result: MakeResult):
-    table = board(
-        rows(make_result(macro_f1=0.8), make_result(upstream="fbank", macro_f1=0.3))
+# ---------------------------------------------------------------- how sure
+
+
+def sure(*results: Result, metric: Metric = macro_f1, **question: Any) -> Table:
+    """The board with the predictions that its errors are computed from."""
+    needed = (*columns(metric), "labels", "predictions")
+    runs = reading.flattened(store.table_of(results), needed)
+    return boards.board(runs, Question(metric=metric, **question))
+
+
+@pytest.fixture
+def speaking(make_result: MakeResult):
+    """Make results of a system that is right as often as asked, for each speaker."""
+
+    def speaking(skill: float, speakers: int = 8, seed: int = 0, **more: Any) -> Result:
+        random = np.random.default_rng([seed, int(1e6 * skill)])
+        true = np.random.default_rng(speakers).integers(0, 3, (speakers, 30))
+        right = random.random(true.shape) < skill
+        said = np.where(right, true, random.integers(0, 3, true.shape))
+        return with_predictions(make_result(seed=seed, **more), true, said)
+
+    return speaking
+
+
+def test_a_figure_has_its_standard_error(speaking):
+    result = speaking(0.7)
+    table = sure(result, speaking(0.7, seed=1), speaking(0.7, seed=2))
+    entry = table.rows[0][2]
+    of = sampling.draws(
+        sample_of(
+            reading.flattened(
+                store.table_of([result, speaking(0.7, seed=1), speaking(0.7, seed=2)]),
+                ("seed", "labels", "predictions"),
+            )
+        ),
+        macro_f1,
     )
-    assert best(table) == [[False, False, True], [False, False, False]]
+    made = sampling.estimate(of)
+    assert made is not None
+    assert entry.details["error"] == pytest.approx(made.error)
+    assert entry.text == f"{100 * made.value:.1f} ± {100 * made.error:.1f}"
+    assert table.title == "Macro-F1 in percent, pooled over speakers, one fold"
 
 
-def test_a_row_alone_is_not_the_best(make_result: MakeResult):
-    assert best(board(rows(make_result()))) == [[False, False, False]]
+def test_what_no_other_is_shown_to_beat_is_marked(speaking):
+    table = sure(
+        speaking(0.8, upstream="one"),
+        speaking(0.81, upstream="other"),
+        speaking(0.2, upstream="poor"),
+    )
+    marks = {row[0].value: row[2].best for row in table.rows}
+    assert marks == {"one": True, "other": True, "poor": False}
 
 
-def test_figures_that_read_the_same_are_both_the_best(make_result: MakeResult):
-    table = board(
-        rows(
-            make_result(macro_f1=0.8001), make_result(upstream="fbank", macro_f1=0.8002)
+def test_with_one_test_speaker_nothing_is_ruled_out_and_a_note_says_so(speaking):
+    table = sure(*(speaking(s, 1, upstream=f"u{s}") for s in (0.2, 0.9)))
+    assert [row[2].best for row in table.rows] == [True, True]
+    assert "one test speaker, one seed" in table.title
+    assert any("nothing can be ruled out as the best" in note for note in table.notes)
+
+
+def test_a_control_is_named_and_not_ranked(speaking):
+    table = sure(
+        speaking(0.9, upstream="one"),
+        speaking(0.3, upstream="other"),
+        speaking(0.95, downstream="majority"),
+        controls=frozenset({"majority"}),
+    )
+    shown = {row[1].text: row[2].best for row in table.rows if row[1].value != "linear"}
+    assert shown == {"majority (control)": False}
+    assert {row[0].value: row[2].best for row in table.rows if row[2].best} == {
+        "one": True
+    }
+
+
+def test_a_row_alone_is_not_marked(speaking):
+    assert best(sure(speaking(0.8))) == [[False, False, False]]
+
+
+def test_without_predictions_nothing_is_marked(make_result: MakeResult):
+    runs = rows(make_result(macro_f1=0.8), make_result(upstream="x", macro_f1=0.3))
+    assert not any(entry.best for row in board(runs).rows for entry in row)
+
+
+def test_a_mean_has_an_error_and_a_set_for_its_best(speaking):
+    table = sure(
+        *(
+            speaking(skill, upstream=name, corpus=corpus)
+            for name, skill in (("good", 0.9), ("poor", 0.4))
+            for corpus in ("cafe", "emodb")
         )
     )
-    assert [row[2].best for row in table.rows] == [True, True]
+    good, poor = (row[4] for row in table.rows)
+    assert (good.best, poor.best) == (True, False)
+    errors = [table.rows[0][place].details["error"] for place in (2, 3)]
+    assert good.details["error"] == pytest.approx(np.hypot(*errors) / 2)
+
+
+def test_folds_may_be_pooled(speaking):
+    folds = [
+        speaking(0.7, 2 + fold, split="kfold", folds=4, fold=str(fold))
+        for fold in range(4)
+    ]
+    for fold, result in enumerate(folds):
+        folds[fold] = replace(
+            result,
+            predictions=tuple(
+                replace(one, speaker=f"{fold} {one.speaker}", utterance=f"{fold} {i}")
+                for i, one in enumerate(result.predictions)
+            ),
+        )
+    apart, pooled = sure(*folds), sure(*folds, pooled=True)
+    confusion = sum(np.array(result.confusion, float) for result in folds)
+    expected = float(macro_f1.score(Predictions(confusion=confusion)))
+    mean = statistics.fmean(result.scores["macro_f1"] for result in folds)
+    assert apart.rows[0][2].value == pytest.approx(mean)
+    assert pooled.rows[0][2].value == pytest.approx(expected)
+    assert "mean over folds" in apart.title
+    assert "pooled over speakers" in pooled.title
+
+
+# ---------------------------------------------------------------- what counts
 
 
 def test_a_set_that_lacks_folds_says_so_and_is_not_the_best(make_result: MakeResult):
@@ -108,8 +215,8 @@ def test_a_set_that_lacks_folds_says_so_and_is_not_the_best(make_result: MakeRes
     ]
     table = board(rows(*folds, *whole))
     assert texts(table) == [
-        ["fbank", "linear", "50.0 ± 0.0 (10)"],
-        ["whisper-base", "linear", "90.0 ± 0.0 (7, 7/10 folds)"],
+        ["fbank", "linear", "50.0 (10)"],
+        ["whisper-base", "linear", "90.0 (7, 7/10 folds)"],
     ]
     assert not any(entry.best for row in table.rows for entry in row)
     assert table.rows[1][2].value is None
@@ -122,7 +229,7 @@ def test_a_seed_that_lacks_folds_does_not_count_beside_a_complete_one(
         return make_result(split="kfold", folds=2, fold=name, seed=seed, macro_f1=score)
 
     table = board(rows(fold(0, "a", 0.5), fold(0, "b", 0.7), fold(1, "a", 0.9)))
-    assert texts(table)[0][2] == "60.0 ± 10.0"
+    assert texts(table)[0][2] == "60.0"
     assert "Not counted: 1 seed without all folds, beside complete ones." in table.notes
 
 
@@ -257,7 +364,24 @@ def test_where_lower_is_better_the_lowest_is_the_best(make_result: MakeResult):
         error,
     )
     assert [row[0].text for row in table.rows] == ["fbank", "whisper-base"]
-    assert best(table) == [[False, False, True], [False, False, False]]
+
+
+def test_where_lower_is_better_the_lowest_may_be_the_best(speaking):
+    error = replace(
+        accuracy,
+        name="error",
+        score=lambda predictions: 1 - accuracy.score(predictions),
+        higher_is_better=False,
+    )
+    results = [
+        replace(one, scores={"error": 1 - one.scores["accuracy"]})
+        for one in (speaking(0.9, upstream="good"), speaking(0.3, upstream="poor"))
+    ]
+    table = sure(*results, metric=error)
+    assert {row[0].text: row[2].best for row in table.rows} == {
+        "good": True,
+        "poor": False,
+    }
 
 
 def test_a_result_without_the_metric_does_not_count(make_result: MakeResult):
