@@ -184,6 +184,21 @@ def test_a_metric_of_scores_works_on_boards_and_not_on_intervals(
         run(*words, "--view", "intervals")
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--view", "runs"), "The view 'runs' pools nothing"),
+        (("--metric", "confidence"), "not computed from confusions"),
+    ],
+)
+def test_what_cannot_be_pooled_says_so(
+    words: tuple[str, str], reason: str, run, make_result: MakeResult, runs: Path
+):
+    store.write_result(make_result(), runs)
+    with pytest.raises(HarnessError, match=reason):
+        run("leaderboard", "--runs", runs, "--pooled", *words)
+
+
 def test_a_metric_that_fails_is_named(run, make_result: MakeResult, runs: Path):
     store.write_result(make_result(), runs)
     with pytest.raises(PluginError, match=r"'broken'.*failed on run"):

@@ -15,7 +15,7 @@ from harness_leaderboard.analysis.figures import behind, current, figures
 from harness_leaderboard.analysis.matrix import Matrix, Sure, is_control
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.analysis.question import require_confusion
-from harness_leaderboard.analysis.ranking import Standing, standings
+from harness_leaderboard.analysis.ranking import ALPHA, Standing, standings
 from harness_leaderboard.analysis.samples import pooled, sample_of
 from harness_leaderboard.render.entries import counted
 
@@ -46,10 +46,6 @@ class Gathered:
     samples: Mapping[Place, Sample]
     matrix: Matrix
     notes: tuple[str, ...]
-
-    def column(self, corpus: CorpusCondition) -> Column:
-        """Return what stands behind a column."""
-        return _columns(self.samples).get(corpus, {})
 
 
 def gather(runs: pa.Table, question: Question, *, ranked: bool = False) -> Gathered:
@@ -197,30 +193,33 @@ def family(columns: Sequence[Column], question: Question) -> Family:
     ]
     alike = _alike(systems, columns)
     left = len(systems) - len(alike)
-    remarks = [
-        f"{counted(left, 'system')} tested on other utterances: not ranked"
-    ] * bool(left)
+    other = f"{counted(left, 'system')} tested on other utterances: not ranked"
+    remarks = (other,) * bool(left)
     if len(alike) < 2:
-        return Family(remarks=tuple(remarks))
+        return Family(remarks=remarks)
     try:
         blocks = [
             _block([column[system] for system in alike], question.metric)
             for column in columns
         ]
     except ValueError:
-        remarks.append("no seed that all systems have: not ranked")
-        return Family(remarks=tuple(remarks))
+        return Family(remarks=(*remarks, "no seed that all systems have: not ranked"))
+    found, enough = _standings(blocks, len(alike))
+    return Family(
+        standings=dict(zip(alike, found, strict=True)),
+        remarks=(*remarks, *["nothing can be ruled out as the best"] * (not enough)),
+    )
+
+
+def _standings(
+    blocks: Sequence[sampling.Floats | None], count: int
+) -> tuple[list[Standing], bool]:
+    """Rank systems, and say whether there are units enough to show anything."""
     whole = [block for block in blocks if block is not None]
     if len(whole) < len(blocks):
-        found = [Standing(first=1, last=len(alike), p=1.0)] * len(alike)
-    else:
-        found = standings(whole)
-    units = min((block.shape[-1] for block in whole), default=1)
-    if len(whole) < len(blocks) or (len(blocks) == 1 and 2**-units > 0.05):
-        remarks.append("nothing can be ruled out as the best")
-    return Family(
-        standings=dict(zip(alike, found, strict=True)), remarks=tuple(remarks)
-    )
+        return [Standing(first=1, last=count, p=1.0)] * count, False
+    units = sum(block.shape[-1] for block in whole)
+    return standings(whole), 2.0**-units <= ALPHA
 
 
 def _alike(systems: Sequence[System], columns: Sequence[Column]) -> list[System]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.errors import HarnessError
-from harness_leaderboard.analysis.question import Question, require_confusion
+from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.commands.options import (
     FORMAT,
     METRIC,
@@ -114,6 +114,8 @@ def leaderboard(
             )
         save(_site(runs, question, filters), out / "index.html")
     elif diff:
+        if pooled:
+            raise HarnessError("--diff compares stored scores; leave out --pooled.")
         show(_diff(diff, question, filters), renderer.render, out)
     else:
         show(_view(view, runs, question, filters), renderer.render, out)
@@ -137,20 +139,11 @@ def _view(name: str, runs: Folder, question: Question, only: Filters) -> Table:
 
 
 def _with_predictions(table: pa.Table, runs: Folder, question: Question) -> pa.Table:
-    """Add the predictions, where they are not too many, that errors are computed from.
-
-    Raises:
-        HarnessError: Where they are too many, and figures are to be pooled.
-    """
+    """Add the predictions that errors are computed from, if they are not too many."""
     import pyarrow.compute as pc
 
     metric = question.metric
     many = (pc.sum(table["n_test"]).as_py() or 0) > MOST
-    if question.pooled and (many or not metric.of_confusion):
-        require_confusion(metric)
-        raise HarnessError(
-            "These are too many predictions to pool. Choose fewer results with --only."
-        )
     if many or not metric.of_confusion or PREDICTED[-1] in table.column_names:
         return table
     needed = tuple(dict.fromkeys((*table.column_names, *PREDICTED)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.errors import HarnessError
 from harness.types import Table
 from harness_leaderboard.analysis.figures import figures
 from harness_leaderboard.analysis.matrix import Matrix
+from harness_leaderboard.analysis.question import require_confusion
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,12 +51,21 @@ def board(runs: pa.Table, question: Question) -> Table:
 
 
 def matrix_of(runs: pa.Table, question: Question) -> tuple[Matrix, tuple[str, ...]]:
-    """Return figures, with how sure they are where predictions were read; and notes."""
+    """Return figures, with how sure they are where predictions were read; and notes.
+
+    Raises:
+        HarnessError: Where folds are to be pooled, and no predictions were read.
+    """
     metric = question.metric
     if PREDICTIONS in runs.column_names and metric.of_confusion:
         from harness_leaderboard.analysis.estimates import gather  # brings numpy
 
-        found = gather(runs, question, ranked=True)
-        return found.matrix, found.notes
-    figures_, notes = figures(runs, metric)
-    return Matrix(figures_, metric, controls=question.controls), notes
+        gathered = gather(runs, question, ranked=True)
+        return gathered.matrix, gathered.notes
+    if question.pooled:
+        require_confusion(metric)
+        raise HarnessError(
+            "These are too many predictions to pool. Choose fewer results with --only."
+        )
+    found, notes = figures(runs, metric)
+    return Matrix(found, metric, controls=question.controls), notes

@@ -172,8 +172,8 @@ def test_a_mean_has_an_error_and_a_set_for_its_best(speaking):
     )
     good, poor = (row[4] for row in table.rows)
     assert (good.best, poor.best) == (True, False)
-    errors = [table.rows[0][place].details["error"] for place in (2, 3)]
-    assert good.details["error"] == pytest.approx(np.hypot(*errors) / 2)
+    errors = [float(table.rows[0][place].details["error"]) for place in (2, 3)]
+    assert good.details["error"] == pytest.approx(np.linalg.norm(errors) / 2)
 
 
 def test_folds_may_be_pooled(speaking):
@@ -190,7 +190,7 @@ def test_folds_may_be_pooled(speaking):
             ),
         )
     apart, pooled = sure(*folds), sure(*folds, pooled=True)
-    confusion = sum(np.array(result.confusion, float) for result in folds)
+    confusion = np.sum([result.confusion for result in folds], 0, float)
     expected = float(macro_f1.score(Predictions(confusion=confusion)))
     mean = statistics.fmean(result.scores["macro_f1"] for result in folds)
     assert apart.rows[0][2].value == pytest.approx(mean)
