@@ -24,6 +24,10 @@ SETTLED_SECONDS = 2.0
 """A file that changed this recently may change again within the clock's resolution, so
 nothing about it is cached (git's «racy» rule for its index)."""
 
+UNLOCKED_SECONDS = 60.0
+"""A scratch folder without a lock that is younger may belong to a process that is about
+to make one."""
+
 SCRATCH = ".scratch"
 """The ending of a scratch folder, whose name begins with a dot."""
 
@@ -184,8 +188,7 @@ def scratch_beside(path: Path) -> Iterator[Path]:
 def sweep(folder: Path) -> int:
     """Remove a folder's scratch folders whose process is gone; return the bytes freed.
 
-    A folder without a lock is left for ``SETTLED_SECONDS``: its process may be about to
-    make one.
+    A folder without a lock is left for ``UNLOCKED_SECONDS``.
     """
     from filelock import FileLock, Timeout
 
@@ -193,7 +196,7 @@ def sweep(folder: Path) -> int:
     for scratch in scratch_folders(folder):
         with suppress(OSError, Timeout):
             lock, age = scratch / LOCK, time.time() - scratch.stat().st_mtime
-            if lock.exists() or age > SETTLED_SECONDS:
+            if lock.exists() or age > UNLOCKED_SECONDS:
                 with FileLock(lock, timeout=0):
                     freed += size_below(scratch)
                     shutil.rmtree(scratch)

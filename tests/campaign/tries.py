@@ -76,9 +76,10 @@ class Started:
         process.join()
         value = self.scratch / "value"
         said = self.scratch / "said"
+        done = not hung and value.exists()  # exit codes get lost between threads
         ended = Ended(
-            code=None if hung else process.exitcode,
-            value=pickle.loads(value.read_bytes()) if value.exists() else None,
+            code=None if hung else 0 if done else process.exitcode,
+            value=pickle.loads(value.read_bytes()) if done else None,
             said=said.read_text("utf-8", "replace") if said.exists() else "",
             orphans=orphans,
         )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from harness import StoreError
 from harness.files import (
+    SCRATCH,
+    UNLOCKED_SECONDS,
     replacing,
     scratch_beside,
     sha256_bytes,
@@ -187,3 +190,14 @@ def test_a_hidden_folder_of_the_users_own_is_not_swept(tmp_path):
     (tmp_path / ".a-notes").mkdir()
     sweep(tmp_path)
     assert (tmp_path / ".a-notes").exists()
+
+
+def test_a_scratch_folder_that_has_no_lock_yet_is_not_swept(tmp_path):
+    young, old = (tmp_path / f".{name}-x{SCRATCH}" for name in ("young", "old"))
+    for folder in (young, old):
+        folder.mkdir()
+    then = time.time() - 2 * UNLOCKED_SECONDS
+    os.utime(old, (then, then))
+    sweep(tmp_path)
+    assert young.exists()
+    assert not old.exists()
