@@ -99,21 +99,33 @@ def test_one_vector_a_clip_is_one_frame():
 # ---------------------------------------------------------------- extraction
 
 
-def test_a_model_with_a_window_pays_for_all_of_it_unless_it_is_trimmed():
+@pytest.fixture
+def encoding(monkeypatch):
+    """Count what the model takes alone."""
+    monkeypatch.setattr(cost, "DECODING", 0.0)
+
+
+def test_audio_is_decoded_whatever_the_model_takes(encoding, monkeypatch):
+    alone = extracting(missing=(4.0, 3.0)).seconds
+    monkeypatch.setattr(cost, "DECODING", 0.5)
+    assert extracting(missing=(4.0, 3.0)).seconds == alone + 0.5 * 7
+
+
+def test_a_model_with_a_window_pays_for_all_of_it_unless_it_is_trimmed(encoding):
     assert 2 * 1000 * 300 == operations(extracting())
     assert 2 * 1000 * 40 == operations(extracting(feeding="trimmed"))
 
 
-def test_a_clip_that_is_longer_than_the_window_pays_for_whole_windows():
+def test_a_clip_that_is_longer_than_the_window_pays_for_whole_windows(encoding):
     assert 2 * 1000 * 600 == operations(extracting(missing=(31.0,)))
 
 
-def test_extraction_pays_for_its_own_clips():
+def test_extraction_pays_for_its_own_clips(encoding):
     one = pair(feeding="trimmed", missing=(4.0, 3.0, 9.0))
     assert 2 * 1000 * 70 == operations(cost.extracting(one, one.missing[:2]))
 
 
-def test_clips_that_are_cut_cost_less():
+def test_clips_that_are_cut_cost_less(encoding):
     cut = extracting(feeding="trimmed", max_seconds=1.5)
     assert 2 * 1000 * 15 == operations(cut)
 

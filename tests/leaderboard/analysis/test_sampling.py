@@ -122,6 +122,17 @@ def test_three_units_have_no_error_and_it_is_said():
     ]
 
 
+def test_folds_of_few_speakers_share_training_and_it_is_said():
+    said = ["the folds share training speakers, so a test at 5 % errs in up to 9 %"]
+    few, many = sampling.SHARING_SPEAKERS - 5, sampling.SHARING_SPEAKERS
+    folds = [speaker % 5 for speaker in range(few)]
+    assert list(sampling.remarks(in_folds(np.ones((few, 2, 2)), folds), uar)) == said
+    folds = [speaker % 5 for speaker in range(many)]
+    assert list(sampling.remarks(in_folds(np.ones((many, 2, 2)), folds), uar)) == []
+    alone = in_folds(np.ones((few, 2, 2)), list(range(few)))
+    assert list(sampling.remarks(alone, uar)) == []
+
+
 def test_speakers_of_most_utterances_leave_few_degrees_of_freedom():
     counts = np.ones((8, 2, 2)) + np.eye(2)
     assert estimated(sample(counts, "one")).freedom == pytest.approx(7)
