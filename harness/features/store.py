@@ -32,6 +32,7 @@ from harness.features.shards import (
     write_shard,
 )
 from harness.files import read_json, replacing, sha256_json, write_json
+from harness.leftovers import remove
 from harness.text import counted
 from harness.types import ExtractionRecord
 
@@ -220,7 +221,7 @@ class FeatureStore:
         wanted = frozenset(keys)
         dropped = [path for path, held in index.shards().items() if held <= wanted]
         index.forget(dropped)
-        return sum(map(_remove, dropped))
+        return sum(map(remove, dropped))
 
     def damaged(self) -> list[Path]:
         """List the files that are not as they were written; reads them all."""
@@ -255,13 +256,3 @@ def _acquired(lock: FileLock) -> bool:
     except Timeout:
         return False
     return True
-
-
-def _remove(path: Path) -> int:
-    """Remove a file, and return its bytes; another process may have been faster."""
-    try:
-        size = path.stat().st_size
-        path.unlink()
-    except FileNotFoundError:
-        return 0
-    return size
