@@ -249,6 +249,16 @@ def test_an_ending_that_stands_for_no_form_is_refused(
     assert (tmp_path / name).read_text().startswith("upstream,")
 
 
+def test_where_predictions_are_too_many_it_is_said(
+    run, make_result: MakeResult, runs: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store.write_result(make_result(), runs)
+    monkeypatch.setattr("harness_leaderboard.commands.board.MOST", 0)
+    outcome = run("leaderboard", "--runs", runs)
+    assert "too many to say how sure" in outcome.stderr
+    assert "±" not in outcome.stdout
+
+
 def test_a_system_is_not_compared_with_itself(run, make_result, runs: Path):
     store.write_result(make_result(), runs)
     with pytest.raises(HarnessError, match="stands on both sides"):

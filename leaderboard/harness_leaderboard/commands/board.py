@@ -143,8 +143,15 @@ def _with_predictions(table: pa.Table, runs: Folder, question: Question) -> pa.T
     import pyarrow.compute as pc
 
     metric = question.metric
-    many = (pc.sum(table["n_test"]).as_py() or 0) > MOST
-    if many or not metric.of_confusion or PREDICTED[-1] in table.column_names:
+    if not metric.of_confusion or PREDICTED[-1] in table.column_names:
+        return table
+    if (many := pc.sum(table["n_test"]).as_py() or 0) > MOST:
+        warn(
+            [
+                f"{many} predictions are too many to say how sure the figures are; "
+                "choose fewer results with --only"
+            ]
+        )
         return table
     needed = tuple(dict.fromkeys((*table.column_names, *PREDICTED)))
     ids = frozenset(table["run_id"].to_pylist())
