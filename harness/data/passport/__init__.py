@@ -17,6 +17,7 @@ from harness.data.passport.problems import (
     cancelling,
     differences,
     duplicates,
+    only_label,
     unread_audio,
     unusable,
 )
@@ -100,6 +101,7 @@ def examine(
     levels = measure_levels(manifest, memory, stages)
     problems += unusable(manifest)
     problems += cancelling(manifest, levels)
+    problems += only_label(manifest)
     problems += duplicates(manifest)
     problems += differences(manifest, known, found, unexpected)
     agreement = agreement_of(corpus, known, problems)

@@ -103,6 +103,14 @@ def unusable(manifest: Manifest) -> Iterator[Problem]:
         yield Problem(kind=ProblemKind.UNUSABLE, path=path, detail=reason)
 
 
+def only_label(manifest: Manifest) -> Iterator[Problem]:
+    """Yield the label of a corpus that has no other."""
+    if len(manifest.labels) == 1:
+        (label,) = manifest.labels
+        detail = "the only label, so there is nothing to recognise; add another"
+        yield Problem(kind=ProblemKind.UNUSABLE, path=label, detail=detail)
+
+
 def duplicates(manifest: Manifest) -> Iterator[Problem]:
     """Yield the recordings whose audio is that of another one."""
     first: dict[str, str] = {}

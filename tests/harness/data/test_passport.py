@@ -16,6 +16,7 @@ from toys import RATE, TONES, write_tone
 from harness import Claim, DataError, Utterance
 from harness.data.passport import examine
 from harness.data.passport.forms import as_json, counts, facts
+from harness.data.passport.problems import ProblemKind
 from harness.memory import Memory
 
 
@@ -130,14 +131,14 @@ def test_audio_that_no_reader_reads_is_named(examined, tones):
 
 
 def test_what_a_variant_in_the_same_folder_reads_is_not_unexpected(examined, published):
-    quiet = replace(
+    few = replace(
         published,
-        name="tones@low",
-        read=lambda root: (u for u in TONES.read(root) if u.label == "low"),
+        name="tones@few",
+        read=lambda root: (u for u in TONES.read(root) if u.speaker != "s0"),
         files=None,
         versions={},
     )
-    assert problems(examined(quiet, siblings=[published])) == []
+    assert problems(examined(few, siblings=[published])) == []
 
 
 def test_a_folder_of_another_variant_is_called_by_its_name(examined, published):
@@ -313,3 +314,11 @@ def test_a_file_that_cannot_seek_has_a_level(examined, tones):
     samples, rate = soundfile.read(tones / "s0_low_0.wav")
     soundfile.write(tones / "s0_low_0.wav", samples, rate, "GSM610")
     assert len(examined(TONES).levels) == 40
+
+
+def test_a_corpus_with_one_label_cannot_be_used(examined, tones):
+    for path in tones.glob("*_high_*.wav"):
+        path.unlink()
+    passport = examined(replace(TONES, labels=("low",)))
+    assert (ProblemKind.UNUSABLE, "low") in problems(passport)
+    assert not passport.is_sound
