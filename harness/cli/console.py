@@ -84,9 +84,15 @@ def print_json(value: object, default: Callable[[Any], object] | None = None) ->
 class Reporter:
     """A plugin that reports what happens to each cell."""
 
-    def __init__(self, *, quiet: bool, cache: Path) -> None:
-        """Report failures only, if ``quiet``; keep tracebacks below ``cache``."""
-        self._quiet, self._cache = quiet, cache
+    def __init__(self, *, quiet: bool, goes_on: bool, cache: Path) -> None:
+        """Report nothing yet.
+
+        Args:
+            quiet: Report failures only.
+            goes_on: The run goes on after a failure; else that is what it ends with.
+            cache: Tracebacks are kept below it.
+        """
+        self._quiet, self._goes_on, self._cache = quiet, goes_on, cache
         self._thin: dict[str, str] = {}
 
     @hookimpl
@@ -114,7 +120,9 @@ class Reporter:
     def harness_cell_failed(self, event: CellFailed) -> None:
         """Say which cell failed, and why."""
         error = event.error
-        if isinstance(error, HarnessError):
+        if not self._goes_on:
+            say(f"failed: {event.cell}")
+        elif isinstance(error, HarnessError):
             say(f"failed: {event.cell}: {type(error).__name__}: {error}")
         else:
             sentence, _ = report(error, self._cache)

@@ -75,7 +75,10 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
     names = ("device", "executor", "workers", "keep_going", "keep_features")
     place = RunOptions(**{name: options.pop(name) for name in names})
     request = request_of(options, registry)
-    registry.manager.register(Reporter(quiet=quiet, cache=request.cache))
+    goes_on = place.goes_on(request)
+    registry.manager.register(
+        Reporter(quiet=quiet, goes_on=goes_on, cache=request.cache)
+    )
     for sentence in workers_warning(registry.executors[place.executor], place.workers):
         say(f"warning: {sentence}")
     with tidied(request.cache, request.runs):

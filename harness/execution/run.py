@@ -65,6 +65,11 @@ class RunOptions:
     keep_going: bool | None = None
     keep_features: str = "all"
 
+    def goes_on(self, request: Request) -> bool:
+        """Whether the cells that are left are computed when one has failed."""
+        suite = request.suite is not None
+        return suite if self.keep_going is None else self.keep_going
+
 
 def run(
     request: Request, registry: Registry, place: RunOptions, stages: Stages = silence
@@ -129,8 +134,7 @@ class _Running:
         self.failed: list[tuple[Cell, str]] = []
         self.computed = 0
         self.stopped = self.waiting = False
-        suite = self.request.suite is not None
-        self.keep_going = suite if place.keep_going is None else place.keep_going
+        self.keep_going = place.goes_on(self.request)
 
     # ------------------------------------------------------------ before
 
