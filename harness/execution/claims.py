@@ -1,7 +1,7 @@
 """Cells are claimed: what one process computes, another one waits for.
 
 A claim is a lock on a file in the cache; it goes with its process, however that ends.
-Where a file system has no locks, nothing is claimed and a cell may be computed twice.
+Where nothing can be locked, nothing is claimed and a cell may be computed twice.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class Claims:
         except Timeout:
             self.awaited.add(run_id)
             return Claim.ELSEWHERE
-        except (OSError, NotImplementedError):  # a file system without locks
+        except (OSError, NotImplementedError):
+            # A folder that cannot be written to; or a file system without locks, for
+            # which older releases of filelock raise NotImplementedError.
             return Claim.OURS
         if self._is_done(run_id):
             lock.release()

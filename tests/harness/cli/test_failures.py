@@ -329,7 +329,7 @@ program.main(["list"])
 """
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="has no alarm")
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="Windows has no SIGALRM")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize("stuck", ["swallow", "leave_a_thread"])
 def test_an_end_that_does_not_come_is_made(stuck, name):
