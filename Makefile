@@ -4,6 +4,7 @@
 #   make check   lint, types, layers, spelling
 #   make test-transformers4   run the tests of models on transformers 4.57
 #   make test-lowest   run the tests on the lowest versions that pyproject.toml allows
+#   make docs    build the documents as a site, in build/site
 #   make campaign   kill, damage and mutate some thousand times, and count wrongs
 #   make real    run the tests that need real recordings and weights
 #   make clean   remove .venv and what tools leave behind
@@ -19,7 +20,7 @@ LOWEST := .venv-lowest
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-transformers4 test-lowest check campaign real clean
+.PHONY: demo test test-transformers4 test-lowest check docs campaign real clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -67,6 +68,10 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(READY)
+	$(BIN)/python -m mkdocs build
+
 campaign: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m campaign $(CAMPAIGN)
 
@@ -74,4 +79,4 @@ real: $(READY)
 	$(BIN)/python -m pytest -m real
 
 clean:
-	rm -rf $(VENV) $(OLD) $(LOWEST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf build $(VENV) $(OLD) $(LOWEST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")
+"""Marks a function of a plugin as its implementation of the hook of that name."""
 
 
 @hookspec

@@ -81,19 +81,19 @@ def _invoke(
 ) -> ExitCode:
     """Run the verb, and keep in ``meta`` what is needed to report how it ended."""
     registry = Registry.of(manager or plugin_manager())
-    application = _application(registry)
+    app = application(registry)
     if instruction := os.environ.get(COMPLETION):
         return ExitCode(
-            shell_complete(application, {}, "harness", COMPLETION, instruction)
+            shell_complete(app, {}, "harness", COMPLETION, instruction)
         )
     for plugin in registry.plugins:
         if plugin.problem and not plugin.blocked:
             say(f"warning: the plugin {plugin} is left out: {plugin.problem}")
     try:
-        with application.make_context("harness", words, obj=registry) as context:
+        with app.make_context("harness", words, obj=registry) as context:
             meta[DEBUG] = context.params["debug"]
             try:
-                code = application.invoke(context)
+                code = app.invoke(context)
             finally:
                 meta |= context.meta
     except click.exceptions.Exit as error:
@@ -129,7 +129,7 @@ def _flush() -> None:
         abandon(sys.stdout)
 
 
-def _application(registry: Registry) -> click.Group:
+def application(registry: Registry) -> click.Group:
     """Gather the core's verbs and the plugins'."""
 
     @click.group(

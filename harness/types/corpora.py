@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 Gender = Literal["female", "male"]
+"""Of a speaker, as the corpora state it."""
 
 
 @dataclass(frozen=True, kw_only=True)
