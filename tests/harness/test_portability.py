@@ -26,7 +26,8 @@ for name in {POSIX_SIGNALS}:
 for name in ("grp", "pty", "termios", "tty"):  # torch asks Linux for the others
     sys.modules[name] = None
 from harness.cli.main import main
-main()
+if __name__ == "__main__":
+    main()
 """
 """Runs the program without what only POSIX has."""
 
