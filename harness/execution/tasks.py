@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.data import stored
 from harness.execution import cost
+from harness.features import device as devices
 from harness.features.extraction import (
     Extraction,
     Use,
@@ -160,7 +161,8 @@ class _Tasks:
     def features(self) -> Iterator[Task]:
         """Yield the tasks that the pair's cells need."""
         pair = self.pair
-        if not store_of(pair.condition, self.plan.request.cache).certificate:
+        store = store_of(pair.condition, self.plan.request.cache)
+        if not store.is_certified(devices.kind_of(self.use.device)):
             yield Task(
                 id=self.certified,
                 stage=self.certified,
