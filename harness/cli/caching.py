@@ -179,7 +179,7 @@ def _damaged(folder: Path) -> Iterator[Path]:
     for path in sorted((folder / MEMORY).glob("*")):
         if path.is_file() and not all_lines_whole(path):
             yield path
-    sealed = ("features/*/certificate.json", f"{FOLDER}/*.json")
+    sealed = ("features/*/certificate*.json", f"{FOLDER}/*.json")
     for pattern in (*sealed, f"{TRAINING}/*.pt", f"{VERDICTS}/*.json"):
         for path in sorted(folder.glob(pattern)):
             try:

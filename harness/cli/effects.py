@@ -77,6 +77,11 @@ def warnings(request: Request, registry: Registry) -> Iterator[str]:
             f"--feeding {request.feeding} is not known to "
             f"{', '.join(one.name for one in unfed)}, fed as usual."
         )
+    if request.limit is not None:
+        yield (
+            f"--limit {request.limit} takes a part of each corpus that has more "
+            "utterances: a try, whose results stand apart."
+        )
     trained = [corpora_of(name) for grid in request.grids for name in grid.corpora]
     if request.test_corpora and all(
         set(request.test_corpora) <= set(names) for names in trained

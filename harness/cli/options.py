@@ -302,6 +302,13 @@ GRID = (
         help="Cut every clip to its first S seconds.",
     ),
     click.option(
+        "--limit",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Take N utterances of each corpus, spread over labels and speakers: for a "
+        "first try. Results stand apart from those of the whole corpus.",
+    ),
+    click.option(
         "--frame-type",
         type=click.Choice(["float32", "float16"]),
         default="float32",

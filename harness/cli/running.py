@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from harness.registry import Registry
 
 DEVICE = click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="cpu; cuda for every GPU, cuda:1 or cuda:0,2 for some; auto for GPUs if there "
+    "are any.",
 )
 PLACE = (
     click.option(
@@ -52,6 +57,12 @@ PLACE = (
         show_default=True,
         help="pooled drops the frames of an upstream on a corpus after its last cell.",
     ),
+    click.option(
+        "--max-hours",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="H",
+        help="Start nothing more after so long; what is finished is kept.",
+    ),
 )
 
 
@@ -72,7 +83,14 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
     from harness.execution.run import RunOptions
     from harness.execution.run import run as run_request
 
-    names = ("device", "executor", "workers", "keep_going", "keep_features")
+    names = (
+        "device",
+        "executor",
+        "workers",
+        "keep_going",
+        "keep_features",
+        "max_hours",
+    )
     place = RunOptions(**{name: options.pop(name) for name in names})
     request = request_of(options, registry)
     goes_on = place.goes_on(request)
@@ -85,7 +103,13 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
         report = run_request(request, registry, place, stages(quiet=quiet))
     for sentence in report.missing:
         say(f"left out: {sentence}")
-    incomplete = report.failed or report.missing
+    if report.late:
+        say(
+            f"{counted(report.late, 'cell')} left after {place.max_hours:g} h "
+            "(--max-hours). What is finished is kept; run the same command again to "
+            "go on."
+        )
+    incomplete = report.failed or report.missing or report.late
     return ExitCode.SOME_CELLS_FAILED if incomplete else ExitCode.OK
 
 

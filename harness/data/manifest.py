@@ -11,10 +11,12 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from harness.data import audio
+from harness.data.limit import spread
 from harness.data.names import refuse_lookalikes
 from harness.errors import DataError, MissingCorpusError
 from harness.files import sha256_json
 from harness.types import silence
+from harness.types.conditions import LIMITED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -148,6 +150,7 @@ def read_manifest(
     memory: Memory,
     *,
     max_seconds: float | None = None,
+    limit: int | None = None,
     stages: Stages = silence,
 ) -> Manifest:
     """Read a corpus and every one of its files.
@@ -158,12 +161,17 @@ def read_manifest(
         memory: Remembers what files hold, so that they are decoded once.
         max_seconds: Clips are cut to this length; without it, one that is longer than
             ``audio.MAX_SECONDS`` is bad.
+        limit: Read only so many utterances; the corpus' version then says so.
         stages: Where progress is reported.
 
     Raises:
         DataError: Where the folder is missing, is not this corpus, or is empty.
     """
-    utterances = _utterances(corpus, root)
+    listed = _utterances(corpus, root)
+    utterances = spread(listed, limit)
+    if len(utterances) < len(listed):
+        version = f"{corpus.version}{LIMITED}{len(utterances)}"
+        corpus = replace(corpus, version=version)
     spans: dict[str, list[audio.Span]] = {}
     for utterance in utterances:
         spans.setdefault(utterance.path, []).append((utterance.start, utterance.end))
@@ -265,6 +273,10 @@ def difference(manifest: Manifest) -> str:
     It is quick, as it compares names, hashes and numbers that the manifest has.
     """
     corpus = manifest.corpus
+    if LIMITED in corpus.version:
+        return (
+            f"{corpus.name} is a part of itself: version {corpus.version} utterances."
+        )
     known = corpus.files() if corpus.files else {}
     here = {one.utterance.id: one.sha256 for one in manifest.recordings}
     count = len(known) or corpus.versions.get(corpus.version, len(here))

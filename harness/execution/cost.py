@@ -38,6 +38,10 @@ TRAIN = 0.8
 CERTIFICATE_SECONDS = 8.0
 """Audio that a padding certificate takes."""
 
+HELD = 2 * 2**30
+"""Bytes that an extraction on a GPU holds of the machine's memory: a window of clips,
+batches that come home, and a shard that is not yet written."""
+
 RESERVE = 0.9
 """The share of the free memory that tasks may take."""
 
@@ -56,7 +60,9 @@ def extracting(pair: Pair, chunk: Sequence[Recording]) -> Resources:
     """Forecast the extraction of some recordings."""
     clips = _seconds(pair, chunk)
     upstream = pair.upstream
-    memory = PROCESS + LOADED * upstream.parameters + states(pair, chunk)
+    largest = max(states(pair, [recording]) for recording in chunk)
+    held = min(states(pair, chunk), max(HELD, largest))
+    memory = PROCESS + LOADED * upstream.parameters + held
     seconds = _encoding(pair, clips) / FLOPS + DECODING * sum(clips)
     return Resources(memory=int(memory), seconds=seconds, gpu=True)
 

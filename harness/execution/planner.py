@@ -151,6 +151,7 @@ class _Planner:
             root,
             memory,
             max_seconds=self.request.max_seconds,
+            limit=self.request.limit,
             stages=self.stages,
         )
 

@@ -37,6 +37,7 @@ class Request:
         split_seed: Of strategies that draw.
         feeding: Taken by every upstream that knows it; ``None`` is each one's first.
         max_seconds: Cut every clip to this length.
+        limit: Take so many utterances of each corpus; ``None`` for all.
         frame_type: Of stored frames.
         precision: Of the upstreams' arithmetic.
         selection: The validation metric that selects the epoch, or with ``:epochs=K``
@@ -60,6 +61,7 @@ class Request:
     split_seed: int = 0
     feeding: str | None = None
     max_seconds: float | None = None
+    limit: int | None = None
     frame_type: FrameType = "float32"
     precision: Precision = "float32"
     selection: str = "macro_f1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from harness.execution.planner import make_plan
 from harness.execution.scheduler import run_tasks
 from harness.execution.tasks import work_of, write_payloads
 from harness.features.checkpoints import find_checkpoint
-from harness.features.device import count_gpus
+from harness.features.device import is_gpu, named
 from harness.features.extraction import store_of
 from harness.files import replacing
 from harness.leftovers import forget
@@ -57,6 +58,7 @@ class RunOptions:
         keep_going: Go on with other cells when one fails; ``None`` for a suite only.
         keep_features: ``all``, or ``pooled`` to drop the frames of an
             (upstream × corpus) when its last cell is done.
+        max_hours: Start no task after so long; what runs then is finished and kept.
     """
 
     executor: str = "local"
@@ -64,6 +66,7 @@ class RunOptions:
     device: str = "auto"
     keep_going: bool | None = None
     keep_features: str = "all"
+    max_hours: float | None = None
 
     def goes_on(self, request: Request) -> bool:
         """Whether the cells that are left are computed when one has failed."""
@@ -111,11 +114,11 @@ def _require_results_kept(request: Request, registry: Registry) -> None:
 
 
 def _require_gpu(request: Request, place: RunOptions) -> None:
-    """Refuse less than float32 where there is surely no GPU."""
-    if request.precision == "float32":
+    """Refuse a device that is not here, and less than float32 without a GPU."""
+    if place.executor not in ("local", "serial"):
         return
-    gpus = 0 if place.device == "cpu" else count_gpus()
-    if not gpus and place.executor in ("local", "serial"):
+    gpus = [one for one in named(place.device) if is_gpu(one)]
+    if not gpus and request.precision != "float32":
         raise HarnessError(
             f"--precision {request.precision} needs a GPU: on a CPU it would be "
             "slower and less exact. Leave it out, or add --device cuda."
@@ -132,7 +135,7 @@ class _Running:
         self.request, self.stages = plan.request, stages
         self.claims = Claims(self.request.cache, self._finished)
         self.failed: list[tuple[Cell, str]] = []
-        self.computed = 0
+        self.computed = self.ended = self.late = 0
         self.stopped = self.waiting = False
         self.keep_going = place.goes_on(self.request)
 
@@ -215,6 +218,7 @@ class _Running:
                 window=window,
                 memory=memory,
                 claim=partial(self._claim, work),
+                until=self._deadline(),
             )
             with closing(outcomes):  # cancels what waits where one cell ends it all
                 for outcome in outcomes:
@@ -222,11 +226,18 @@ class _Running:
                     if job is None:
                         extracted(work.audio.get(outcome.task.id, 0.0))
                         continue
+                    self.ended += 1
                     self._end(job, outcome)
                     frames.release(job)
                     fitted(1)
                     if outcome.error is not None and not self.keep_going:
                         raise outcome.error
+        self.late = len(work.jobs) - self.ended
+
+    def _deadline(self) -> float | None:
+        """Return when no further task is started, by ``time.monotonic``."""
+        hours = self.place.max_hours
+        return None if hours is None else time.monotonic() + hours * 3600
 
     def _claim(self, work: Work, task: Task) -> Claim:
         """Claim a cell; features are claimed where they are extracted."""
@@ -248,8 +259,10 @@ class _Running:
     def _workers(self, work: Work) -> int:
         if self.place.workers:
             return self.place.workers
-        if self.place.device != "cpu" and (gpus := count_gpus()):
-            return gpus
+        if self.place.executor in ("local", "serial"):
+            places = named(self.place.device)
+            if is_gpu(places[0]):
+                return len(places)
         return os.cpu_count() or 1
 
     def _end(self, job: Job, outcome: Outcome) -> None:
@@ -274,6 +287,7 @@ class _Running:
             failed=tuple(self.failed),
             missing=self.plan.missing,
             stopped=self.stopped,
+            late=self.late,
         )
 
 

@@ -56,6 +56,7 @@ def run_tasks(
     window: int,
     memory: int | None = None,
     claim: Callable[[Task], Claim] = lambda task: Claim.OURS,
+    until: float | None = None,
 ) -> Generator[Outcome, None, None]:
     """Run tasks, and yield how each ended, as they end.
 
@@ -68,8 +69,11 @@ def run_tasks(
         memory: What tasks in flight may take together, in bytes; a task that takes more
             runs alone. ``None`` for no bound.
         claim: Says of a task that is about to start who does it.
+        until: Start none after this time, by ``time.monotonic``; those that then run
+            are waited for, and of the others nothing is yielded.
     """
     schedule = _Schedule(tasks, executor, window, memory, claim)
+    schedule.until = until
     try:
         yield from schedule.run()
     finally:
@@ -91,6 +95,7 @@ class _Schedule:
         self.tasks, self.executor = tasks, executor
         self.window, self.memory = window, memory
         self.claim = claim
+        self.until: float | None = None
         self.left = Counter(task.stage for task in tasks)
         self.failed: dict[str, Exception] = {}
         self.lacking: dict[int, set[str]] = {}
@@ -112,6 +117,9 @@ class _Schedule:
     def run(self) -> Iterator[Outcome]:
         """Submit what is ready and fits, and collect what is done."""
         while self.ready or self.suspects or self.flying or self.elsewhere:
+            if self.until is not None and time.monotonic() > self.until:
+                yield from self._drain()
+                return
             yield from self._submit()
             patience = RETRY if self.elsewhere else None
             if self.flying:
@@ -122,6 +130,12 @@ class _Schedule:
                 time.sleep(patience)
             while self.elsewhere:
                 heapq.heappush(self.ready, self.elsewhere.pop())
+
+    def _drain(self) -> Iterator[Outcome]:
+        """Collect what is in flight, and start nothing more."""
+        for future in sorted(self.flying, key=self.flying.__getitem__):
+            wait([future])
+            yield from self._collect(future)
 
     # ------------------------------------------------------------ starting
 

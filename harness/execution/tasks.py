@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.data import stored
 from harness.execution import cost
+from harness.features import device as devices
 from harness.features.extraction import (
     Extraction,
     Use,
@@ -39,6 +40,10 @@ enough."""
 
 LEAST, MOST = 2.0, 20.0
 """Seconds of forecast work of such a task, and so of a shard: what a crash can cost."""
+
+GPU = 300
+"""How many cores a GPU is taken for when work is divided into tasks: an H100 does
+20 TFLOP/s of float32 or more. Within a task, shards are written all along."""
 
 BYTES = 256 * 2**20
 """Bytes of hidden states that such a task holds, unless one utterance has more."""
@@ -90,20 +95,24 @@ def work_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work
     return Work(tasks=tuple(tasks.values()), jobs=jobs)
 
 
-def chunks(pair: Pair) -> Iterator[tuple[int, int]]:
+def chunks(pair: Pair, device: str = "cpu") -> Iterator[tuple[int, int]]:
     """Divide a corpus into the tasks of its extraction.
 
     Yields the place of the first utterance of each, and the place after the last. They
-    depend on the corpus and the upstream alone, so that equal commands claim the same
-    utterances.
+    depend on the corpus, the upstream and the kind of device alone, so that equal
+    commands claim the same utterances.
     """
+    gpu = devices.kind_of(device) == "cuda"
     clips = [[recording] for recording in pair.manifest.recordings]
     work = [cost.extracting(pair, clip).seconds for clip in clips]
     share = min(max(sum(work) / CHUNKS, LEAST), MOST)
+    if gpu:
+        share = min(max(sum(work) / CHUNKS, GPU * LEAST), GPU * MOST)
     first, seconds, held = 0, 0.0, 0
     for place, clip in enumerate(clips):
         size = cost.states(pair, clip)
-        if place > first and (seconds + work[place] > share or held + size > BYTES):
+        full = held + size > BYTES and not gpu
+        if place > first and (seconds + work[place] > share or full):
             yield first, place
             first, seconds, held = place, 0.0, 0
         seconds, held = seconds + work[place], held + size
@@ -160,7 +169,8 @@ class _Tasks:
     def features(self) -> Iterator[Task]:
         """Yield the tasks that the pair's cells need."""
         pair = self.pair
-        if not store_of(pair.condition, self.plan.request.cache).certificate:
+        store = store_of(pair.condition, self.plan.request.cache)
+        if not store.is_certified(devices.kind_of(self.use.device)):
             yield Task(
                 id=self.certified,
                 stage=self.certified,
@@ -169,7 +179,7 @@ class _Tasks:
                 payload=self.use,
             )
         missing = {recording.key for recording in pair.missing}
-        for first, last in chunks(pair):
+        for first, last in chunks(pair, self.use.device):
             chunk = self.recordings[first:last]
             if any(recording.key in missing for recording in chunk):
                 yield Task(

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import functools
+import sys
 import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from harness.data import audio, stored
-from harness.errors import CheckpointError, DataError, HarnessError, PluginError
+from harness.errors import DataError
 from harness.features import device as devices
-from harness.features import padding
+from harness.features import padding, pipeline, states
+from harness.features.backends import backend_of
 from harness.features.checkpoints import Planned
-from harness.features.shards import NORMS
+from harness.features.pipeline import Budget
 from harness.features.store import FeatureStore
 from harness.memory import FOLDER, Memory
 from harness.registry import isolated
-from harness.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -32,18 +30,27 @@ if TYPE_CHECKING:
 
     from harness.data.manifest import Recording
     from harness.data.places import Places
+    from harness.features.pipeline import Clip
     from harness.features.shards import Kind
     from harness.types import Precision, Reads, Upstream, UpstreamCondition
+
+    Encode = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
 VERSION = 2
 """Raised when this module's features change, or how they lie in memory: part of every
 condition."""
 
-AHEAD = 8
-"""Utterances that are decoded while the model works."""
-
 CERTIFIED_SECONDS = 1.0
 """Length of the clip of a certificate, where the upstream encodes one so short."""
+
+SHARD_BYTES = 256 * 2**20
+"""Of a shard, at which it is written."""
+
+SHARD_SECONDS = 30.0
+"""Of work after which a shard is written: what a crash can cost."""
+
+NAMED = 3
+"""Clips that are too long and named; more are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,16 +156,24 @@ def extract(task: Extraction) -> None:
 
 
 def certify(use: Use) -> None:
-    """Measure the padding certificate of an upstream, unless its store has one."""
+    """Measure the padding certificate of an upstream, unless its store has one.
+
+    It is measured in the precision and on the kind of device that features are made.
+    """
     places = use.places.here()
     store = store_of(use.condition, places.cache)
-    if not store.certificate:
+    if not store.is_certified(devices.kind_of(use.device)):
         source = find_source(use, places)
-        encode = encoder(source, devices.prepare(use.device))
+        device = devices.prepare(use.device)
+        encode = encoder(source, device)
+
+        def as_run(clips: Sequence[Tensor]) -> list[Tensor]:
+            return _states(encode, clips, source, device)
+
         seconds = max(CERTIFIED_SECONDS, use.upstream.min_seconds)
         with isolated(use.plugin, f"extracting with '{use.upstream.name}'"):
-            moved = padding.measure(encode, use.upstream.rate, seconds)
-        store.certify(padding.figures(moved))
+            moved = padding.measure(as_run, use.upstream.rate, seconds)
+        store.certify(padding.figures(moved), devices.kind_of(device))
 
 
 def find_source(use: Use, places: Places) -> Source:
@@ -202,48 +217,113 @@ def _store_missing(
 ) -> None:
     """Extract the recordings of which something is missing, and store that."""
     wanted = {r.key: r for found in missing.values() for r in found.values()}
-    shards: dict[Kind, dict[str, Tensor]] = {kind: {} for kind in missing}
-    took: dict[str, float] = {}
-    for recording, hidden, seconds in _encode(source, list(wanted.values()), device):
-        took[recording.key] = seconds
-        for kind, lacking in missing.items():
-            if recording.key in lacking:
-                shards[kind] |= _stored(kind, recording.key, hidden, source)
     made = {
         "device": devices.describe(device),
-        "versions": devices.versions(),
+        "versions": devices.versions(device),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    for kind in reversed(list(missing)):
-        if shards[kind]:
-            seconds_of = {key: took[key] for key in missing[kind]}
-            store.write(kind, shards[kind], seconds_of, made)
+    shards = _Shards(store, source, {kind: set(of) for kind, of in missing.items()})
+    unfit = pipeline.run(
+        list(wanted.values()),
+        pipeline.Steps(
+            decode=functools.partial(_decode, condition=source.condition),
+            encode=functools.partial(_encode, source, device, shards.lacking),
+            store=functools.partial(shards.add, made),
+            report=lambda said: _report(f"{source.upstream.name} on {device}: {said}"),
+        ),
+        backend_of(device),
+        _budget(source, device),
+    )
+    shards.close(made)
+    if unfit:
+        raise _too_large(source.upstream, unfit, device)
+
+
+def _report(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+
+
+def _too_large(
+    upstream: Upstream, unfit: Sequence[Recording], device: str
+) -> DataError:
+    """Name the clips of which not even one fits into the memory."""
+    clips = ", ".join(f"{r.utterance.id} ({r.seconds:.0f} s)" for r in unfit[:NAMED])
+    more = f" and {len(unfit) - NAMED} more" if len(unfit) > NAMED else ""
+    return DataError(
+        f"{clips}{more}: too long for {upstream.name} in the memory of "
+        f"{devices.describe(device)}, alone in a batch. Cut clips by --max-seconds S, "
+        "or extract where there is more memory (--device cpu). The other clips of the "
+        "task are stored."
+    )
+
+
+class _Shards:
+    """What was extracted and is not yet written; it is, by bytes or by time."""
+
+    def __init__(
+        self, store: FeatureStore, source: Source, lacking: dict[Kind, set[str]]
+    ) -> None:
+        self.store, self.source, self.lacking = store, source, lacking
+        self._open()
+
+    def _open(self) -> None:
+        self.tensors: dict[Kind, dict[str, Tensor]] = {
+            kind: {} for kind in self.lacking
+        }
+        self.took: dict[str, float] = {}
+        self.bytes = 0
+        self.opened = time.monotonic()
+
+    def add(
+        self,
+        made: Mapping[str, Any],
+        batch: Sequence[Clip],
+        found: Mapping[str, Tensor],
+        seconds: float,
+    ) -> None:
+        """Take in a batch that has come home; write a shard if it is time."""
+        for row, clip in enumerate(batch):
+            key = clip.recording.key
+            self.took[key] = seconds
+            states.require_finite(self.source, found, row)
+            for kind, lacking in self.lacking.items():
+                if key in lacking:
+                    stored = states.stored(kind, key, found, row)
+                    self.tensors[kind] |= stored
+                    self.bytes += sum(one.nbytes for one in stored.values())
+        late = time.monotonic() - self.opened > SHARD_SECONDS
+        if late or self.bytes > SHARD_BYTES:
+            self.close(made)
+
+    def close(self, made: Mapping[str, Any]) -> None:
+        """Write what there is: the means last, by which the plan goes."""
+        for kind in reversed(list(self.lacking)):
+            if tensors := self.tensors[kind]:
+                seconds = {
+                    key: took for key, took in self.took.items() if key in tensors
+                }
+                self.store.write(kind, tensors, seconds, made)
+        self._open()
 
 
 # ---------------------------------------------------------------- encoding
 
 
 def _encode(
-    source: Source, recordings: Sequence[Recording], device: str
-) -> Iterator[tuple[Recording, Tensor, float]]:
-    """Yield each recording's hidden states, (L, T, D), and the seconds they took.
-
-    On the CPU clips go through one by one, which is exact and fastest there; a GPU
-    gets the whole chunk, longest first, within a budget of audio.
-    """
-    encode, condition = encoder(source, device), source.condition
-    batches = list(_batches(recordings, device))
-    ordered = [recording for batch in batches for recording in batch]
-    decode = functools.partial(_decode, condition=condition)
-    waveforms = _ahead(decode, ordered)
-    for batch in batches:
-        inputs = [next(waveforms) for _ in batch]
-        started = time.perf_counter()
-        states = _states(encode, inputs, source, device)
-        hidden = [_checked(source.upstream, state).cpu() for state in states]
-        seconds = (time.perf_counter() - started) / len(batch)
-        for recording, state in zip(batch, hidden, strict=True):
-            yield recording, state, seconds
+    source: Source,
+    device: str,
+    lacking: Mapping[Kind, set[str]],
+    batch: Sequence[Clip],
+) -> dict[str, Tensor]:
+    """Encode a batch; return what leaves the device of it."""
+    hidden = _states(
+        encoder(source, device), [clip.waveform for clip in batch], source, device
+    )
+    kinds = [
+        {kind for kind, keys in lacking.items() if clip.recording.key in keys}
+        for clip in batch
+    ]
+    return states.reduced(source, hidden, kinds)
 
 
 def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
@@ -259,12 +339,9 @@ def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
 
 
 def _states(
-    encode: Callable[[Sequence[Tensor]], Sequence[Tensor]],
-    inputs: Sequence[Tensor],
-    source: Source,
-    device: str,
+    encode: Encode, inputs: Sequence[Tensor], source: Source, device: str
 ) -> list[Tensor]:
-    """Run an encoder; whatever it raises names the plugin."""
+    """Run an encoder as a run does; whatever it raises names the plugin."""
     import torch
 
     precision, name = source.condition.precision, source.upstream.name
@@ -273,10 +350,10 @@ def _states(
         torch.inference_mode(),
         _arithmetic(precision, device),
     ):
-        states = list(encode(inputs))
+        hidden = list(encode(inputs))
     if precision != "float32":
-        states = [state.float() for state in states]
-    return states
+        hidden = [state.float() for state in hidden]
+    return hidden
 
 
 def _arithmetic(precision: Precision, device: str) -> AbstractContextManager[object]:
@@ -288,99 +365,25 @@ def _arithmetic(precision: Precision, device: str) -> AbstractContextManager[obj
     return torch.autocast(device.partition(":")[0], dtype=getattr(torch, precision))
 
 
-GPU_SECONDS = 240.0
-"""Padded audio in a batch on a GPU, in seconds."""
-
-
-def _batches(
-    recordings: Sequence[Recording], device: str
-) -> Iterator[tuple[Recording, ...]]:
-    """Group recordings into the encoder's batches."""
-    if device == "cpu":
-        yield from ((recording,) for recording in recordings)
-        return
-    batch: list[Recording] = []
-    for recording in sorted(recordings, key=lambda r: r.seconds, reverse=True):
-        if batch and batch[0].seconds * (len(batch) + 1) > GPU_SECONDS:
-            yield tuple(batch)
-            batch = []
-        batch.append(recording)
-    yield tuple(batch)
-
-
-def _ahead(
-    function: Callable[[Recording], Tensor], items: Sequence[Recording]
-) -> Iterator[Tensor]:
-    """Run a function over items in a thread, a few items before they are asked for."""
-    rest = iter(items)
-    with ThreadPoolExecutor(1) as thread:
-        pending = deque(thread.submit(function, item) for item in islice(rest, AHEAD))
-        while pending:
-            yield pending.popleft().result()
-            pending.extend(thread.submit(function, item) for item in islice(rest, 1))
-
-
 @functools.lru_cache(maxsize=1)
-def encoder(
-    source: Source, device: str
-) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
-    """Load an upstream once a process; the one before it is released."""
+def encoder(source: Source, device: str) -> Encode:
+    """Load an upstream once a process; the one before it is released.
+
+    It is loaded under the arithmetic that it is run under, so that ``load`` may see by
+    ``torch.is_autocast_enabled`` that its weights will be read in half precision.
+    """
     upstream = source.upstream
     more: dict[str, Any] = {"more": source.more} if source.more else {}
-    with isolated(source.plugin, f"loading '{upstream.name}'"):
+    with (
+        isolated(source.plugin, f"loading '{upstream.name}'"),
+        _arithmetic(source.condition.precision, device),
+    ):
         return upstream.load(
             source.folder, device=device, feeding=source.condition.feeding, **more
         )
 
 
-def _checked(upstream: Upstream, state: Tensor) -> Tensor:
-    """Refuse hidden states that are not (L, T, D) finite float32 as described."""
-    import torch
-
-    name, shape = upstream.name, tuple(state.shape)
-    if state.ndim != 3 or 0 in shape or state.dtype != torch.float32:
-        raise PluginError(
-            f"Upstream '{name}' returned {shape} {state.dtype} where hidden states of "
-            "shape (L, T, D) in float32 are due."
-        )
-    if (shape[0], shape[2]) != (upstream.layers, upstream.dim):
-        raise _another_size(upstream, shape[0], shape[2])
-    if upstream.hop is None and shape[1] != 1:
-        raise PluginError(
-            f"Upstream '{name}' returned {shape[1]} frames where one vector a clip, "
-            "(L, 1, D), is due: its description has no hop."
-        )
-    if not torch.isfinite(state).all():
-        raise PluginError(f"Upstream '{name}' returned NaN or infinite states.")
-    return state
-
-
-def _another_size(upstream: Upstream, layers: int, dim: int) -> HarnessError:
-    """Say that states are not of the size that the condition has."""
-    problem = (
-        f"Upstream '{upstream.name}' returned {counted(layers, 'layer')} of {dim} dims "
-        f"where its description says {upstream.layers} of {upstream.dim}"
-    )
-    if upstream.checkpoint is None:
-        return PluginError(f"{problem}. Correct its layers and dim.")
-    return CheckpointError(
-        f"{problem}, so its checkpoint is of another model. Name that model's folder "
-        "by --upstream hf:FOLDER."
-    )
-
-
-def _stored(kind: Kind, key: str, hidden: Tensor, source: Source) -> dict[str, Tensor]:
-    """Return the tensors that are stored of an utterance's states (L, T, D)."""
-    import torch
-
-    if kind == "pooled":
-        norms = torch.linalg.vector_norm(hidden, dim=2).mean(1)
-        return {key: hidden.mean(1), key + NORMS: norms}
-    frames = hidden[-1] if kind == "last" else hidden
-    stored = frames.to(getattr(torch, source.condition.frame_type)).contiguous()
-    if not torch.isfinite(stored).all():
-        raise DataError(
-            f"The frames of {source.upstream.name} are too large for float16. "
-            "Run with --frame-type float32."
-        )
-    return {key: stored}
+@functools.lru_cache(maxsize=1)
+def _budget(source: Source, device: str) -> Budget:
+    """Return how long batches may be, as learned so far by this process."""
+    return Budget()

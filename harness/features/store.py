@@ -180,20 +180,33 @@ class FeatureStore:
 
     @property
     def certificate(self) -> dict[str, float]:
-        """The padding certificate's figures, or nothing if there is none yet."""
+        """The padding certificate's figures, of each the worst of all devices."""
+        worst: dict[str, float] = {}
+        for path in sorted(self.folder.glob("certificate*.json")):
+            with suppress(OSError, ValueError):
+                for name, figure in read_json(path).items():
+                    worst[name] = max(figure, worst.get(name, figure))
+        return worst
+
+    def is_certified(self, kind: str = "cpu") -> bool:
+        """Return whether the certificate was measured on a kind of device."""
         try:
-            figures: dict[str, float] = read_json(self._certificate)
+            return bool(read_json(self._certificate(kind)))
         except (OSError, ValueError):
-            return {}
-        return figures
+            return False
 
-    def certify(self, figures: Mapping[str, float]) -> None:
-        """Keep the padding certificate's figures beside the features."""
-        write_json(self._certificate, dict(figures))
+    def certify(self, figures: Mapping[str, float], kind: str = "cpu") -> None:
+        """Keep the padding certificate's figures beside the features.
 
-    @property
-    def _certificate(self) -> Path:
-        return self.folder / "certificate.json"
+        Args:
+            figures: By name.
+            kind: Of the device they were measured on: ``cpu`` or ``cuda``.
+        """
+        write_json(self._certificate(kind), dict(figures))
+
+    def _certificate(self, kind: str) -> Path:
+        of = "" if kind == "cpu" else f"-{kind}"
+        return self.folder / f"certificate{of}.json"
 
     def read(self, kind: Kind, keys: Sequence[str]) -> Reader:
         """Open the features of these utterances, memory-mapped.

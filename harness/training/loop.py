@@ -273,7 +273,7 @@ class _Trainer:
         self.head.train()
         size = min(recipe.batch, len(part))
         order = torch.randperm(len(part), generator=self.order).tolist()
-        total, steps = 0.0, len(part) // size
+        losses, steps = [], len(part) // size
         for step in range(steps):
             chosen = order[step * size : (step + 1) * size]
             self.optimiser.zero_grad()
@@ -282,7 +282,10 @@ class _Trainer:
             self.scaler.scale(value).backward()
             self.scaler.step(self.optimiser)
             self.scaler.update()
-            total += value.item()
+            losses.append(value.detach())
+        total = 0.0
+        for loss_of_step in torch.stack(losses).tolist():  # a GPU is waited for once
+            total += loss_of_step
         return total / steps
 
     def keep(self) -> None:

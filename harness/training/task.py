@@ -93,6 +93,7 @@ def train(task: Training) -> Result:
     """
     started = time.perf_counter()
     trial = Trial(task)
+    devices.reset_peak_memory(trial.device)
     training, valid = trial.training, trial.dataset(trial.valid)
     test = trial.dataset(trial.test)
     with isolated(task.plugins["downstream"], f"fitting '{task.downstream.name}'"):
@@ -233,7 +234,7 @@ class Trial:
         task = self.task
         return Provenance(
             device=devices.describe(self.device),
-            versions=devices.versions(),
+            versions=devices.versions(self.device),
             harness_version=task.harness_version,
             plugins=task.plugins,
             warnings=task.warnings,

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 JOIN, TRANSFER = " + ", " → "
 """Between corpora that are trained on together, and before those that are tested on."""
 
+LIMITED = ", limited to "
+"""In a corpus' version, before the number of utterances that were taken of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamCondition:
@@ -116,8 +119,19 @@ class CorpusCondition:
 
     @property
     def name(self) -> str:
-        """Name what is trained on and, if it is something else, what is tested on."""
-        trained, tested = JOIN.join(self.trained), JOIN.join(self.tested)
+        """Name what is trained on and, if it is something else, what is tested on.
+
+        A corpus of which only a part was taken says so.
+        """
+        names = (*(self.trained or ()), *(self.tested or ()))
+        versions = tuple(self.versions or ()) + ("",) * len(names)
+        taken = [version.partition(LIMITED)[2] for version in versions]
+        shown = [
+            f"{name} ({count} utterances)" if count else name
+            for name, count in zip(names, taken, strict=False)
+        ]
+        first = len(self.trained)
+        trained, tested = JOIN.join(shown[:first]), JOIN.join(shown[first:])
         return trained + (TRANSFER + tested if tested else "")
 
 

@@ -237,6 +237,7 @@ class RunFinished:
         failed: Those that failed, each with the reason.
         missing: Why a corpus or an upstream was left out, a sentence each.
         stopped: Whether it ended before every cell was tried.
+        late: How many cells are left since the time was over that it was given.
     """
 
     runs: Path
@@ -245,3 +246,4 @@ class RunFinished:
     failed: tuple[tuple[Cell, str], ...]
     missing: tuple[str, ...] = ()
     stopped: bool = False
+    late: int = 0

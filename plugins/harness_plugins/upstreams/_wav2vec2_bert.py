@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness_plugins.upstreams import _config
-from harness_plugins.upstreams.wav2vec2 import first, run_blocks
+from harness_plugins.upstreams.wav2vec2 import first, pad, run_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,8 +31,10 @@ def load(
     import torch
     from transformers import SeamlessM4TFeatureExtractor
 
+    from harness_plugins.upstreams import _devices
+
     found = _config.read(_config.require(checkpoint), "wav2vec2-bert")
-    model = read_parts(found).to(device)
+    model = _devices.place(read_parts(found), device)
     bins = found.settings["num_mel_bins"]
     log_mel = SeamlessM4TFeatureExtractor(feature_size=bins, num_mel_bins=bins)
 
@@ -40,16 +42,17 @@ def load(
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         """Turn waveforms, each (S,), into states, each (L, T, D)."""
         clips = [embed(waveform) for waveform in waveforms]
-        return run_blocks(model["encoder"], clips, conformer)
+        return run_blocks(model["encoder"], *pad(clips), conformer)
 
     def embed(waveform: Tensor) -> Tensor:
         """Turn a waveform (S,) into the Conformer's input (T, D)."""
-        features = log_mel(
-            waveform.cpu().numpy(),
-            sampling_rate=log_mel.sampling_rate,
-            pad_to_multiple_of=None,
-            return_tensors="pt",
-        )["input_features"]
+        with torch.autocast("cpu", enabled=False):
+            features = log_mel(
+                waveform.cpu().numpy(),
+                sampling_rate=log_mel.sampling_rate,
+                pad_to_multiple_of=None,
+                return_tensors="pt",
+            )["input_features"]
         embedded: Tensor = first(model["feature_projection"](features.to(device)))[0]
         return embedded
 
@@ -74,16 +77,13 @@ def read_parts(found: _config.Description) -> ModuleDict:
     return model
 
 
-def conformer(encoder: Encoder, real: Tensor) -> Callable[[Block, Tensor], Tensor]:
-    """Run blocks with an attention that sees the frames of (B, T) that are real.
+def conformer(
+    encoder: Encoder, mask: Tensor | None, frames: int
+) -> Callable[[Block, Tensor], Tensor]:
+    """Run blocks with an attention that a mask hides padding from, if there is any.
 
     The convolution needs no mask: it looks back, and padding follows the clip.
     """
-    import torch
-
-    scores = torch.zeros(real.shape, device=real.device)
-    scores = scores.masked_fill(~real, -torch.inf)[:, None, None]
-    mask = None if real.all() else scores
 
     def step(block: Block, states: Tensor) -> Tensor:
         positions = encoder.embed_positions and encoder.embed_positions(states)

@@ -92,7 +92,8 @@ def load(
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         """Turn waveforms, each (S,), into log-mel energies, each (1, T, bins)."""
-        return [energies(waveform.to(device)) for waveform in waveforms]
+        with torch.autocast(device.partition(":")[0], enabled=False):
+            return [energies(waveform.to(device)) for waveform in waveforms]
 
     def energies(waveform: Tensor) -> Tensor:
         bank = kaldi.fbank(

@@ -10,8 +10,9 @@ https://arxiv.org/abs/2305.13516.
 A stack of convolutions turns the waveform into a frame every 20 ms, a Transformer puts
 the frames into context. The first convolution of some is normalised over time, and the
 positional one of others looks beyond its input, so that silence at a clip's end would
-change every frame before it. Hence all that looks over time but the attention runs clip
-by clip; only then are clips padded and stacked, and the attention sees no padding.
+change every frame before it. Hence, on a CPU, all that looks over time but the
+attention runs clip by clip; only then are clips padded and stacked, and the attention
+sees no padding. On a GPU clips are padded at once (``_padded.py``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, device
     from torch.nn import Module, ModuleDict
     from transformers.models.wav2vec2.modeling_wav2vec2 import (
         Wav2Vec2Encoder as Encoder,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     )
 
     Step = Callable[[Block, Tensor], Tensor]
+    Steps = Callable[[Encoder, Tensor | None, int], Step]
 
 RATE = 16_000
 HOP = 320  # samples from a frame to the next: the product of the strides
@@ -120,7 +122,7 @@ def load_like(
     family: str,
     checkpoint: Path | None,
     device: str,
-    steps: Callable[[Encoder, Tensor], Step] | None = None,
+    steps: Steps | None = None,
     *,
     rate: int = RATE,
     hop: int = HOP,
@@ -141,9 +143,11 @@ def load_like(
     """
     import torch
 
+    from harness_plugins.upstreams import _devices, _padded
+
     found = _config.read(_config.require(checkpoint), family)
     _compare(found, rate, hop)
-    model = read_parts(found).to(device)
+    model = _devices.place(read_parts(found), device)
     encoder: Encoder = model["encoder"]
     normalise = found.settings["do_normalize"]
     norm_first = found.config.get("do_stable_layer_norm", False)
@@ -151,17 +155,21 @@ def load_like(
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
         """Turn waveforms, each (S,), into states, each (L, T, D)."""
-        inputs = [waveform.to(device) for waveform in waveforms]
-        if normalise:
-            inputs = [normed(waveform) for waveform in inputs]
-        clips = [embed(model, waveform) for waveform in inputs]
+        if device == "cpu":
+            clips = [embed(model, prepared(waveform)) for waveform in waveforms]
+            states, lengths = pad(clips)
+        else:
+            states, lengths = _padded.embed(model, waveforms, device, normalise)
         if not norm_first:
-            clips = [encoder.layer_norm(clip) for clip in clips]
-        states = run_blocks(encoder, clips, steps or masked)
+            states = encoder.layer_norm(states)
+        layers = run_blocks(encoder, states, lengths, steps or masked)
         if norm_first:
-            for state in states:
-                state[-1] = encoder.layer_norm(state[-1])
-        return states
+            for clip in layers:
+                clip[-1] = encoder.layer_norm(clip[-1])
+        return layers
+
+    def prepared(waveform: Tensor) -> Tensor:
+        return normed(waveform) if normalise else waveform
 
     return encode
 
@@ -209,47 +217,64 @@ def embed(model: ModuleDict, waveform: Tensor) -> Tensor:
     return embedded
 
 
-def masked(encoder: Encoder, real: Tensor) -> Step:
+def masked(encoder: Encoder, mask: Tensor | None, frames: int) -> Step:
     """Run blocks as they are, with an attention that sees only the real frames."""
-    import torch
-
-    scores = torch.zeros(real.shape, device=real.device)
-    scores = scores.masked_fill(~real, -torch.inf)[:, None, None]
-    mask = None if real.all() else scores
     return lambda block, states: first(block(states, attention_mask=mask))
 
 
-def run_blocks(
-    encoder: Encoder,
-    clips: Sequence[Tensor],
-    steps: Callable[[Encoder, Tensor], Step],
-) -> list[Tensor]:
-    """Run a Transformer's blocks on clips, each (T, D), to states, each (L, T, D).
+def pad(clips: Sequence[Tensor]) -> tuple[Tensor, list[int]]:
+    """Stack clips, each (T, D), to (B, T, D), and count the frames of each."""
+    from torch.nn.utils.rnn import pad_sequence
 
-    The loop is our own: states are the same under every release of transformers.
+    return pad_sequence(list(clips), batch_first=True), [len(clip) for clip in clips]
+
+
+def run_blocks(
+    encoder: Encoder, states: Tensor, lengths: Sequence[int], steps: Steps
+) -> list[Tensor]:
+    """Run a Transformer's blocks on (B, T, D) to the states of clips, each (L, T, D).
+
+    The loop is our own: states are the same under every release of transformers. What
+    goes from block to block is float32, in half precision, too: there it may be larger
+    than float16 can be.
 
     Args:
         encoder: Has the blocks as ``layers``.
-        clips: The input of the first block.
-        steps: From the encoder and from which of the padded frames are real, (B, T),
-            to a function that runs one block on (B, T, D).
+        states: The input of the first block, padded.
+        lengths: How many frames of each clip are real.
+        steps: From the encoder, what is added to the attention, (B, 1, 1, T), or
+            ``None`` where all frames are real, and T, to a function that runs one block
+            on (B, T, D).
     """
     import torch
-    from torch.nn.utils.rnn import pad_sequence
 
-    states = pad_sequence(list(clips), batch_first=True)
-    lengths = torch.tensor([len(clip) for clip in clips], device=states.device)
-    step = steps(
-        encoder, torch.arange(states.shape[1], device=states.device) < lengths[:, None]
-    )
+    frames = states.shape[1]
+    step = steps(encoder, attention_mask(lengths, frames, states.device), frames)
+    states = states.float()
     layers = []
     for block in encoder.layers:
         states = step(block, states)
         layers.append(states)
     return [
-        torch.stack([layer[row, : len(clip)] for layer in layers])
-        for row, clip in enumerate(clips)
+        torch.stack([layer[row, :length] for layer in layers])
+        for row, length in enumerate(lengths)
     ]
+
+
+def attention_mask(
+    lengths: Sequence[int], frames: int, device: device
+) -> Tensor | None:
+    """Return what hides padded frames from the attention, (B, 1, 1, T), if any are."""
+    import torch
+
+    from harness_plugins.upstreams import _devices, _padded
+
+    if min(lengths) == frames:
+        return None
+    of = _devices.send(torch.tensor(lengths), str(device))
+    real = _padded.real(of, frames)
+    mask = torch.zeros(real.shape, device=device).masked_fill(~real, -torch.inf)
+    return mask[:, None, None]
 
 
 def first(output: Tensor | tuple[Tensor, ...]) -> Tensor:

@@ -58,7 +58,7 @@ def load(
 
 
 def gated(
-    encoder: WavLMEncoder, real: Tensor
+    encoder: WavLMEncoder, mask: Tensor | None, frames: int
 ) -> Callable[[WavLMEncoderLayer, Tensor], Tensor]:
     """Run blocks whose attention is biased by gated relative positions.
 
@@ -67,16 +67,11 @@ def gated(
 
     Args:
         encoder: The first of its blocks holds the positions of all.
-        real: Which frames are real, (B, T).
+        mask: Hides padding, (B, 1, 1, T), if there is any.
+        frames: T.
     """
-    import torch
-
-    frames = real.shape[1]
     positions = encoder.layers[0].attention.compute_bias(frames, frames)  # heads, T, T
-    padding = torch.zeros(real.shape, device=real.device)
-    padding = padding.masked_fill(~real, -torch.inf)[:, None, None]
-
-    attend = partial(_attend, positions=positions, padding=padding)
+    attend = partial(_attend, positions=positions, mask=mask)
 
     def step(block: WavLMEncoderLayer, states: Tensor) -> Tensor:
         if encoder.config.do_stable_layer_norm:
@@ -91,9 +86,9 @@ def gated(
 
 
 def _attend(
-    attention: WavLMAttention, states: Tensor, *, positions: Tensor, padding: Tensor
+    attention: WavLMAttention, states: Tensor, *, positions: Tensor, mask: Tensor | None
 ) -> Tensor:
-    """Mix the frames of (B, T, D), biased by positions (heads, T, T) and padding."""
+    """Mix the frames of (B, T, D), biased by positions (heads, T, T) and a mask."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
@@ -104,11 +99,12 @@ def _attend(
     gates = attention.gru_rel_pos_linear(heads(states))
     first, second = torch.unflatten(gates, -1, (2, 4)).sum(-1).sigmoid().unbind(-1)
     gate = first * (second * attention.gru_rel_pos_const[..., 0] - 1) + 2
+    bias = gate[..., None] * positions
     mixed = scaled_dot_product_attention(
         heads(attention.q_proj(states)),
         heads(attention.k_proj(states)),
         heads(attention.v_proj(states)),
-        attn_mask=gate[..., None] * positions + padding,
+        attn_mask=bias if mask is None else bias + mask,
     )
     output: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
     return output

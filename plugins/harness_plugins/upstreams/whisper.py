@@ -49,7 +49,8 @@ GUARD = 25  # and under ``condensed``; measured, as what follows: see docs/feedi
 GROUPS = ((2, 50), (4, 50))  # frames of a group after the guard, and how many groups
 REST = 8  # frames of a group from there on
 GOLDEN = (5**0.5 - 1) / 2
-BATCH = 8  # windows at a time
+BATCH = 8  # windows at a time on a CPU
+FFT = 400  # samples of the log-mel's frames
 ENGLISH = "438 000 h of transcribed English speech from the web"
 MULTILINGUAL = "680 000 h of transcribed speech from the web, in 99 languages"
 
@@ -95,10 +96,18 @@ def load(
     import torch
     from transformers import WhisperFeatureExtractor
 
+    from harness_plugins.upstreams import _devices
+
     found = _config.read(_config.require(checkpoint), "whisper")
     log_mel = WhisperFeatureExtractor(feature_size=found.config["num_mel_bins"])
     _compare(found, log_mel)
-    encoder = read_encoder(found).to(device)
+    encoder = _devices.place(read_encoder(found), device)
+    filters = torch.from_numpy(log_mel.mel_filters).float().T.to(device)
+
+    def inputs(pieces: Sequence[Tensor], positions: Sequence[Tensor]) -> Tensor:
+        if device == "cpu":
+            return _one_by_one(encoder, log_mel, pieces, positions)
+        return _together(encoder, filters, pieces, positions, device)
 
     @torch.inference_mode()
     def encode(waveforms: Sequence[Tensor]) -> list[Tensor]:
@@ -106,11 +115,12 @@ def load(
         window = encoder.config.max_source_positions
         clips = [torch.split(waveform, window * HOP) for waveform in waveforms]
         pieces = [piece for clip in clips for piece in clip]
+        size = BATCH if device == "cpu" else len(pieces)
         states = (
             states
-            for start in range(0, len(pieces), BATCH)
+            for start in range(0, len(pieces), size)
             for states in _encode(
-                encoder, log_mel, pieces[start : start + BATCH], feeding
+                encoder, inputs, pieces[start : start + size], feeding
             )
         )
         return [torch.cat([next(states) for _ in clip], dim=1) for clip in clips]
@@ -147,24 +157,24 @@ def _compare(found: _config.Description, log_mel: WhisperFeatureExtractor) -> No
 
 def _encode(
     encoder: WhisperEncoder,
-    log_mel: WhisperFeatureExtractor,
+    inputs: Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor],
     pieces: Sequence[Tensor],
     feeding: str,
 ) -> list[Tensor]:
     """Encode pieces, each (S,) of at most a window; absent frames count nothing."""
     from torch.nn.utils.rnn import pad_sequence
 
+    from harness_plugins.upstreams import _devices
+
     real = [_frames(piece) for piece in pieces]
     window = encoder.config.max_source_positions
     contexts = [_context(feeding, frames, window) for frames in real]
-    inputs = [
-        _embed(encoder, log_mel, piece, positions)
-        for piece, (positions, _) in zip(pieces, contexts, strict=True)
-    ]
-    states = pad_sequence(inputs, batch_first=True)
+    states = inputs(pieces, [positions for positions, _ in contexts])
     counts = pad_sequence([counts for _, counts in contexts], batch_first=True)
-    bias = counts.log()[:, None, None].to(states.device)
-    layers = _blocks(encoder, states, None if counts.eq(1).all() else bias, max(real))
+    bias = None
+    if not counts.eq(1).all():
+        bias = _devices.send(counts.log()[:, None, None], str(states.device))
+    layers = _blocks(encoder, states, bias, max(real))
     return [layers[:, row, :frames] for row, frames in enumerate(real)]
 
 
@@ -204,6 +214,22 @@ def _groups(start: int, window: int) -> Iterator[tuple[int, int]]:
         start += size
 
 
+def _one_by_one(
+    encoder: WhisperEncoder,
+    log_mel: WhisperFeatureExtractor,
+    pieces: Sequence[Tensor],
+    positions: Sequence[Tensor],
+) -> Tensor:
+    """Embed pieces, each (S,), one by one, and pad them to (B, K, D)."""
+    from torch.nn.utils.rnn import pad_sequence
+
+    embedded = [
+        _embed(encoder, log_mel, piece, chosen)
+        for piece, chosen in zip(pieces, positions, strict=True)
+    ]
+    return pad_sequence(embedded, batch_first=True)
+
+
 def _embed(
     encoder: WhisperEncoder,
     log_mel: WhisperFeatureExtractor,
@@ -215,22 +241,76 @@ def _embed(
     After the clip all frames of the window are equal, up to its very last one, which
     sees the edge. So the clip and four silent frames are computed, and repeated.
     """
+    import torch
     from torch.nn.functional import gelu
 
     window = encoder.config.max_source_positions
     computed = min(_frames(piece) + 4, window)
-    mel = log_mel(
-        piece.cpu().numpy(),
-        sampling_rate=RATE,
-        max_length=computed * HOP,
-        return_tensors="pt",
-    )["input_features"]
-    mel = mel.to(encoder.conv1.weight.device)
+    with torch.autocast("cpu", enabled=False):
+        mel = log_mel(
+            piece.cpu().numpy(),
+            sampling_rate=RATE,
+            max_length=computed * HOP,
+            return_tensors="pt",
+        )["input_features"]
     frames = gelu(encoder.conv2(gelu(encoder.conv1(mel))))[0].T
     index = positions.clamp(max=computed - 2)
     index[positions == window - 1] = computed - 1
     embedded: Tensor = frames[index] + encoder.embed_positions.weight[positions]
     return embedded
+
+
+def _together(
+    encoder: WhisperEncoder,
+    filters: Tensor,
+    pieces: Sequence[Tensor],
+    positions: Sequence[Tensor],
+    device: str,
+) -> Tensor:
+    """Embed pieces, each (S,), in one batch, to (B, K, D): for a GPU.
+
+    What ``_embed`` computes of each, with silence up to the longest of them: its frames
+    are equal, and the last one sees the edge as there.
+    """
+    import torch
+    from torch.nn.functional import gelu
+    from torch.nn.utils.rnn import pad_sequence
+
+    from harness_plugins.upstreams import _devices
+
+    window = encoder.config.max_source_positions
+    computed = min(max(map(_frames, pieces)) + 4, window)
+    samples = _devices.stack(pieces, computed * HOP, device)
+    with torch.autocast(device.partition(":")[0], enabled=False):
+        mel = _log_mel(samples, filters)
+    frames = gelu(encoder.conv2(gelu(encoder.conv1(mel)))).transpose(1, 2)
+    chosen = pad_sequence(list(positions), batch_first=True)
+    index = chosen.clamp(max=computed - 2)
+    index[chosen == window - 1] = computed - 1
+    index = _devices.send(index, device)[..., None].expand(-1, -1, frames.shape[2])
+    embedded: Tensor = frames.gather(1, index) + encoder.embed_positions(
+        _devices.send(chosen, device)
+    )
+    return embedded
+
+
+def _log_mel(samples: Tensor, filters: Tensor) -> Tensor:
+    """Compute what WhisperFeatureExtractor does of (B, S), on the samples' device.
+
+    Args:
+        samples: Of clips, each followed by silence.
+        filters: The mel filters, (bins, FFT // 2 + 1).
+
+    Returns:
+        Shape (B, bins, S / 160).
+    """
+    import torch
+
+    shape = torch.hann_window(FFT, device=samples.device)
+    spectra = torch.stft(samples, FFT, HOP // 2, window=shape, return_complex=True)
+    mel = (filters @ spectra[..., :-1].abs().square()).clamp(min=1e-10).log10()
+    floor = mel.amax(dim=(1, 2), keepdim=True) - 8.0
+    return (torch.maximum(mel, floor) + 4.0) / 4.0
 
 
 def _blocks(
