@@ -43,8 +43,9 @@ def build(*, layers: int, dim: int, classes: int) -> Module:
             return self.scores.softmax(0)
 
         def forward(self, batch: Batch) -> Tensor:
-            frames = sum_of_layers(self.scores.softmax(0), batch.frames)
-            logits: Tensor = self.nonlinear(Batch(frames=frames))
+            lengths = [utterance.shape[1] for utterance in batch.frames]
+            frames = sum_of_layers(self.layer_weights, batch.frames)
+            logits: Tensor = self.nonlinear.classes_of(frames, lengths)  # type: ignore[operator]
             return logits
 
     return MultiLayer()

@@ -14,11 +14,11 @@ from harness import Batch, Downstream, Reads, hookimpl
 from harness_plugins.recipes import PEFT_SER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torch.nn import Module
 
-VERSION = 1
+VERSION = 2
 """Raised when a change of this file moves a number."""
 
 PROJECTION = 256
@@ -34,25 +34,29 @@ def build(*, layers: int, dim: int, classes: int) -> Module:
     ℓ1 is linear, so it is applied after the mean over time, ρ(ℓ1(x)) = ℓ1(ρ(x)): the
     same function for a quarter less arithmetic.
     """
-    import torch
     from torch import Tensor, nn
 
-    from harness.heads import mean_over_time
+    from harness.heads import Packing, ReLUDropout, mean_over_time
 
     class NonLinear(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.blocks = nn.Sequential(
-                nn.Linear(dim, PROJECTION), nn.ReLU(), nn.Dropout(DROPOUT),
-                nn.Linear(PROJECTION, PROJECTION), nn.ReLU(), nn.Dropout(DROPOUT),
+                nn.Linear(dim, PROJECTION), ReLUDropout(DROPOUT),
+                nn.Linear(PROJECTION, PROJECTION), ReLUDropout(DROPOUT),
             )  # fmt: skip
+            self.pack = Packing()
             self.project = nn.Linear(PROJECTION, PROJECTION)
             self.combine = nn.Sequential(nn.Linear(PROJECTION, PROJECTION), nn.ReLU())
             self.classify = nn.Linear(PROJECTION, classes)
 
         def forward(self, batch: Batch) -> Tensor:
             lengths = [len(utterance) for utterance in batch.frames]
-            pooled = mean_over_time(self.blocks(torch.cat(batch.frames)), lengths)
+            return self.classes_of(self.pack(batch.frames), lengths)
+
+        def classes_of(self, frames: Tensor, lengths: Sequence[int]) -> Tensor:
+            """Return logits (B, C) of frames one after another, (ΣT, D)."""
+            pooled = mean_over_time(self.blocks(frames), lengths)
             logits: Tensor = self.classify(self.combine(self.project(pooled)))
             return logits
 

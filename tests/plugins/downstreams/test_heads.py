@@ -20,6 +20,8 @@ from harness_plugins.recipes import PEFT_SER
 from torch import nn
 
 from harness import Batch, Optimiser, Reads, Recipe, Schedule
+from harness.conformance.toy import Toy, fit_toy
+from harness.heads import keep_mask
 
 
 def frames(*shapes, dtype=torch.float64):
@@ -151,10 +153,8 @@ def test_the_nonlinear_head_is_equation_3():
     )
     assert torch.allclose(head(Batch(frames=utterances)), expected)
     kinds = [type(layer).__name__ for layer in head.blocks]
-    assert kinds == ["Linear", "ReLU", "Dropout"] * 2
-    assert [layer.p for layer in head.blocks if isinstance(layer, nn.Dropout)] == [
-        0.1
-    ] * 2
+    assert kinds == ["Linear", "ReLUDropout"] * 2
+    assert [head.blocks[1].p, head.blocks[3].p] == [0.1] * 2
 
 
 def test_the_multilayer_head_is_equations_4_and_5():
@@ -167,6 +167,58 @@ def test_the_multilayer_head_is_equations_4_and_5():
     expected = head.nonlinear(Batch(frames=summed))
     assert torch.allclose(head(Batch(frames=utterances)), expected)
     assert torch.allclose(head.layer_weights, weights)
+
+
+def plain(head, utterances, masks):
+    """Compute a batch's logits clip by clip, frames dropped by masks (ΣT, 256)."""
+    one = getattr(head, "nonlinear", head)
+    states = list(utterances)
+    if one is not head:
+        weights = head.scores.exp() / head.scores.exp().sum()
+        states = [torch.einsum("l,ltd->td", weights, clip) for clip in states]
+    lengths = [len(clip) for clip in states]
+    means = []
+    for clip, *kept in zip(states, *(m.split(lengths) for m in masks), strict=True):
+        for layer, keep in zip((one.blocks[0], one.blocks[2]), kept, strict=True):
+            clip = nn.functional.relu(layer(clip)) * keep / 0.9
+        means.append(clip.mean(0))
+    return one.classify(
+        nn.functional.relu(one.combine[0](one.project(torch.stack(means))))
+    )
+
+
+@pytest.mark.parametrize("module", [nonlinear, multilayer])
+def test_training_is_that_of_plain_modules_with_the_same_masks(module):
+    """Three epochs of PEFT-SER's recipe, written out clip by clip."""
+    found = fit_toy(offer(module), Toy.of(1), epochs=3).fitted
+    train, valid, _ = Toy.of(1).parts(offer(module).reads)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        head = built(module, layers=train.layers, dim=train.dim, classes=3)
+        optimiser = torch.optim.Adam(
+            head.parameters(), lr=5e-4, weight_decay=1e-4, betas=(0.9, 0.98)
+        )
+        order = torch.Generator().manual_seed(0)
+        for epoch in found.history:
+            losses = []
+            for chosen in torch.randperm(96, generator=order).split(32):
+                clips = [train.frames[index] for index in chosen]
+                frames = sum(clip.shape[-2] for clip in clips)
+                masks = [keep_mask(torch.empty(frames, 256), 0.1) for _ in range(2)]
+                loss = nn.functional.cross_entropy(
+                    plain(head, clips, masks), train.labels[chosen]
+                )
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                losses.append(loss.item())
+            head.eval()
+            with torch.no_grad():
+                logits = head(Batch(frames=valid.frames))
+            head.train()
+            assert epoch.train_loss == pytest.approx(sum(losses) / 3, rel=1e-4)
+            expected = nn.functional.cross_entropy(logits, valid.labels).item()
+            assert epoch.valid_loss == pytest.approx(expected, rel=1e-4)
 
 
 def test_layer_weights_start_equal():
