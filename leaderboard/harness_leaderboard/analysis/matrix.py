@@ -123,13 +123,19 @@ class Matrix:
     @property
     def legend(self) -> str:
         """What a figure is made of, in a sentence or two."""
-        seeds = "Mean over seeds (of a seed: over its folds)"
+        seeds = _one_of(figure.seeds for figure in self.figures.values())
+        folds = _one_of(figure.folds for figure in self.figures.values())
+        over = f"Mean over {seeds} seeds" if seeds else "Mean over seeds"
+        over = "Mean over one seed" if seeds == 1 else over
+        over += {1: "", 0: ", of each over its folds"}.get(
+            folds, f", of each over {folds} folds"
+        )
         if self.runs_each == 1:
             made = "Each figure is of one run."
         elif self.runs_each:
-            made = f"{seeds}, {self.runs_each} runs each."
+            made = f"{over}."
         else:
-            made = f"{seeds}, in brackets the number of runs."
+            made = f"{over}, in round brackets the number of runs."
         if not self.sure.estimates:
             return made
         return f"{made} {INTERVAL}"
@@ -341,6 +347,12 @@ class Matrix:
             )
             for system in self.systems
         }
+
+
+def _one_of(counts: Iterable[int]) -> int:
+    """Return the one number that all are, 0 where they differ."""
+    found = set(counts)
+    return found.pop() if len(found) == 1 else 0
 
 
 def _common(parts: Sequence[AxisCondition]) -> Iterator[str]:

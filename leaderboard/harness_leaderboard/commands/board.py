@@ -16,12 +16,15 @@ from harness_leaderboard.commands.options import (
     ONLY,
     POOLED,
     RUNS,
+    WIDTH,
     Reading,
     controls_of,
     filters_of,
+    made_by,
     question_of,
     read,
     renderer_of,
+    width_of,
 )
 from harness_leaderboard.commands.output import save, show, warn
 from harness_leaderboard.render import terminal
@@ -66,6 +69,7 @@ MOST = 2_000_000
 @FORMAT
 @ONLY
 @POOLED
+@WIDTH
 @click.option(
     "--best-head",
     type=click.Choice(["validation", "test"]),
@@ -100,6 +104,7 @@ def leaderboard(
     form: str | None,
     only: tuple[str, ...],
     pooled: bool,
+    width: str | None,
     best_head: Literal["validation", "test"] | None,
     against: str | None,
     diff: tuple[Folder, Folder] | None,
@@ -113,6 +118,7 @@ def leaderboard(
     quick and safe to repeat.
     """
     renderer = renderer_of(registry, form, out)
+    wide = width_of(renderer, width)
     question = question_of(registry, metric, against=against is not None, pooled=pooled)
     if best_head:
         _require_choice(view, diff=diff is not None, against=against is not None)
@@ -128,9 +134,11 @@ def leaderboard(
     elif diff:
         if pooled:
             raise HarnessError("--diff compares stored scores; leave out --pooled.")
-        show(_diff(diff, question, filters), renderer.render, out)
+        made = _diff(diff, question, filters)
+        show(made, renderer.render, out, width=wide)
     else:
-        show(_view(view, runs, question, filters), renderer.render, out)
+        made = _view(view, runs, question, filters)
+        show(made, renderer.render, out, width=wide)
 
 
 def _require_choice(view: str, *, diff: bool, against: bool) -> None:
@@ -156,7 +164,9 @@ def _view(name: str, runs: Folder, question: Question, only: Filters) -> Table:
     table = read(runs, view.columns(question), only, [metric])
     if view.sure:
         table = _with_predictions(table, runs, question)
-    return view.make(table, question)
+    made = view.make(table, question)
+    run_ids = tuple(sorted(table["run_id"].to_pylist()))
+    return replace(made, name=name, command=made_by(), run_ids=run_ids)
 
 
 def _with_predictions(table: pa.Table, runs: Folder, question: Question) -> pa.Table:

@@ -76,7 +76,7 @@ def facts_of(table: Table, column: int) -> tuple[str, ...]:
 
 
 def column_parts(
-    widths: Sequence[int], names: int, room: int, least: int | None = None
+    widths: Sequence[float], names: int, room: float, least: float | None = None
 ) -> Iterator[list[int]]:
     """Share columns out over as many tables as the room demands, names in each.
 
