@@ -30,6 +30,7 @@ from harness_leaderboard.commands.output import save, show, warn
 from harness_leaderboard.render import terminal
 from harness_leaderboard.results import folders, reading
 from harness_leaderboard.results.rescore import scored_anew
+from harness_leaderboard.results.store import run_id_of
 from harness_leaderboard.site import site
 from harness_leaderboard.views import changes
 from harness_leaderboard.views.board import board
@@ -80,7 +81,8 @@ MOST = 2_000_000
 @click.option(
     "--against",
     type=click.Choice(["published"]),
-    help="Set the paper's figures beside these (classifiers, languages, corpora).",
+    help="Set the paper's figures beside these (views classifiers, languages and "
+    "corpora, and the page of every view).",
 )
 @click.option(
     "--diff",
@@ -125,12 +127,13 @@ def leaderboard(
         question = replace(question, heads=best_head)
     filters = filters_of(only)
     if out and renderer.name == "html" and (out.is_dir() or not out.suffix):
-        if diff or against or view != "board":
+        if diff or view != "board":
             raise HarnessError(
                 f"A page of every view goes into the folder {out}. For one view alone "
                 f"name a file, such as {out / view}.html."
             )
-        save(_site(runs, question, filters), out / "index.html")
+        origin = _origin(registry, runs)
+        save(_site(runs, question, filters, origin), out / "index.html")
     elif diff:
         if pooled:
             raise HarnessError("--diff compares stored scores; leave out --pooled.")
@@ -198,7 +201,21 @@ def _diff(
     return changes.changes(old, new, question)
 
 
-def _site(runs: Folder, question: Question, only: Filters) -> str:
+def _origin(registry: Registry, runs: Folder) -> site.Origin:
+    """Say what a page is made by, from which files, and what to cite."""
+    names = {
+        run_id: str(file.relative_to(runs) if isinstance(file, Path) else file.name)
+        for file in folders.files(runs)
+        if (run_id := run_id_of(file))
+    }
+    sources = {
+        one.name: f"{one.citation}. Licence: {one.licence}. {one.homepage}"
+        for one in registry.corpora
+    }
+    return site.Origin(command=made_by(), files=names, sources=sources)
+
+
+def _site(runs: Folder, question: Question, only: Filters, origin: site.Origin) -> str:
     """Write the page of every view; predictions are read for its figures alone."""
     from harness_leaderboard.site import details
 
@@ -209,7 +226,7 @@ def _site(runs: Folder, question: Question, only: Filters) -> str:
     results, _ = reading.read_runs(runs, needed, run_ids=chosen)
     for metric in metrics:
         results = scored_anew(results, metric, runs)
-    return site.site(table, results, question)
+    return site.site(table, results, question, origin)
 
 
 def _metrics(question: Question) -> Collection[Metric]:
