@@ -60,6 +60,7 @@ from harness.types.splits import (
 )
 from harness.types.tables import (
     Entry,
+    Order,
     Render,
     Renderer,
     Table,
@@ -111,6 +112,7 @@ __all__ = [
     "Loss",
     "Metric",
     "Optimiser",
+    "Order",
     "Precision",
     "Prediction",
     "Predictions",

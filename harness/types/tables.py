@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -31,6 +31,10 @@ class Entry:
     key: Hashable = None
 
 
+Order = tuple[int, Literal["ascending", "descending"]]
+"""A column by its place, and how the rows follow each other in it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """What a leaderboard's view returns and a renderer prints.
@@ -44,6 +48,12 @@ class Table:
             neighbours with the same text stand under it together.
         heat: Whether fractions in it are scores on one scale, so that a renderer may
             colour them by value.
+        facts: What stands in small print below each heading, such as how many classes
+            a corpus has; as many tuples as there are columns, or none.
+        sorted_by: The column that the rows are sorted by, and in which order.
+        name: Which view it is, such as ``board``: a label in LaTeX.
+        command: What made it, to be typed again.
+        run_ids: Of the results that it was made from.
     """
 
     title: str
@@ -52,6 +62,11 @@ class Table:
     notes: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     heat: bool = False
+    facts: tuple[tuple[str, ...], ...] = ()
+    sorted_by: Order | None = None
+    name: str = ""
+    command: str = ""
+    run_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +77,18 @@ class Renderer:
         name: The word after ``--format``.
         summary: One line for ``--help``.
         render: From a table to text; ``colour`` says whether the text goes to a
-            terminal, ``width`` is its width in columns.
+            terminal, ``width`` is its width in columns, or what ``widths`` has.
         endings: Of files that are written in this form where no other is asked for,
             such as ``.md``.
+        widths: What ``--width`` takes, and what ``render`` is passed for it as
+            ``width``, such as millimetres; ``""`` is what it is passed without.
     """
 
     name: str
     summary: str
     render: Render
     endings: tuple[str, ...] = ()
+    widths: Mapping[str, int] = field(default_factory=dict)
 
 
 class Render(Protocol):

@@ -31,7 +31,13 @@ def harness_renderers() -> Iterable[Renderer]:
         ("html", "a page of its own", page.html, (".html", ".htm")),
     )
     for name, summary, write, endings in offers:
-        yield Renderer(name=name, summary=summary, render=write, endings=endings)
+        yield Renderer(
+            name=name,
+            summary=summary,
+            render=write,
+            endings=endings,
+            widths=latex.WIDTHS if name == "latex" else {},
+        )
 
 
 @hookimpl

@@ -17,6 +17,7 @@ from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.analysis.question import require_confusion
 from harness_leaderboard.analysis.ranking import ALPHA, Standing, standings
 from harness_leaderboard.analysis.samples import pooled, sample_of
+from harness_leaderboard.analysis.tested import tested
 from harness_leaderboard.render.entries import counted
 
 if TYPE_CHECKING:
@@ -127,6 +128,10 @@ def _sure(samples: Mapping[Place, Sample], question: Question) -> Sure:
         corpus: family([column], question) for corpus, column in columns.items()
     }
     over_all = family(list(columns.values()), question)
+    facts = {
+        corpus: tested(next(iter(column.values())), metric)
+        for corpus, column in columns.items()
+    }
     return Sure(
         estimates=made,
         standings={
@@ -135,6 +140,8 @@ def _sure(samples: Mapping[Place, Sample], question: Question) -> Sure:
             for system, standing in found.standings.items()
         },
         means=over_all.standings,
+        facts=facts,
+        mean_remarks=over_all.remarks,
         heads={corpus: head(column.values()) for corpus, column in columns.items()},
         remarks={
             corpus: (*said(column.values(), metric), *of_columns[corpus].remarks)
@@ -207,8 +214,17 @@ def family(columns: Sequence[Column], question: Question) -> Family:
     found, enough = _standings(blocks, len(alike))
     return Family(
         standings=dict(zip(alike, found, strict=True)),
-        remarks=(*remarks, *["nothing can be ruled out as the best"] * (not enough)),
+        remarks=(*remarks, *_undecided(found, enough=enough)),
     )
+
+
+def _undecided(found: Sequence[Standing], *, enough: bool) -> tuple[str, ...]:
+    """Say why nothing is marked, where that is so."""
+    if not enough:
+        return ("too few units for any test to decide, so nothing is marked",)
+    if not any(one.best for one in found):
+        return ("no system is shown to be better than another, so nothing is marked",)
+    return ()
 
 
 def _standings(

@@ -54,12 +54,11 @@ class Figure:
         """Say whether every seed has every fold."""
         return self.done >= self.folds
 
-    def text(self, error: float | None = None, *, counted: bool = True) -> str:
-        """Print it in percent: mean ± error (runs); the runs only where asked for."""
-        around = "" if error is None else f" ± {in_percent(error)}"
+    def text(self, around: str = "", *, counted: bool = True) -> str:
+        """Print it in percent: mean, interval, (runs), these only where asked for."""
         folds = "" if self.complete else f", {self.done}/{self.folds} folds"
         runs = f" ({self.runs}{folds})" if counted else ""
-        return f"{in_percent(self.mean)}{around}{runs}"
+        return f"{in_percent(self.mean)}{around and f' {around}'}{runs}"
 
 
 def columns(metric: Metric) -> tuple[str, ...]:

@@ -20,7 +20,11 @@ from harness_leaderboard.analysis.facets import (
 )
 from harness_leaderboard.analysis.figures import all_warnings
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.render.entries import NOTHING, in_percent, percent
+from harness_leaderboard.analysis.printed import around, entry_of
+from harness_leaderboard.render.entries import (
+    in_percent,
+    percent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,14 +35,22 @@ if TYPE_CHECKING:
     from harness_leaderboard.analysis.places import System
     from harness_leaderboard.analysis.ranking import Standing
     from harness_leaderboard.analysis.statistics import Estimate
+    from harness_leaderboard.analysis.tested import Tested
 
-ERROR = (
-    "± is the standard error, with other test speakers drawn (other folds where there "
-    "are several, and other seeds)."
+INTERVAL = (
+    "[low, high] is the 95 % interval of a figure, with other test speakers drawn "
+    "(other folds where there are several, and other seeds), rounded outward to whole "
+    "percent."
 )
 BEST = (
     "Marked is what may be the best of its column: no other system is shown to be "
-    "better (a set that holds the best with 95 % confidence, controls apart)."
+    "better (a set that holds the best with 95 % confidence, controls apart); a column "
+    "where all may be has no mark."
+)
+RANK = "Rank: the best and the worst that each may have {of}, by the same test."
+CHANCE = (
+    "Chance is what guessing all classes alike often reaches; speakers and utterances "
+    "(n) are those of the test."
 )
 WARNED = " ¶"
 """Behind the name of a system that was made with a plugin which broke a rule; the signs
@@ -54,14 +66,18 @@ class Sure:
         standings: By place, of the systems that are ranked in its column.
         means: By system, of its mean over all corpora.
         heads: What the figures of a column are of, and what is not known of them.
+        facts: What a column was tested on.
         remarks: On a column.
+        mean_remarks: On the mean over all of them.
     """
 
     estimates: Mapping[Place, Estimate] = field(default_factory=dict)
     standings: Mapping[Place, Standing] = field(default_factory=dict)
     means: Mapping[System, Standing] = field(default_factory=dict)
     heads: Mapping[CorpusCondition, str] = field(default_factory=dict)
+    facts: Mapping[CorpusCondition, Tested] = field(default_factory=dict)
     remarks: Mapping[CorpusCondition, tuple[str, ...]] = field(default_factory=dict)
+    mean_remarks: tuple[str, ...] = ()
 
 
 CONTROL = " (control)"
@@ -107,14 +123,22 @@ class Matrix:
     @property
     def legend(self) -> str:
         """What a figure is made of, in a sentence or two."""
-        seeds = "Mean over seeds (of a seed: over its folds)"
+        seeds = _one_of(figure.seeds for figure in self.figures.values())
+        folds = _one_of(figure.folds for figure in self.figures.values())
+        over = f"Mean over {seeds} seeds" if seeds else "Mean over seeds"
+        over = "Mean over one seed" if seeds == 1 else over
+        over += {1: "", 0: ", of each over its folds"}.get(
+            folds, f", of each over {folds} folds"
+        )
         if self.runs_each == 1:
             made = "Each figure is of one run."
         elif self.runs_each:
-            made = f"{seeds}, {self.runs_each} runs each."
+            made = f"{over}."
         else:
-            made = f"{seeds}, in brackets the number of runs."
-        return f"{made} {ERROR}" if self.sure.estimates else made
+            made = f"{over}, in round brackets the number of runs."
+        if not self.sure.estimates:
+            return made
+        return f"{made} {INTERVAL}"
 
     def head(self, corpus: CorpusCondition) -> str:
         """Say what a column's figures are of, and what is not known of them."""
@@ -149,7 +173,28 @@ class Matrix:
                 for corpus, said in self.sure.remarks.items()
                 if said
             ),
+            *[f"mean: {'; '.join(self.sure.mean_remarks)}."] * self._mean_is_doubted,
         )
+
+    @property
+    def _mean_is_doubted(self) -> bool:
+        return self.averaged and bool(self.sure.mean_remarks)
+
+    @property
+    def ranks_legend(self) -> str:
+        """What a rank is, where there are ranks."""
+        of = "in the mean" if self.averaged else "in the column"
+        return RANK.format(of=of) if self.ranks else ""
+
+    @property
+    def chance_legend(self) -> str:
+        """What chance and n are, where they stand below headings."""
+        return CHANCE if self.sure.facts else ""
+
+    def facts(self, corpus: CorpusCondition) -> tuple[str, ...]:
+        """Say what a column was tested on, as far as predictions were read."""
+        of = self.sure.facts.get(corpus)
+        return of.lines if of else ()
 
     @property
     def marks(self) -> str:
@@ -237,15 +282,16 @@ class Matrix:
         return Entry(text=f"{len(self.complete(system))} of {len(self.corpora)}")
 
     def _sure_mean(self, system: System, mean: float) -> Entry:
-        """Print a mean with its error, where every corpus has one."""
+        """Print a mean with its interval, where every corpus has one."""
         places = [Place(system, corpus) for corpus in self.corpora]
         found = [self.sure.estimates.get(place) for place in places]
         known = [one for one in found if one]
         if not known or len(known) < len(found):
             return percent(mean)
-        error = math.sqrt(math.fsum(one.error**2 for one in known)) / len(known)
-        text = f"{in_percent(mean)} ± {in_percent(error)}"
-        return Entry(text=text, value=mean, details={"error": error})
+        from harness_leaderboard.analysis.statistics import average  # brings numpy
+
+        bounds, details = around(average(known))
+        return Entry(text=f"{in_percent(mean)} {bounds}", value=mean, details=details)
 
     def complete(self, system: System) -> list[float]:
         """Return a row's figures, those that rest on every fold."""
@@ -262,6 +308,11 @@ class Matrix:
             return missing, -self.better(self.mean(system) or 0.0), self.systems[system]
 
         return sorted(self.systems, key=place)
+
+    @property
+    def ranks(self) -> Mapping[System, Standing]:
+        """Where systems may stand in what the rows are sorted by."""
+        return self.sure.means if self.averaged or len(self.corpora) == 1 else {}
 
     def better(self, value: float) -> float:
         """Return a value that is the higher, the better the figure is."""
@@ -298,6 +349,12 @@ class Matrix:
         }
 
 
+def _one_of(counts: Iterable[int]) -> int:
+    """Return the one number that all are, 0 where they differ."""
+    found = set(counts)
+    return found.pop() if len(found) == 1 else 0
+
+
 def _common(parts: Sequence[AxisCondition]) -> Iterator[str]:
     """Say what parts of conditions have in common, of what is shown everywhere."""
     of_axis = facets(axis_of(parts[0])) if parts else ()
@@ -308,8 +365,8 @@ def _common(parts: Sequence[AxisCondition]) -> Iterator[str]:
 
 
 def may_be_best(standing: Standing | None) -> bool:
-    """Say whether no other system is shown to be better."""
-    return standing is not None and standing.first == 1
+    """Say whether no other system is shown to be better, though some is to others."""
+    return standing is not None and standing.best
 
 
 def is_control(system: System, names: frozenset[str]) -> bool:
@@ -319,20 +376,4 @@ def is_control(system: System, names: frozenset[str]) -> bool:
         upstream in names
         or upstream.startswith("random:")
         or system.downstream.name in names
-    )
-
-
-def entry_of(
-    figure: Figure | None, sure: Estimate | None = None, *, counted: bool = True
-) -> Entry:
-    """Print a figure; one that lacks folds has no value to be compared by."""
-    if figure is None:
-        return NOTHING
-    error = sure.error if sure else None
-    details: dict[str, float] = {} if error is None else {"error": error}
-    return Entry(
-        text=figure.text(error, counted=counted),
-        value=figure.mean if figure.complete else None,
-        details={**details, "runs": figure.runs},
-        key=figure.place,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from harness.errors import HarnessError
 from harness.training.metrics import macro_f1
@@ -25,6 +25,8 @@ class Question:
         controls: Upstreams and downstreams that others must beat, by name; they stand
             apart from what is ranked.
         detect: A difference that matters, as a fraction of one, for ``compare``.
+        heads: What ``languages`` chooses the best head of an upstream by: its score in
+            validation, or, as the paper does, on the test.
         pretraining: The languages that each upstream was trained on, by its name.
     """
 
@@ -33,6 +35,7 @@ class Question:
     pooled: bool = False
     controls: frozenset[str] = frozenset()
     detect: float | None = None
+    heads: Literal["validation", "test"] = "validation"
     pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

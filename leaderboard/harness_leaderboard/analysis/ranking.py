@@ -12,7 +12,7 @@ Shape letters here: n systems, K seeds, U units, R flips.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,11 +43,13 @@ class Standing:
         first: The best rank that it may have, 1 being the best.
         last: The worst.
         p: Of its being the best; at 5 % and below another is shown to be better.
+        best: Whether it may be the best, where that is true of some and not of all.
     """
 
     first: int
     last: int
     p: float
+    best: bool = False
 
 
 def standings(
@@ -78,7 +80,8 @@ def standings(
                 p=float(better.min(initial=1.0)),
             )
         )
-    return found
+    decided = any(one.first > 1 for one in found)
+    return [replace(one, best=decided and one.first == 1) for one in found]
 
 
 def _p(apart: Floats, reference: Floats) -> Floats:

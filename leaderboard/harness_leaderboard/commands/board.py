@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -15,17 +16,21 @@ from harness_leaderboard.commands.options import (
     ONLY,
     POOLED,
     RUNS,
+    WIDTH,
     Reading,
     controls_of,
     filters_of,
+    made_by,
     question_of,
     read,
     renderer_of,
+    width_of,
 )
 from harness_leaderboard.commands.output import save, show, warn
 from harness_leaderboard.render import terminal
 from harness_leaderboard.results import folders, reading
 from harness_leaderboard.results.rescore import scored_anew
+from harness_leaderboard.results.store import run_id_of
 from harness_leaderboard.site import site
 from harness_leaderboard.views import changes
 from harness_leaderboard.views.board import board
@@ -65,10 +70,19 @@ MOST = 2_000_000
 @FORMAT
 @ONLY
 @POOLED
+@WIDTH
+@click.option(
+    "--best-head",
+    type=click.Choice(["validation", "test"]),
+    help="What --view languages chooses the downstream of an upstream by. The paper "
+    "chooses by the test, which makes its figures somewhat too high.  "
+    "[default: validation]",
+)
 @click.option(
     "--against",
     type=click.Choice(["published"]),
-    help="Set the paper's figures beside these (classifiers, languages, corpora).",
+    help="Set the paper's figures beside these (views classifiers, languages and "
+    "corpora, and the page of every view).",
 )
 @click.option(
     "--diff",
@@ -92,6 +106,8 @@ def leaderboard(
     form: str | None,
     only: tuple[str, ...],
     pooled: bool,
+    width: str | None,
+    best_head: Literal["validation", "test"] | None,
     against: str | None,
     diff: tuple[Folder, Folder] | None,
     out: Path | None,
@@ -104,21 +120,37 @@ def leaderboard(
     quick and safe to repeat.
     """
     renderer = renderer_of(registry, form, out)
+    wide = width_of(renderer, width)
     question = question_of(registry, metric, against=against is not None, pooled=pooled)
+    if best_head:
+        _require_choice(view, diff=diff is not None, against=against is not None)
+        question = replace(question, heads=best_head)
     filters = filters_of(only)
     if out and renderer.name == "html" and (out.is_dir() or not out.suffix):
-        if diff or against or view != "board":
+        if diff or view != "board":
             raise HarnessError(
                 f"A page of every view goes into the folder {out}. For one view alone "
                 f"name a file, such as {out / view}.html."
             )
-        save(_site(runs, question, filters), out / "index.html")
+        origin = _origin(registry, runs)
+        save(_site(runs, question, filters, origin), out / "index.html")
     elif diff:
         if pooled:
             raise HarnessError("--diff compares stored scores; leave out --pooled.")
-        show(_diff(diff, question, filters), renderer.render, out)
+        made = _diff(diff, question, filters)
+        show(made, renderer.render, out, width=wide)
     else:
-        show(_view(view, runs, question, filters), renderer.render, out)
+        made = _view(view, runs, question, filters)
+        show(made, renderer.render, out, width=wide)
+
+
+def _require_choice(view: str, *, diff: bool, against: bool) -> None:
+    """Refuse ``--best-head`` where no head is chosen."""
+    if view != "languages" or diff or against:
+        raise HarnessError(
+            "--best-head says which downstream --view languages shows of each "
+            "upstream; leave it out here."
+        )
 
 
 def _view(name: str, runs: Folder, question: Question, only: Filters) -> Table:
@@ -135,7 +167,9 @@ def _view(name: str, runs: Folder, question: Question, only: Filters) -> Table:
     table = read(runs, view.columns(question), only, [metric])
     if view.sure:
         table = _with_predictions(table, runs, question)
-    return view.make(table, question)
+    made = view.make(table, question)
+    run_ids = tuple(sorted(table["run_id"].to_pylist()))
+    return replace(made, name=name, command=made_by(), run_ids=run_ids)
 
 
 def _with_predictions(table: pa.Table, runs: Folder, question: Question) -> pa.Table:
@@ -167,7 +201,21 @@ def _diff(
     return changes.changes(old, new, question)
 
 
-def _site(runs: Folder, question: Question, only: Filters) -> str:
+def _origin(registry: Registry, runs: Folder) -> site.Origin:
+    """Say what a page is made by, from which files, and what to cite."""
+    names = {
+        run_id: str(file.relative_to(runs) if isinstance(file, Path) else file.name)
+        for file in folders.files(runs)
+        if (run_id := run_id_of(file))
+    }
+    sources = {
+        one.name: f"{one.citation}. Licence: {one.licence}. {one.homepage}"
+        for one in registry.corpora
+    }
+    return site.Origin(command=made_by(), files=names, sources=sources)
+
+
+def _site(runs: Folder, question: Question, only: Filters, origin: site.Origin) -> str:
     """Write the page of every view; predictions are read for its figures alone."""
     from harness_leaderboard.site import details
 
@@ -178,7 +226,7 @@ def _site(runs: Folder, question: Question, only: Filters) -> str:
     results, _ = reading.read_runs(runs, needed, run_ids=chosen)
     for metric in metrics:
         results = scored_anew(results, metric, runs)
-    return site.site(table, results, question)
+    return site.site(table, results, question, origin)
 
 
 def _metrics(question: Question) -> Collection[Metric]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -14,11 +15,14 @@ from harness_leaderboard.commands.options import (
     ONLY,
     POOLED,
     RUNS,
+    WIDTH,
     Reading,
     filters_of,
+    made_by,
     question_of,
     read,
     renderer_of,
+    width_of,
 )
 from harness_leaderboard.commands.output import show
 
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 @FORMAT
 @ONLY
 @POOLED
+@WIDTH
 @click.option(
     "--detect",
     type=click.FloatRange(0, 100, min_open=True),
@@ -56,6 +61,7 @@ def compare(
     form: str | None,
     only: tuple[str, ...],
     pooled: bool,
+    width: str | None,
     detect: float | None,
 ) -> None:
     """Test whether two systems differ, corpus by corpus.
@@ -76,4 +82,7 @@ def compare(
     require_confusion(question.metric)
     needed = (*columns(question.metric), "labels", "predictions")
     table = read(runs, needed, filters_of(only), [question.metric])
-    show(comparison.compare(table, question, (a, b)), renderer.render)
+    made = comparison.compare(table, question, (a, b))
+    run_ids = tuple(sorted(table["run_id"].to_pylist()))
+    made = replace(made, name="compare", command=made_by(), run_ids=run_ids)
+    show(made, renderer.render, width=width_of(renderer, width))

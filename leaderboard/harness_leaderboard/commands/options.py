@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,34 @@ INCOMPLETE = "harness_leaderboard.incomplete"
 """The key of a context's ``meta`` that is set where results vanished during reading."""
 
 
+WORDS = "harness_leaderboard.words"
+"""The key of a context's ``meta`` that holds the words of the command."""
+
+HERE = ("--runs", "--out")
+"""Options that say something of this machine alone."""
+
+
+def made_by() -> str:
+    """Spell the command that runs, without what is true of this machine alone."""
+    words: list[str] = click.get_current_context().meta[WORDS]
+    kept, value_is_local = [], False
+    for word in words:
+        if word.partition("=")[0] in HERE:
+            value_is_local = "=" not in word
+        elif value_is_local:
+            value_is_local = False
+        else:
+            kept.append(word)
+    return shlex.join(["harness", *kept])
+
+
 class Reading(click.Command):
     """A verb that reads results, and leaves with 3 where some vanished meanwhile."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words, as what a table was made by."""
+        ctx.meta[WORDS] = [ctx.info_name or "", *args]
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - of any verb
         """Run the verb."""
@@ -104,6 +131,12 @@ FORMAT = click.option(
 )
 
 
+WIDTH = click.option(
+    "--width",
+    type=click.Choice(["column", "page"]),
+    help="How wide it is made for a paper: a column (80 mm) or a page of two columns "
+    "(170 mm), with no letter below 8 pt.",
+)
 POOLED = click.option(
     "--pooled",
     is_flag=True,
@@ -153,6 +186,20 @@ def renderer_of(
             f"a file that ends in {', '.join(sorted(endings))}."
         )
     return endings[ending]
+
+
+def width_of(renderer: Renderer, width: str | None) -> int | None:
+    """Return what a form is passed for ``--width``; none where it has no widths.
+
+    Raises:
+        HarnessError: Where a width was asked for that the form does not have.
+    """
+    if width is not None and width not in renderer.widths:
+        raise HarnessError(
+            f"--width {width} is for LaTeX and figures; '{renderer.name}' has no such "
+            "width. Add --format latex, or leave --width out."
+        )
+    return renderer.widths.get(width or "")
 
 
 def controls_of(registry: Registry) -> frozenset[str]:

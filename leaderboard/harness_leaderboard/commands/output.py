@@ -23,14 +23,25 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 100  # columns of a table that does not go to a terminal
 
 
-def show(table: Table, render: Render, out: Path | None = None) -> None:
-    """Print a table, in colour and as wide as the terminal if it goes to one."""
+def show(
+    table: Table, render: Render, out: Path | None = None, *, width: int | None = None
+) -> None:
+    """Print a table, in colour and as wide as the terminal if it goes to one.
+
+    Args:
+        table: What to print.
+        render: Into which form.
+        out: The file to write instead.
+        width: Where the form has widths of its own.
+    """
     if out:
-        save(render(table, width=PIPED_WIDTH, colour=False), out)
+        of_file = PIPED_WIDTH if width is None else width
+        save(render(table, width=of_file, colour=False), out)
         return
+    of_terminal = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
     text = render(
         table,
-        width=shutil.get_terminal_size((PIPED_WIDTH, 24)).columns,
+        width=of_terminal if width is None else width,
         colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
     )
     click.echo(text, nl=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -67,6 +68,11 @@ def number(value: int) -> Entry:
 def bounds(value: float, low: float, high: float) -> str:
     """Print a figure and its interval, in percent."""
     return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def whole_bounds(low: float, high: float) -> str:
+    """Print an interval in whole percent, rounded outward to cover as much."""
+    return f"[{math.floor(100 * low)}, {math.ceil(100 * high)}]"
 
 
 def spans(numbers: Iterable[int]) -> str:

@@ -44,6 +44,7 @@ function takeOver(panel, choice) {
   const axes = AXES.map((axis) =>
     [...heads].findIndex((head) => head.dataset.axis === axis));
   const across = [...heads].map((head) => head.dataset.across);
+  const order = [...heads].map((head) => head.getAttribute("aria-sort"));
   const rows = [...body.rows].map((row) => ({
     row,
     text: row.textContent.toLowerCase(),
@@ -81,10 +82,12 @@ function takeOver(panel, choice) {
       enter();
     },
 
-    sort(column, order) {
-      for (const head of heads) head.removeAttribute("aria-sort");
-      if (order) heads[column].setAttribute("aria-sort", order);
-      rows.splice(0, rows.length, ...(order ? sorted(column, order) : original));
+    sort(column, wanted) {
+      for (const [place, head] of [...heads].entries()) {
+        const now = wanted ? place === column && wanted : order[place];
+        if (now) head.setAttribute("aria-sort", now); else head.removeAttribute("aria-sort");
+      }
+      rows.splice(0, rows.length, ...(wanted ? sorted(column, wanted) : original));
       const fragment = document.createDocumentFragment();
       for (const one of rows) fragment.append(one.row);
       body.append(fragment);
@@ -114,7 +117,7 @@ function takeOver(panel, choice) {
   function dress(one) {
     if (one.dressed) return;
     one.dressed = true;
-    for (const cell of all("td[data-cell]", one.row)) {
+    for (const cell of all("[data-cell]", one.row)) {
       const press = make("button", { type: "button", tabIndex: -1 });
       press.append(cell.firstChild); // its text; an interval's bar stays beside it
       cell.prepend(press);
@@ -124,7 +127,7 @@ function takeOver(panel, choice) {
   /** Hide the columns that are not chosen, and with any of them what is over all. */
   function hideColumns() {
     const wanted = across.map((name, column) =>
-      name ? choice.allows(AXES.indexOf(name), heads[column].textContent) : true);
+      name ? choice.allows(AXES.indexOf(name), nameOf(heads[column])) : true);
     const now = wanted.map((is) => !is);
     if (!table.tHead.rows[1] && now.some((is, column) => is !== hidden[column])) {
       for (const row of [table.tHead.rows[0], ...rows.map((one) => one.row)]) {
@@ -182,18 +185,25 @@ function takeOver(panel, choice) {
     }
   }
 
+  let chosen = null;
+  const sortedNow = (column) =>
+    (chosen === column ? heads[column].getAttribute("aria-sort") : null);
   for (const [column, head] of [...heads].entries()) {
-    const press = button(head.textContent, () => {
+    const name = nameOf(head);
+    const press = button(name, () => {
       const numbers = rows.some((one) => "value" in one.row.cells[column].dataset);
       const turns = numbers
         ? ["descending", "ascending", null] : ["ascending", "descending", null];
-      const order = turns[(turns.indexOf(head.getAttribute("aria-sort")) + 1) % 3];
-      taken.sort(column, order);
-      say(order ? `Sorted by ${head.textContent}, ${order}.` : "In the first order again.");
-      if (panel.id) remember("sort", order && `${panel.id}.${column}.${order}`);
+      const next = turns[(turns.indexOf(sortedNow(column)) + 1) % 3];
+      chosen = next ? column : null;
+      taken.sort(column, next);
+      say(next ? `Sorted by ${name}, ${next}.` : "In the first order again.");
+      if (panel.id) remember("sort", next && `${panel.id}.${column}.${next}`);
     });
-    head.replaceChildren(press);
+    press.className = "head";
+    head.replaceChildren(press, ...all("small", head));
   }
+  holdNames(table, heads[0]);
   panel.classList.add("taken");
   panel.querySelector(".scroll").addEventListener("keydown", move);
   panel.querySelector(".scroll").after(make("div", { className: "tools" }, more,
@@ -207,6 +217,18 @@ function nameIn(cell) {
   return cell.dataset.name ?? cell.textContent;
 }
 
+/** Return the name of a column, without what stands in small print below it. */
+function nameOf(head) {
+  return (head.querySelector(".head") ?? head).textContent;
+}
+
+/** Say how wide the first column is, so that the second name can stay beside it. */
+function holdNames(table, head) {
+  new ResizeObserver(() => {
+    table.style.setProperty("--first", `${head.getBoundingClientRect().width}px`);
+  }).observe(head, { box: "border-box" });
+}
+
 function sortKey(cell) {
   return "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent;
 }
@@ -215,7 +237,7 @@ function sortKey(cell) {
 
 /** Return the value of a cell, and what more it holds, as `--format csv` has them. */
 function fields(cell) {
-  const name = cell.dataset.full ?? cell.textContent;
+  const name = cell.dataset.full ?? nameOf(cell);
   const more = (cell.dataset.more ?? "").split(" ").map(decodeURIComponent);
   const rest = "more" in cell.dataset ? more : [];
   if (cell.tagName === "TH" && cell.scope === "col") {

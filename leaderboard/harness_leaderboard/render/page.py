@@ -18,7 +18,13 @@ from string import Template
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from harness_leaderboard.render.text import detail_names, headings, name_columns, plain
+from harness_leaderboard.render.text import (
+    detail_names,
+    facts_of,
+    headings,
+    name_columns,
+    plain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
 
 SHADES = 10  # steps of the heat, whose colours page.css has
 AXES = ("upstream", "downstream", "corpus")  # what readers choose rows and columns by
+
+HEADS = 2  # leading names that are headings of their row, and stay while it is scrolled
 
 Position = tuple[int, int]
 """The row and the column of an entry."""
@@ -67,7 +75,12 @@ def html(table: Table, *, width: int, colour: bool) -> str:
 
 
 def document(
-    title: str, body: str, *, styles: Sequence[str], scripts: Sequence[str]
+    title: str,
+    body: str,
+    *,
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    policy: str = "",
 ) -> str:
     """Write a page.
 
@@ -76,10 +89,13 @@ def document(
         body: In HTML.
         styles: Files of this package, from its root.
         scripts: Of files too.
+        policy: What its content security policy allows besides its own script and
+            style, such as ``media-src blob:``.
     """
     style, script = ("".join(map(_read, names)) for names in (styles, scripts))
     return Template(_read("render/page.html")).substitute(
         title=text(title),
+        policy=f"; {policy}" if policy else "",
         style=style,
         style_hash=_hash(style),
         body=body,
@@ -111,8 +127,9 @@ def panel(of: Panel) -> str:
     table = of.table
     more = [detail_names(table, column) for column in range(len(table.columns))]
     shades = _shades(of)
+    names = min(name_columns(table), HEADS)
     body = "\n".join(
-        f"<tr>{''.join(_cells(of, row, more, shades))}</tr>"
+        f"<tr>{''.join(_cells(of, row, more, shades, names))}</tr>"
         for row in range(len(table.rows))
     )
     notes = "".join(f"<p>{text(note)}</p>\n" for note in (*_legend(of), *table.notes))
@@ -141,12 +158,12 @@ def _legend(of: Panel) -> tuple[str, ...]:
     if _is_shaded(of.table):
         among = "row" if of.scale == "row" else "table"
         said.append(f"The stronger the blue, the nearer to the highest of the {among}.")
-    if any(map(_reach, entries)):
+    if not of.table.heat and any(map(_reach, entries)):
         said.append("Bars are intervals, from 0 to 100 %.")
     if any(entry.best for entry in entries):
-        said.append("Bold: may be the best.")
+        said.append("Bold, ★: may be the best.")
     if any(entry.second for entry in entries):
-        said.append("Underlined: the highest of its group.")
+        said.append("Underlined, ▴: the highest of its group.")
     return (" ".join(said),) * bool(said)
 
 
@@ -170,14 +187,21 @@ def _heads(of: Panel, more: Sequence[Sequence[str]]) -> Iterator[str]:
         zip(of.table.columns, headings(of.table), strict=True)
     ):
         words = all(isinstance(row[column].value, str) for row in of.table.rows)
-        marks = ' class="name"' if words else ""
+        kinds = ["name"] * words + ["held"] * (column < min(names, HEADS))
+        marks = f' class="{" ".join(kinds)}"' if kinds else ""
         if column < names and name in AXES:
             marks += f' data-axis="{name}"'
         elif column >= names and of.across:
             marks += f' data-across="{of.across}"'
         if full != name:
             marks += f' data-full="{text(full)}"'
-        yield f'<th scope="col"{marks}{_more(more[column])}>{text(name)}</th>'
+        if of.table.sorted_by and of.table.sorted_by[0] == column:
+            marks += f' aria-sort="{of.table.sorted_by[1]}"'
+        facts = "".join(
+            f"<small>{text(line)}</small>" for line in facts_of(of.table, column)
+        )
+        head = f'<span class="head">{text(name)}</span>{facts}'
+        yield f'<th scope="col"{marks}{_more(more[column])}>{head}</th>'
 
 
 def _cells(
@@ -185,6 +209,7 @@ def _cells(
     row: int,
     more: Sequence[Sequence[str]],
     shades: Mapping[Position, int],
+    names: int,
 ) -> Iterator[str]:
     for column, entry in enumerate(of.table.rows[row]):
         place = row, column
@@ -198,9 +223,10 @@ def _cells(
             marks += f' data-cell="{of.cells[place]}"'
         if place in of.names:
             marks += f' data-name="{text(of.names[place])}"'
-        head = column == 0 and isinstance(entry.value, str)
+        head = column < names and place not in of.cells
         opened, closed = ('th scope="row"', "th") if head else ("td", "td")
-        yield f"<{opened}{marks}>{text(entry.text)}{_reach(entry)}</{closed}>"
+        bar = "" if of.table.heat else _reach(entry)
+        yield f"<{opened}{marks}>{text(entry.text)}{bar}</{closed}>"
 
 
 def _value(entry: Entry) -> str:
@@ -239,8 +265,8 @@ def _reach(entry: Entry) -> str:
 
 
 def _is_shaded(table: Table) -> bool:
-    """Say whether scores have colours: only where no interval is drawn below them."""
-    return table.heat and not any(_reach(entry) for row in table.rows for entry in row)
+    """Say whether scores have colours; where they have none, intervals are drawn."""
+    return table.heat
 
 
 def _shades(of: Panel) -> dict[Position, int]:

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from harness_leaderboard.render.text import column_parts, name_columns, plain
+from harness_leaderboard.render.text import (
+    column_parts,
+    facts_of,
+    marked_headings,
+    name_columns,
+    plain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,7 +121,8 @@ def _width(table: Table, column: int) -> int:
 
     entries = (row[column] for row in table.rows)
     widths = [cell_len(plain(entry.text)) + len(_mark(entry)) for entry in entries]
-    words = _glued(table.columns[column]).split()
+    words = _glued(marked_headings(table)[column]).split()
+    words += map(plain, facts_of(table, column))
     return max([1, *widths, *map(cell_len, words)])
 
 
@@ -164,19 +171,18 @@ def _drawn(
     heads = [
         [
             line.replace(GLUE, " ")
-            for line in paper.wrap(_glued(table.columns[column]), width)
+            for line in paper.wrap(_glued(marked_headings(table)[column]), width)
         ]
         for column, width in shown
     ]
-    height = max(map(len, heads))
-    for line in zip(
-        *([""] * (height - len(head)) + head for head in heads), strict=True
-    ):
-        cells = [
-            _aligned(text, width, left=column < names)
-            for text, (column, width) in zip(line, shown, strict=True)
-        ]
-        yield paper.paint((" " * GAP).join(cells).rstrip(), "bold")
+    below = [[plain(line) for line in facts_of(table, column)] for column in columns]
+    for texts, style in ((_level(heads), "bold"), (_level(below, top=True), "dim")):
+        for line in texts:
+            cells = [
+                _aligned(text, width, left=column < names)
+                for text, (column, width) in zip(line, shown, strict=True)
+            ]
+            yield paper.paint((" " * GAP).join(cells).rstrip(), style)
     yield "─" * _room(widths)
     for row in table.rows:
         folded = [
@@ -192,6 +198,19 @@ def _drawn(
                 for column, width in shown[names:]
             ]
             yield (" " * GAP).join(cells)
+
+
+def _level(
+    columns: Sequence[list[str]], *, top: bool = False
+) -> Iterator[tuple[str, ...]]:
+    """Yield the lines of columns of different heights, level at the bottom or top."""
+    height = max(map(len, columns))
+    lacking = [[""] * (height - len(lines)) for lines in columns]
+    levelled = [
+        lines + less if top else less + lines
+        for lines, less in zip(columns, lacking, strict=True)
+    ]
+    return zip(*levelled, strict=True)
 
 
 def _spans(groups: Sequence[str]) -> Iterator[tuple[str, slice]]:

@@ -51,8 +51,32 @@ def headings(table: Table) -> tuple[str, ...]:
     )
 
 
+SORTED = {"ascending": "↑", "descending": "↓"}
+"""Behind the heading of the column that rows are sorted by."""
+
+
+def sort_mark(table: Table, column: int) -> str:
+    """Return what stands behind a column's heading, if rows are sorted by it."""
+    if table.sorted_by is None or table.sorted_by[0] != column:
+        return ""
+    return SORTED[table.sorted_by[1]]
+
+
+def marked_headings(table: Table) -> list[str]:
+    """Return the headings, with a mark on what rows are sorted by."""
+    return [
+        f"{heading} {sort_mark(table, column)}".rstrip()
+        for column, heading in enumerate(table.columns)
+    ]
+
+
+def facts_of(table: Table, column: int) -> tuple[str, ...]:
+    """Return the lines in small print below a heading."""
+    return table.facts[column] if table.facts else ()
+
+
 def column_parts(
-    widths: Sequence[int], names: int, room: int, least: int | None = None
+    widths: Sequence[float], names: int, room: float, least: float | None = None
 ) -> Iterator[list[int]]:
     """Share columns out over as many tables as the room demands, names in each.
 
@@ -87,7 +111,7 @@ def markdown(table: Table, *, width: int, colour: bool) -> str:
     """Write a GitHub table, the best of a column in bold."""
     names = name_columns(table)
     rules = ["---"] * names + ["---:"] * (len(table.columns) - names)
-    rows = [[_markdown(name) for name in headings(table)], rules]
+    rows = [[_head(table, column) for column in range(len(table.columns))], rules]
     for row in table.rows:
         rows.append([_markdown_entry(entry) for entry in row])
     lines = [f"**{_markdown(table.title)}**", ""]
@@ -95,6 +119,12 @@ def markdown(table: Table, *, width: int, colour: bool) -> str:
     for note in table.notes:
         lines += ["", _markdown(note)]
     return "\n".join(lines) + "\n"
+
+
+def _head(table: Table, column: int) -> str:
+    lines = (headings(table)[column], *facts_of(table, column))
+    head = "<br>".join(map(_markdown, lines))
+    return f"{head} {sort_mark(table, column)}".rstrip()
 
 
 def _markdown_entry(entry: Entry) -> str:
@@ -147,6 +177,11 @@ def to_json(table: Table, *, width: int, colour: bool) -> str:
         "groups": table.groups,
         "rows": rows,
         "notes": table.notes,
+        "facts": table.facts,
+        "sorted_by": table.sorted_by,
+        "name": table.name,
+        "command": table.command,
+        "run_ids": table.run_ids,
     }
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 

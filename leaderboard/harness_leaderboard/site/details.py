@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness_leaderboard.analysis.figures import behind, current
+from harness_leaderboard.site import learned as behind_it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from harness_leaderboard.analysis.places import Place
     from harness_leaderboard.analysis.question import Question
 
-COLUMNS = ("fold", "seed", "labels", "confusion", "predictions")
+COLUMNS = (
+    *("fold", "seed", "labels", "confusion", "predictions"),
+    *behind_it.COLUMNS,
+)
 MOST = 2_000_000
 """Predictions that a page holds: about 4 MB, and 0.5 GB of memory to write it."""
 
@@ -58,7 +62,10 @@ def chosen(runs: pa.Table, question: Question, *, most: int = MOST) -> frozenset
 
 
 def packed(
-    runs: pa.Table, numbers: Mapping[Place, int], question: Question
+    runs: pa.Table,
+    numbers: Mapping[Place, int],
+    question: Question,
+    files: Mapping[str, str],
 ) -> dict[str, Any]:
     """Pack results for the page's script.
 
@@ -66,6 +73,7 @@ def packed(
         runs: Those that were ``chosen``, with ``COLUMNS`` and what ``current`` reads.
         numbers: By which the page knows each figure.
         question: Whose metric says which results count.
+        files: The file of a result below its folder, by ``run_id``, where it has one.
 
     Returns:
         ``tasks``, a list, and ``cells``, by number: all of them compressed JSON.
@@ -80,7 +88,9 @@ def packed(
         start = 0
         for cell, rows in cells.items():
             here = range(start, start + len(rows))
-            written["cells"][str(cell)] = _small({"task": number} | of.cell(here))
+            found = {"task": number} | of.cell(here)
+            found["files"] = [files.get(one, "") for one in found["ids"]]
+            written["cells"][str(cell)] = _small(found)
             start += len(rows)
         written["tasks"].append(_small(of.shared()))
     return written
@@ -96,7 +106,8 @@ class _Corpus:
 
     def __init__(self, results: pa.Table) -> None:
         """Number the utterances, the speakers and the labels."""
-        self.runs = results.select(["seed", "fold", "labels", "confusion"]).to_pylist()
+        kept = ["seed", "fold", "labels", "confusion", *behind_it.COLUMNS]
+        self.runs = results.select(kept).to_pylist()
         listed = results["predictions"].combine_chunks()
         self.ends = np.cumsum(_lengths(listed))
         said = pc.list_flatten(listed)
@@ -130,6 +141,7 @@ class _Corpus:
         return {
             "confusion": self._confusion(runs),
             "runs": [self._run(run) for run in runs],
+            **behind_it.learned([self.runs[run] for run in runs]),
         }
 
     def _confusion(self, runs: Iterable[int]) -> list[list[int]]:

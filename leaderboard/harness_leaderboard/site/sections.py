@@ -81,7 +81,13 @@ class Views:
 
     def make(self, name: str) -> Table:
         """Make a view from the columns that it reads."""
-        return VIEWS[name].make(self.read(name), self.question)
+        asked = replace(self.question, against=False)
+        return VIEWS[name].make(self.read(name), asked)
+
+    def beside_the_paper(self, name: str) -> Table:
+        """Make a view beside the paper's figures."""
+        runs = self.chosen if self.chosen is not None else self.runs
+        return VIEWS[name].make(runs, replace(self.question, against=True))
 
     def linked(self, table: Table) -> dict[page.Position, int]:
         """Return which entries of a table open which cell: those about a figure."""
@@ -107,6 +113,7 @@ class Outline:
         about: How to read it.
         panels: Makes its tables; what it raises stands in their place.
         optional: Whether it is left out where it has no rows.
+        asked: Whether a question asks for it at all.
     """
 
     name: str
@@ -114,11 +121,12 @@ class Outline:
     about: str
     panels: Callable[[Views], Mapping[str, Panel]]
     optional: bool = False
+    asked: Callable[[Question], bool] = lambda _: True
 
 
 def sections(views: Views) -> Iterator[Section]:
     """Lay out every view that has something to show."""
-    for outline in OUTLINES:
+    for outline in (one for one in OUTLINES if one.asked(views.question)):
         made = _made(outline, views)
         if made is not None:
             yield made
@@ -179,13 +187,32 @@ def _corpora(views: Views) -> Mapping[str, Panel]:
     return {"": Panel(table=views.make("corpora"), name="read")}
 
 
+def _published(views: Views) -> Mapping[str, Panel]:
+    """Set the paper's tables beside ours."""
+    if views.chosen is None:
+        raise HarnessError(
+            "There are too many figures here to be set beside the paper's. Choose "
+            "fewer results with --only."
+        )
+    names = {"by corpus": "languages", "means": "classifiers", "corpora": "corpora"}
+    made = {}
+    for label, name in names.items():
+        try:
+            table = views.beside_the_paper(name)
+        except HarnessError:  # no common mean, for example; the others stand
+            continue
+        made[label] = Panel(table=table, name=f"published-{name}")
+    return made
+
+
 def _runs(views: Views) -> Mapping[str, Panel]:
     return {"": views.panel("behind", views.make("runs"))}
 
 
 def _maps(views: Views) -> Mapping[str, Panel]:
     """Lay out corpora against upstreams, with the best head of each and with each."""
-    matrix, _ = matrix_of(views.read("board"), views.question)
+    asked = replace(views.question, against=False)
+    matrix, _ = matrix_of(views.read("board"), asked)
     languages = views.make("languages")
     named = {
         (row, 0): matrix.corpora[entries[0].key]  # type: ignore[index]
@@ -266,6 +293,13 @@ OUTLINES = (
         about="Trained on one corpus, tested on another.",
         panels=_transfer,
         optional=True,
+    ),
+    Outline(
+        name="published",
+        heading="Beside the paper",
+        about="Ours, the figures of the paper, and where these lie from our interval.",
+        panels=_published,
+        asked=lambda question: question.against,
     ),
     Outline(
         name="corpora",

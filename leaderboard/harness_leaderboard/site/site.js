@@ -1,8 +1,6 @@
 // What the leaderboard has beyond its tables: a choice among several of a section, and a
-// dialog with what stands behind a figure. It follows page.js, in the same script.
-
-const dialog = document.querySelector("#cell");
-let stored;
+// dialog with what stands behind a figure. It follows page.js, in the same script, and
+// behind.js, play.js and pair.js, which have the parts of the dialog.
 
 // ---------------------------------------------------------------- sections
 
@@ -38,7 +36,8 @@ function paneChoice(section, panes) {
 // ---------------------------------------------------------------- figures that open
 
 document.querySelector("#board + .about").append(" Press a heading to sort by it, and a "
-  + "figure to see its confusion matrix and its predictions; arrow keys go from figure "
+  + "figure to see what stands behind it: confusions, predictions (also beside those of "
+  + "another system), speakers, curves, layers, cost and files; arrow keys go from figure "
   + "to figure.");
 
 document.querySelector("main").addEventListener("click", (event) => {
@@ -88,21 +87,22 @@ function predictions(of) {
 // ---------------------------------------------------------------- the dialog
 
 async function openCell(number, opener) {
-  const behind = document.querySelector(`#behind [data-cell="${number}"]`).parentElement;
-  const names = [...behind.cells].slice(0, 3).map((cell) => cell.textContent);
+  const behind = behindRow(number);
+  const names = namesOfRow(behind);
   const title = make("h2", { id: "cell-title", tabIndex: -1, autofocus: true,
     textContent: names.join(" · ") });
   const of = await detailsOf(number);
   dialog.replaceChildren(
-    make("header", {}, title, button("Close", () => dialog.close())),
+    make("header", {}, title, make("div", { className: "tools" },
+      copyButton(names.join(" · "), number, behind, of),
+      button("Close", () => dialog.close()))),
     make("p", { textContent: figureOf(number) }),
-    ...(of ? seen(of) : [make("p", { textContent:
+    ...(of ? seen(number, of) : [make("p", { textContent:
       "This page does not hold its predictions: there are too many. Choose fewer "
       + "results with --only." })]),
-    make("h3", { textContent: "What stands behind it" }),
-    provenance(behind));
+    ...part("What stands behind it", provenance(behind), of && runsOf(of)));
   remember("cell", ...names);
-  dialog.onclose = () => { remember("cell"); opener?.focus(); };
+  dialog.onclose = () => { player.pause(); remember("cell"); opener?.focus(); };
   if (!dialog.open) dialog.showModal();
 }
 
@@ -115,22 +115,23 @@ function figureOf(number) {
 }
 
 function provenance(row) {
-  const list = make("dl");
   const heads = [...row.closest("table").tHead.rows[0].cells];
-  for (const [column, head] of heads.entries()) {
-    const cell = row.cells[column];
-    list.append(make("dt", { textContent: head.textContent }),
-      make("dd", { textContent: cell.dataset.full ?? cell.textContent }));
-  }
-  return list;
+  return terms(heads.map((head, column) =>
+    [nameOf(head), row.cells[column].dataset.full ?? row.cells[column].textContent]));
 }
 
 /** Show a confusion matrix above its predictions; its fields choose among them. */
-function seen(of) {
-  const table = predictionTable(of, predictions(of));
+function seen(number, of) {
+  const listed = predictions(of);
+  const table = predictionTable(of, listed);
   return [
-    make("h3", { textContent: "What is taken for what" }), truths(of, table.choose),
-    make("h3", { textContent: "Predictions" }), table.box,
+    ...part("What is taken for what", truths(of, table.choose)),
+    ...part("Predictions", table.box),
+    ...part("Two systems, utterance by utterance", pairing(number, of, listed)),
+    ...part("Speakers", speakersOf(of, listed)),
+    ...part("Learning curves", curvesOf(of)),
+    ...part("Layers", layersOf(of)),
+    ...part("Cost", costOf(of)),
   ];
 }
 
@@ -195,9 +196,11 @@ function predictionTable(of, listed) {
     make("div", { className: "tools" },
       make("label", { htmlFor: "said", textContent: "Rows that contain" }), search,
       make("label", {}, wrong, " only wrong ones")),
+    folderChoice(listed.map((one) => one.utterance), () => addPlayButtons(rows)),
+    make("div", { className: "tools" }, player, playing),
     make("div", { className: "scroll" }, make("table", {},
-      make("caption", { textContent: "What was said of each utterance of the test. The "
-        + "score is what the head gave its own answer." }),
+      make("caption", { textContent: "What was predicted of each utterance of the test. The "
+        + "score is the probability that the head has for it." }),
       make("thead", {}, make("tr", {}, ...Object.entries(columns).map(([text, kind]) =>
         make("th", { scope: "col", className: kind, textContent: text })))),
       make("tbody", {}, ...rows.keys()))));
@@ -225,6 +228,6 @@ function valued(value, text) {
 // ---------------------------------------------------------------- from the address
 
 const asked = address.getAll("cell");
-const found = asked.length === 3 && all("#behind td[data-cell]").find((cell) =>
-  asked.every((name, place) => cell.parentElement.cells[place].textContent === name));
+const found = asked.length === 3 && all("#behind [data-cell]").find((cell) =>
+  asked.every((name, place) => namesOfRow(cell.parentElement)[place] === name));
 if (found) openCell(found.dataset.cell, null);

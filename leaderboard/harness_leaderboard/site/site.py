@@ -7,15 +7,19 @@ data for the script stands in JSON that no parser takes for markup.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness_leaderboard.analysis.figures import figures
 from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.render.page import document, panel, text
+from harness_leaderboard.site.footer import footer
 from harness_leaderboard.site.sections import PREDICTIONS, Views, sections
 from harness_leaderboard.views.catalogue import VIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
     from harness_leaderboard.analysis.question import Question
@@ -37,19 +41,41 @@ def chosen_columns(question: Question) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*needed, *details.COLUMNS)))
 
 
-def site(runs: pa.Table, chosen: pa.Table, question: Question) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a page comes from.
+
+    Attributes:
+        command: What makes it again.
+        files: The file of each result below its folder, by ``run_id``.
+        sources: What to cite for a corpus, by its name.
+    """
+
+    command: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+def site(
+    runs: pa.Table,
+    chosen: pa.Table,
+    question: Question,
+    origin: Origin | None = None,
+) -> str:
     """Write the page.
 
     Args:
         runs: All results, with ``columns``.
         chosen: Those of them that ``details.chosen`` chose, with ``chosen_columns``.
-        question: Which metric is shown.
+        question: Which metric is shown, and whether the paper's figures stand beside.
+        origin: Where it comes from.
     """
     from harness_leaderboard.site import details
 
+    origin = origin or Origin()
     matrix = Matrix(figures(runs, question.metric)[0], question.metric)
     cells = {place: number for number, place in enumerate(matrix.figures)}
-    written = details.packed(chosen, cells, question)
+    written = details.packed(chosen, cells, question, origin.files)
     whole = len(written["cells"]) == len(cells)
     views = Views(
         runs=runs,
@@ -77,13 +103,31 @@ def site(runs: pa.Table, chosen: pa.Table, question: Question) -> str:
 <div id="choice"></div>
 {"".join(map(_section, made))}</main>
 <dialog id="cell" aria-labelledby="cell-title"></dialog>
+{footer(origin.command, _cited(matrix, origin))}
 <script type="application/json" id="details">{_json(written)}</script>"""
     return document(
         title,
         body,
         styles=("render/page.css", "site/site.css"),
-        scripts=("render/page.js", "site/site.js"),
+        scripts=("render/page.js", *(f"site/{name}.js" for name in SCRIPTS)),
+        policy="media-src blob:",  # recordings that the reader chooses, and no others
     )
+
+
+SCRIPTS = ("behind", "play", "pair", "site")
+"""Of this folder, in this order."""
+
+
+def _cited(matrix: Matrix, origin: Origin) -> dict[str, str]:
+    """Return what to cite for the corpora that are shown, in their order."""
+    names = [
+        name for of in matrix.corpora for name in (*of.trained, *(of.tested or ()))
+    ]
+    return {
+        name: origin.sources[name]
+        for name in dict.fromkeys(names)
+        if name in origin.sources
+    }
 
 
 def _introduction(runs: pa.Table, matrix: Matrix, without: int) -> str:

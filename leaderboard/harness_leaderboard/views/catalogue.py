@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.training.metrics import macro_f1, uar
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.analysis.layers import LAYERED
+from harness_leaderboard.analysis.validation import LEARNED
 from harness_leaderboard.views import classifiers, corpora, languages, provenance
 from harness_leaderboard.views.board import board
 from harness_leaderboard.views.layers import layers
@@ -93,7 +94,7 @@ VIEWS = {
     ),
     "languages": View(
         summary="corpora against upstreams, each with its best downstream",
-        columns=_scores,
+        columns=lambda question: (*_scores(question), *LEARNED),
         make=languages.languages,
         sure=True,
         published=True,

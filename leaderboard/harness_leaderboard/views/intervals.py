@@ -38,13 +38,13 @@ def intervals(runs: pa.Table, question: Question) -> Table:
     return Table(
         title=matrix.title(" with 95 % intervals"),
         columns=("upstream", "downstream", *matrix.corpora.values()),
-        heat=True,
+        facts=((), (), *map(matrix.facts, matrix.corpora)),
         rows=tuple(
             (*matrix.names(system), *(column[system] for column in columns))
             for system in matrix.ranked()
         ),
         notes=(
-            " ".join(filter(None, [LEGEND, matrix.marks])),
+            " ".join(filter(None, [LEGEND, matrix.marks, matrix.chance_legend])),
             *_without(found),
             *matrix.doubts,
             *matrix.remarks,
@@ -93,6 +93,6 @@ def _printed(made: Estimate, standing: Standing | None) -> Entry:
     return Entry(
         text=f"{text} {rank}",
         value=made.value,
-        best=first == 1,
+        best=standing.best,
         details=details | {"first": first, "last": last, "p": standing.p},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.facets import words
 from harness_leaderboard.analysis.places import Place
+from harness_leaderboard.analysis.validation import validated
 from harness_leaderboard.render.entries import highest, word
 from harness_leaderboard.views.board import matrix_of
 from harness_leaderboard.views.classifiers import HEADS
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 BASELINE, ENGLISH, MULTILINGUAL = "baseline", "English-only", "multilingual"
 OTHER = "unknown"
 GROUPS = (BASELINE, ENGLISH, MULTILINGUAL, OTHER)
+CHOICES = {
+    "validation": "Each upstream with the downstream that is best in validation",
+    "test": "Each upstream with the downstream that is best on the test, as the paper "
+    "chooses, which makes its figures somewhat too high",
+}
 MARKS = {"linear": "†", "multilayer": "‡", "nonlinear": "§"}
 
 
@@ -36,8 +43,9 @@ def languages(runs: pa.Table, question: Question) -> Table:
 
         return against.table_3(runs, question)
     matrix, notes = matrix_of(runs, question)
+    reached = _reached(runs, matrix, question)
     chosen = sorted(
-        _best_heads(matrix, question),
+        _best_heads(matrix, question, reached),
         key=lambda system: (
             GROUPS.index(group_of(system, question)),
             matrix.systems[system],
@@ -57,10 +65,11 @@ def languages(runs: pa.Table, question: Question) -> Table:
         heat=True,
         rows=tuple(body),
         notes=(
-            "Each upstream with the downstream that is best over its corpora, of those "
-            f"that have the most of them{': ' + legend if legend else ''}. The highest "
-            "English-only and multilingual ones are marked, and what may be the best "
-            "of all systems on the corpus.",
+            f"{CHOICES[question.heads]}, of those that have the most corpora"
+            f"{': ' + legend if legend else ''}. The highest English-only and "
+            "multilingual ones are marked, and what may be the best of all systems on "
+            "the corpus.",
+            *_unknown(chosen, reached, matrix),
             " ".join(filter(None, [matrix.legend, matrix.marks])),
             *matrix.doubts,
             *matrix.remarks,
@@ -78,7 +87,37 @@ def group_of(system: System, question: Question) -> str:
     return ENGLISH if english else MULTILINGUAL
 
 
-def _best_heads(matrix: Matrix, question: Question) -> list[System]:
+def _reached(
+    runs: pa.Table, matrix: Matrix, question: Question
+) -> Mapping[Place, float]:
+    """Return the scores that heads are chosen by: in validation, or of the test."""
+    if question.heads == "validation":
+        return {
+            place: matrix.better(score)
+            for place, score in validated(runs, question.metric).items()
+        }
+    return {place: matrix.better(one.mean) for place, one in matrix.figures.items()}
+
+
+def _unknown(
+    chosen: Sequence[System], reached: Mapping[Place, float], matrix: Matrix
+) -> list[str]:
+    """Name the upstreams of which nothing is stored that a head could be chosen by."""
+    known = {place.system for place in reached}
+    lacking = [
+        one
+        for one in chosen
+        if one not in known
+        and sum(one.upstream == other.upstream for other in matrix.systems) > 1
+    ]
+    names = ", ".join(matrix.systems[one][0] for one in lacking)
+    said = f"{names}: no score in validation is stored to choose a downstream by."
+    return [said] * bool(names)
+
+
+def _best_heads(
+    matrix: Matrix, question: Question, reached: Mapping[Place, float]
+) -> list[System]:
     """Return every baseline, and of other upstreams the system with the best head.
 
     A head that lacks corpora which another has is not ranked against it.
@@ -93,14 +132,17 @@ def _best_heads(matrix: Matrix, question: Question) -> list[System]:
     for systems in of_upstream.values():
         most = max(len(matrix.complete(system)) for system in systems)
         whole = [system for system in systems if len(matrix.complete(system)) == most]
-        chosen.append(max(whole, key=_over_shared(matrix, whole)))
+        chosen.append(max(whole, key=_over_shared(matrix, whole, reached)))
     return chosen
 
 
 def _over_shared(
-    matrix: Matrix, systems: Sequence[System]
+    matrix: Matrix, systems: Sequence[System], reached: Mapping[Place, float]
 ) -> Callable[[System], tuple[float, str]]:
-    """Rank heads by their mean over the corpora that all of them have."""
+    """Rank heads by their mean over the corpora that all of them have.
+
+    One that lacks a score in validation is never ahead of one that has them all.
+    """
     common = [
         task
         for task in matrix.corpora
@@ -108,8 +150,9 @@ def _over_shared(
     ]
 
     def rank(system: System) -> tuple[float, str]:
-        mean = sum(matrix.figures[Place(system, task)].mean for task in common)
-        return matrix.better(mean), repr(system)
+        return sum(
+            reached.get(Place(system, task), -math.inf) for task in common
+        ), repr(system)
 
     return rank
 

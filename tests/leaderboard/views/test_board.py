@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -7,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from boards import number
 from harness_leaderboard.analysis import sampling
 from harness_leaderboard.analysis.figures import columns, figures
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.analysis.samples import sample_of
+from harness_leaderboard.analysis.statistics import interval
 from harness_leaderboard.results import reading, store
 from harness_leaderboard.views import board as boards
 from study import put, with_predictions
 
 from harness.training.metrics import accuracy, harness_metrics, macro_f1, uar
-from harness.types import Predictions
+from harness.types import Entry, Predictions
 
 if TYPE_CHECKING:
     from results import MakeResult
@@ -37,6 +40,16 @@ def texts(table: Table) -> list[list[str]]:
     return [[entry.text for entry in row] for row in table.rows]
 
 
+def column(table: Table, name: str = "emodb") -> list[Entry]:
+    return [row[table.columns.index(name)] for row in table.rows]
+
+
+def marked(table: Table, name: str = "emodb") -> set[str]:
+    """The upstreams that are marked in a column."""
+    shown = zip(table.rows, column(table, name), strict=True)
+    return {row[0].text for row, entry in shown if entry.best}
+
+
 def best(table: Table) -> list[list[bool]]:
     return [[entry.best for entry in row] for row in table.rows]
 
@@ -50,11 +63,12 @@ def test_a_row_is_a_system_and_a_column_a_corpus(make_result: MakeResult):
             make_result(corpus="cafe", downstream="majority", macro_f1=0.2),
         )
     )
-    assert table.columns == ("upstream", "downstream", "cafe", "emodb", "mean")
+    assert table.columns == ("upstream", "downstream", "mean", "cafe", "emodb")
     assert texts(table) == [
-        ["whisper-base", "linear", "60.0", "80.0", "70.0"],
-        ["whisper-base", "majority", "20.0", "10.0", "15.0"],
+        ["whisper-base", "linear", "70.0", "60.0", "80.0"],
+        ["whisper-base", "majority", "15.0", "20.0", "10.0"],
     ]
+    assert table.sorted_by == (2, "descending")
 
 
 def test_seeds_are_averaged(make_result: MakeResult):
@@ -102,10 +116,10 @@ def speaking(make_result: MakeResult):
     return speaking
 
 
-def test_a_figure_has_its_standard_error(speaking):
+def test_a_figure_has_its_interval(speaking):
     result = speaking(0.7)
     table = sure(result, speaking(0.7, seed=1), speaking(0.7, seed=2))
-    entry = table.rows[0][2]
+    (entry,) = column(table)
     of = sampling.draws(
         sample_of(
             reading.flattened(
@@ -118,7 +132,11 @@ def test_a_figure_has_its_standard_error(speaking):
     made = sampling.estimate(of)
     assert made is not None
     assert entry.details["error"] == pytest.approx(made.error)
-    assert entry.text == f"{100 * made.value:.1f} ± {100 * made.error:.1f}"
+    low, high = interval(made)
+    assert (entry.details["low"], entry.details["high"]) == (low, high)
+    assert entry.text == (
+        f"{100 * made.value:.1f} [{math.floor(100 * low)}, {math.ceil(100 * high)}]"
+    )
     assert table.title == "Macro-F1 in percent, pooled over speakers, one fold"
 
 
@@ -128,15 +146,33 @@ def test_what_no_other_is_shown_to_beat_is_marked(speaking):
         speaking(0.81, upstream="other"),
         speaking(0.2, upstream="poor"),
     )
-    marks = {row[0].value: row[2].best for row in table.rows}
-    assert marks == {"one": True, "other": True, "poor": False}
+    assert marked(table) == {"one", "other"}
+    ranks = {row[0].text: entry.text for row, entry in ranked(table)}
+    assert ranks == {"one": "1–2", "other": "1–2", "poor": "3"}
 
 
-def test_with_one_test_speaker_nothing_is_ruled_out_and_a_note_says_so(speaking):
+def ranked(table: Table) -> zip[tuple[tuple[Entry, ...], Entry]]:
+    return zip(table.rows, column(table, "rank"), strict=True)
+
+
+def test_with_one_test_speaker_nothing_is_marked_and_a_note_says_why(speaking):
     table = sure(*(speaking(s, 1, upstream=f"u{s}") for s in (0.2, 0.9)))
-    assert [row[2].best for row in table.rows] == [True, True]
+    assert not marked(table)
     assert "one test speaker, one seed" in table.title
-    assert any("nothing can be ruled out as the best" in note for note in table.notes)
+    assert any("too few units for any test to decide" in note for note in table.notes)
+
+
+def test_where_all_may_be_the_best_nothing_is_marked_and_a_note_says_so(speaking):
+    table = sure(*(speaking(s, upstream=f"u{s}") for s in (0.8, 0.81)))
+    assert not marked(table)
+    assert [entry.text for entry in column(table, "rank")] == ["1–2", "1–2"]
+    assert any("no system is shown to be better than" in note for note in table.notes)
+
+
+def test_a_heading_says_classes_chance_speakers_and_utterances(speaking):
+    table = sure(speaking(0.8), metric=uar)
+    facts = table.facts[table.columns.index("emodb")]
+    assert facts == ("3 classes", "chance 33.3", "8 speakers", "n = 240")
 
 
 def test_a_control_is_named_and_not_ranked(speaking):
@@ -146,11 +182,8 @@ def test_a_control_is_named_and_not_ranked(speaking):
         speaking(0.95, downstream="majority"),
         controls=frozenset({"majority"}),
     )
-    shown = {row[1].text: row[2].best for row in table.rows if row[1].value != "linear"}
-    assert shown == {"majority (control)": False}
-    assert {row[0].value: row[2].best for row in table.rows if row[2].best} == {
-        "one": True
-    }
+    assert "majority (control)" in [row[1].text for row in table.rows]
+    assert marked(table) == {"one"}
 
 
 def test_a_row_alone_is_not_marked(speaking):
@@ -170,9 +203,12 @@ def test_a_mean_has_an_error_and_a_set_for_its_best(speaking):
             for corpus in ("cafe", "emodb")
         )
     )
-    good, poor = (row[4] for row in table.rows)
+    good, poor = column(table, "mean")
     assert (good.best, poor.best) == (True, False)
-    errors = [float(table.rows[0][place].details["error"]) for place in (2, 3)]
+    cafe, emodb = (column(table, name)[0] for name in ("cafe", "emodb"))
+    errors = [float(one.details["error"]) for one in (cafe, emodb)]
+    low, high = (float(good.details[end]) for end in ("low", "high"))
+    assert low < number(good) < high
     assert good.details["error"] == pytest.approx(np.linalg.norm(errors) / 2)
 
 
@@ -304,7 +340,7 @@ def test_versions_that_differ_between_corpora_qualify_no_label(make_result: Make
             make_result(corpus="cafe", versions="9", manifest="9" * 64),
         )
     )
-    assert table.columns == ("upstream", "downstream", "cafe", "emodb", "mean")
+    assert table.columns == ("upstream", "downstream", "mean", "cafe", "emodb")
 
 
 def test_of_two_results_of_a_cell_the_newer_counts(make_result: MakeResult):
@@ -328,8 +364,8 @@ def test_a_row_that_lacks_a_corpus_has_no_mean_and_comes_last(make_result: MakeR
         )
     )
     assert texts(table) == [
-        ["whisper-base", "linear", "60.0", "50.0", "55.0"],
-        ["partial", "linear", "", "99.0", "1 of 2"],
+        ["whisper-base", "linear", "55.0", "60.0", "50.0"],
+        ["partial", "linear", "1 of 2", "", "99.0"],
     ]
 
 
@@ -342,7 +378,7 @@ def test_splits_that_differ_between_corpora_have_no_mean(make_result: MakeResult
 
 def test_a_corpus_called_mean_keeps_its_column(make_result: MakeResult):
     table = board(rows(make_result(), make_result(corpus="mean", macro_f1=0.1)))
-    assert table.columns == ("upstream", "downstream", "emodb", "mean", "mean")
+    assert table.columns == ("upstream", "downstream", "mean", "emodb", "mean")
 
 
 @pytest.mark.parametrize("metric", list(harness_metrics()), ids=lambda one: one.name)
@@ -378,10 +414,8 @@ def test_where_lower_is_better_the_lowest_may_be_the_best(speaking):
         for one in (speaking(0.9, upstream="good"), speaking(0.3, upstream="poor"))
     ]
     table = sure(*results, metric=error)
-    assert {row[0].text: row[2].best for row in table.rows} == {
-        "good": True,
-        "poor": False,
-    }
+    assert marked(table) == {"good"}
+    assert table.sorted_by == (3, "ascending")
 
 
 def test_a_result_without_the_metric_does_not_count(make_result: MakeResult):

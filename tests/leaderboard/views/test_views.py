@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from harness_leaderboard import published
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.results import reading, store
 from harness_leaderboard.views import catalogue as views
+from results import RESULT
 from study import with_predictions
 
 from harness import HarnessError
@@ -112,14 +114,52 @@ def test_results_that_are_not_alike_have_no_mean(
 # ---------------------------------------------------------------- Table 3
 
 
-def test_languages_show_each_upstream_with_its_best_head(make_result: MakeResult):
+@pytest.fixture
+def learned(make_result: MakeResult):
+    """Make a result of a system with a macro-F1 in validation and one of the test."""
+
+    def learned(system: str, valid: float, test: float, corpus: str = "emodb"):
+        (epoch,) = RESULT.history
+        curve = (replace(epoch, valid_macro_f1=valid), replace(epoch, epoch=2))
+        return make_result(
+            **of(system, corpus), macro_f1=test, history=curve, best_epoch=1
+        )
+
+    return learned
+
+
+def test_a_head_is_chosen_by_validation_and_on_request_by_the_test(learned):
+    results = [
+        learned("whisper-small/linear", valid=0.8, test=0.5),
+        learned("whisper-small/multilayer", valid=0.7, test=0.6),
+    ]
+    by_validation = show("languages", *results)
+    assert by_validation.columns == ("corpus", "whisper-small†")
+    assert "best in validation" in by_validation.notes[0]
+    by_test = show("languages", *results, heads="test")
+    assert by_test.columns == ("corpus", "whisper-small‡")
+    assert "best on the test, as the paper chooses" in by_test.notes[0]
+
+
+def test_a_head_without_validation_is_not_ahead_of_one_that_has_it(
+    learned, make_result: MakeResult
+):
+    bare = make_result(**of("whisper-small/multilayer"), macro_f1=0.9, history=())
+    known = learned("whisper-small/linear", valid=0.2, test=0.2)
+    assert show("languages", bare, known).columns == ("corpus", "whisper-small†")
+    other = replace(bare, condition=known.condition)
+    table = show("languages", bare, other)
+    assert any("no score in validation is stored" in note for note in table.notes)
+
+
+def test_languages_show_each_upstream_with_its_best_head(learned):
     table = show(
         "languages",
-        make_result(**of("whisper-small/linear"), macro_f1=0.8),
-        make_result(**of("whisper-small/multilayer"), macro_f1=0.5),
-        make_result(**of("wav2vec2-base/linear"), macro_f1=0.3),
-        make_result(**of("wav2vec2-base/multilayer"), macro_f1=0.6),
-        make_result(**of("fbank/ast"), macro_f1=0.2),
+        learned("whisper-small/linear", 0.8, 0.8),
+        learned("whisper-small/multilayer", 0.5, 0.5),
+        learned("wav2vec2-base/linear", 0.3, 0.3),
+        learned("wav2vec2-base/multilayer", 0.6, 0.6),
+        learned("fbank/ast", 0.2, 0.2),
     )
     assert table.columns == ("corpus", "fbank ast", "wav2vec2-base‡", "whisper-small†")
     assert table.groups == ("", "baseline", "English-only", "multilingual")
@@ -138,15 +178,13 @@ def test_a_head_that_lacks_corpora_is_not_ranked_against_one_that_has_them(
     assert table.columns[1] == "whisper-small†"
 
 
-def test_heads_with_other_corpora_are_judged_by_those_that_all_have(
-    make_result: MakeResult,
-):
+def test_heads_with_other_corpora_are_judged_by_those_that_all_have(learned):
     table = show(
         "languages",
-        make_result(**of("whisper-small/linear"), macro_f1=0.5),
-        make_result(**of("whisper-small/linear", "cafe"), macro_f1=0.9),
-        make_result(**of("whisper-small/multilayer"), macro_f1=0.6),
-        make_result(**of("whisper-small/multilayer", "emovo"), macro_f1=0.1),
+        learned("whisper-small/linear", 0.5, 0.5),
+        learned("whisper-small/linear", 0.9, 0.9, "cafe"),
+        learned("whisper-small/multilayer", 0.6, 0.6),
+        learned("whisper-small/multilayer", 0.1, 0.1, "emovo"),
     )
     assert table.columns[1] == "whisper-small‡"
 
