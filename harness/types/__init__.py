@@ -72,6 +72,7 @@ from harness.types.upstreams import (
 from harness.types.work import (
     Executor,
     FrameType,
+    Pool,
     Precision,
     Resources,
     Stages,
@@ -111,6 +112,7 @@ __all__ = [
     "Loss",
     "Metric",
     "Optimiser",
+    "Pool",
     "Precision",
     "Prediction",
     "Predictions",
