@@ -60,7 +60,7 @@ def store(
     """
     value = _value(places, recordings, folds)
     key = _key(value)
-    path = _path(places, key)
+    path = path_of(places, key)
     try:
         whole = read_json(path) == value
     except (OSError, ValueError):
@@ -98,17 +98,18 @@ def load(places: Places, key: str) -> StoredCorpus:
         DataError: Where it is not there any more.
     """
     try:
-        value = read_json(_path(places, key))
+        value = read_json(path_of(places, key))
     except (OSError, ValueError) as error:
         raise DataError(
-            f"The list of utterances {_path(places, key)} is gone or damaged. Run the "
-            "same command again."
+            f"The list of utterances {path_of(places, key)} is gone or damaged. Run "
+            "the same command again."
         ) from error
     rows = value["recordings"]
     return StoredCorpus(tuple(_recording(row, places) for row in rows), value["parts"])
 
 
-def _path(places: Places, key: str) -> Path:
+def path_of(places: Places, key: str) -> Path:
+    """Return where such a list lies."""
     return places.cache / FOLDER / f"{key}.json"
 
 

@@ -11,14 +11,19 @@ import os
 import signal
 import threading
 from concurrent import futures
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.errors import HarnessError
 from harness.hookspecs import hookimpl
+from harness.registry.isolation import ended
 from harness.types import Executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
+
+    from harness.types import Pool
 
 Value = TypeVar("Value")
 
@@ -104,6 +109,32 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+@contextmanager
+def started(executor: Executor, workers: int) -> Iterator[Pool]:
+    """Start an executor, and end it.
+
+    Raises:
+        HarnessError: Where its packages or its cluster are not there.
+    """
+    name, ending = executor.name, signal.getsignal(signal.SIGTERM)
+    with ExitStack() as stack:
+        try:
+            pool = stack.enter_context(executor.start(workers))
+        except ModuleNotFoundError as error:
+            raise HarnessError(
+                f"The executor '{name}' needs the package '{error.name}', which is not "
+                f"installed: pip install 'speech-harness[{name.partition(':')[0]}]'."
+            ) from error
+        except OSError as error:
+            raise HarnessError(
+                f"The executor '{name}' cannot start: {ended(str(error))} Start its "
+                "cluster, or correct the address."
+            ) from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ending)  # engines set their own
+        yield pool
 
 
 def serial(workers: int) -> futures.Executor:

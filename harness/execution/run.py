@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ from harness.errors import CheckpointError, HarnessError
 from harness.execution import cost
 from harness.execution.claims import Claim, Claims
 from harness.execution.events import notify
+from harness.execution.executors import started
+from harness.execution.nodes import Cluster, ask_nodes, needed_by
 from harness.execution.planner import make_plan
 from harness.execution.scheduler import run_tasks
 from harness.execution.tasks import work_of, write_payloads
@@ -37,14 +39,14 @@ from harness.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from harness.execution.plan import Job, Pair, Plan
     from harness.execution.request import Request
     from harness.execution.scheduler import Outcome
     from harness.execution.tasks import Work
     from harness.registry import Registry
-    from harness.types import Cell, Stages, Task
+    from harness.types import Cell, Executor, Pool, Stages, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,23 +206,22 @@ class _Running:
         memory = cost.free_memory() if executor.window is None else None
         titles = ("extracting", sum(work.audio.values()), "audio")
         cells = ("fitting heads", len(work.jobs), "cells")
-        with (
-            closing(self.claims),
-            executor.start(workers) as pool,
-            self.stages(*titles) as extracted,
-            self.stages(*cells) as fitted,
-        ):
-            frames = _Frames(self.plan, self.place)
-            window = executor.window or workers
+        with closing(self.claims), self._started(executor, workers, work) as pool:
             outcomes = run_tasks(
                 work.tasks,
                 pool,
-                window=window,
+                window=executor.window or workers,
                 memory=memory,
                 claim=partial(self._claim, work),
                 until=self._deadline(),
+                alone=executor.everywhere is None,
             )
-            with closing(outcomes):  # cancels what waits where one cell ends it all
+            frames = _Frames(self.plan, self.place)
+            with (
+                self.stages(*titles) as extracted,
+                self.stages(*cells) as fitted,
+                closing(outcomes),  # cancels what waits where one cell ends it all
+            ):
                 for outcome in outcomes:
                     job = work.jobs.get(outcome.task.id)
                     if job is None:
@@ -238,6 +239,17 @@ class _Running:
         """Return when no further task is started, by ``time.monotonic``."""
         hours = self.place.max_hours
         return None if hours is None else time.monotonic() + hours * 3600
+
+    @contextmanager
+    def _started(self, executor: Executor, workers: int, work: Work) -> Iterator[Pool]:
+        """Start an executor; the nodes of a cluster are asked first."""
+        with started(executor, workers) as pool:
+            if executor.everywhere is None:
+                yield pool
+            else:
+                needed = needed_by(self.plan, work, self.registry)
+                ask_nodes(executor, pool, needed, work)
+                yield Cluster(executor, pool, needed)
 
     def _claim(self, work: Work, task: Task) -> Claim:
         """Claim a cell; features are claimed where they are extracted."""

@@ -2,9 +2,10 @@
 
 All pairs of a plan are in flight at once, within a window: a head starts when its
 features are there, while other features are being extracted. A task that fails fails
-those that need its stage, and no others. A task whose worker was lost is tried again,
-alone, so that one that kills its worker is found and takes no other with it. A task
-that another process has claimed is left to it, and asked for again until it is done.
+those that need its stage, and no others. A task whose worker was lost is tried again;
+alone where a lost worker takes the others with it, so that one that kills its worker is
+found. A task that another process has claimed is left to it, and asked for again until
+it is done.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter, defaultdict
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+from concurrent.futures import BrokenExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
@@ -22,9 +25,9 @@ from harness.types import perform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Future
 
-    from harness.types import Task
+    from harness.types import Pool, Task
 
 TRIES = 3
 """How often a task whose worker is lost is started in all."""
@@ -51,12 +54,13 @@ class Outcome:
 
 def run_tasks(
     tasks: Sequence[Task],
-    executor: Executor,
+    pool: Pool,
     *,
     window: int,
     memory: int | None = None,
     claim: Callable[[Task], Claim] = lambda task: Claim.OURS,
     until: float | None = None,
+    alone: bool = True,
 ) -> Generator[Outcome, None, None]:
     """Run tasks, and yield how each ended, as they end.
 
@@ -64,15 +68,17 @@ def run_tasks(
 
     Args:
         tasks: In the order in which they are best started.
-        executor: Anything with the interface of ``concurrent.futures.Executor``.
+        pool: Anything with the interface of ``concurrent.futures.Executor``.
         window: How many are in flight at once.
         memory: What tasks in flight may take together, in bytes; a task that takes more
             runs alone. ``None`` for no bound.
         claim: Says of a task that is about to start who does it.
         until: Start none after this time, by ``time.monotonic``; those that then run
             are waited for, and of the others nothing is yielded.
+        alone: Try a task whose worker was lost when nothing else is in flight: for a
+            pool that loses all of its workers with one.
     """
-    schedule = _Schedule(tasks, executor, window, memory, claim)
+    schedule = _Schedule(tasks, pool, window, memory, claim, alone)
     schedule.until = until
     try:
         yield from schedule.run()
@@ -87,14 +93,15 @@ class _Schedule:
     def __init__(
         self,
         tasks: Sequence[Task],
-        executor: Executor,
+        pool: Pool,
         window: int,
         memory: int | None,
         claim: Callable[[Task], Claim],
+        alone: bool,
     ) -> None:
-        self.tasks, self.executor = tasks, executor
+        self.tasks, self.pool = tasks, pool
         self.window, self.memory = window, memory
-        self.claim = claim
+        self.claim, self.alone = claim, alone
         self.until: float | None = None
         self.left = Counter(task.stage for task in tasks)
         self.failed: dict[str, Exception] = {}
@@ -105,6 +112,8 @@ class _Schedule:
         self.elsewhere: list[int] = []
         self.losses: Counter[int] = Counter()
         self.flying: dict[Future[object], int] = {}
+        self.done: SimpleQueue[Future[object]] = SimpleQueue()
+        self.taken = 0
         for number, task in enumerate(tasks):
             needed = {stage for stage in task.needs if self.left[stage]}
             if needed:
@@ -121,21 +130,31 @@ class _Schedule:
                 yield from self._drain()
                 return
             yield from self._submit()
-            patience = RETRY if self.elsewhere else None
             if self.flying:
-                done, _ = wait(self.flying, patience, return_when=FIRST_COMPLETED)
-                for future in sorted(done, key=self.flying.__getitem__):
+                for future in self._wait(RETRY if self.elsewhere else None):
                     yield from self._collect(future)
-            elif patience:
-                time.sleep(patience)
+            elif self.elsewhere:
+                time.sleep(RETRY)
             while self.elsewhere:
                 heapq.heappush(self.ready, self.elsewhere.pop())
 
     def _drain(self) -> Iterator[Outcome]:
         """Collect what is in flight, and start nothing more."""
-        for future in sorted(self.flying, key=self.flying.__getitem__):
-            wait([future])
-            yield from self._collect(future)
+        while self.flying:
+            for future in self._wait(None):
+                yield from self._collect(future)
+
+    def _wait(self, patience: float | None) -> list[Future[object]]:
+        """Return what has ended, once something has, in the order of the plan.
+
+        What this takes does not grow with the number of tasks in flight.
+        """
+        ended = []
+        with suppress(Empty):
+            ended.append(self.done.get(timeout=patience))
+            while True:
+                ended.append(self.done.get_nowait())
+        return sorted(ended, key=self.flying.__getitem__)
 
     # ------------------------------------------------------------ starting
 
@@ -157,9 +176,8 @@ class _Schedule:
             return True
         if len(self.flying) >= self.window:
             return False
-        taken = sum(self.tasks[one].resources.memory for one in self.flying.values())
         more = self.tasks[number].resources.memory
-        return self.memory is None or taken + more <= self.memory
+        return self.memory is None or self.taken + more <= self.memory
 
     def _take(self, number: int, claim: Claim) -> Iterator[Outcome]:
         """Start a task, leave it to another process, or note that this one did it."""
@@ -173,8 +191,11 @@ class _Schedule:
                 yield Outcome(self.tasks[number])
 
     def _start(self, number: int) -> None:
-        future = self.executor.submit(perform, self.tasks[number])
+        task = self.tasks[number]
+        future = self.pool.submit(perform, task)
         self.flying[future] = number
+        self.taken += task.resources.memory
+        future.add_done_callback(self.done.put)
 
     # ------------------------------------------------------------ ending
 
@@ -182,16 +203,21 @@ class _Schedule:
         """Note how a task ended, and what that means for others."""
         number = self.flying.pop(future)
         task = self.tasks[number]
+        self.taken -= task.resources.memory
         error = future.exception()
         if isinstance(error, BrokenExecutor):
             self.losses[number] += 1
             if self.losses[number] < TRIES:
-                self.suspects.append(number)
+                if self.alone:
+                    self.suspects.append(number)
+                else:
+                    heapq.heappush(self.ready, number)
                 return
             error = HarnessError(
                 f"The worker of '{task.id}' was lost {TRIES} times, most likely for "
                 "want of memory. What was finished is kept; run the same command again "
-                "with fewer --workers, or where there is more memory."
+                "with fewer --workers, or where there is more memory. The last time: "
+                f"{_first_line(error)}"
             )
         if error is None:
             self._finish(task.stage)
@@ -223,3 +249,8 @@ class _Schedule:
                 task = self.tasks[number]
                 yield Outcome(task, error=error)
                 yield from self._fail(task.stage, error)
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what an engine says in short of a worker that was lost."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -30,7 +30,8 @@ def configured(offer: Described, text: str) -> Described:
 
     Args:
         offer: An upstream, downstream, corpus or executor that declares options.
-        text: ``field=value``, joined by commas.
+        text: ``field=value``, joined by commas; for ``field=`` before a word that
+            is one of its choices, the word is enough.
 
     Returns:
         The description with these options bound to its function, called
@@ -45,6 +46,8 @@ def configured(offer: Described, text: str) -> Described:
     for piece in text.split(","):
         key, equals, value = (part.strip() for part in piece.partition("="))
         if not equals:
+            key, value = _choosing(declared, key), key
+        if not key:
             raise HarnessError(
                 f"'{piece}' of '{name}:{text}' is not like field=value. "
                 f"{_all(declared)}"
@@ -135,6 +138,13 @@ def _value(name: str, declared: type[Any], key: str, text: str) -> object:
             f"{name}:{key} cannot be '{text}'. {_one(by_name[key], kind)}."
         ) from None
     return value
+
+
+def _choosing(declared: type[Any], word: str) -> str:
+    """Return the option that has a word among its choices: ``dask:slurm``."""
+    hints = get_type_hints(declared)
+    kinds = {key: kind for key, kind in hints.items() if kind is not bool}
+    return next((key for key in kinds if word in (_choices(kinds[key]) or ())), "")
 
 
 def _choices(kind: Any) -> dict[str, object] | None:  # noqa: ANN401 - any annotation

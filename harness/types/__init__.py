@@ -73,6 +73,7 @@ from harness.types.upstreams import (
 from harness.types.work import (
     Executor,
     FrameType,
+    Pool,
     Precision,
     Resources,
     Stages,
@@ -113,6 +114,7 @@ __all__ = [
     "Metric",
     "Optimiser",
     "Order",
+    "Pool",
     "Precision",
     "Prediction",
     "Predictions",

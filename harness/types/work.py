@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent import futures
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -67,6 +67,16 @@ def perform(task: Task) -> object:
     return task.function(task.payload)
 
 
+class Pool(Protocol):
+    """What takes tasks: anything with a ``submit`` as ``concurrent.futures`` has it."""
+
+    def submit(self, function: Callable[[Task], Any], task: Task, /) -> Future[Any]:
+        """Call the function with the task, somewhere, placed by ``task.resources``.
+
+        A task whose worker was lost is submitted again.
+        """
+
+
 @dataclass(frozen=True, kw_only=True)
 class Executor:
     """Where tasks run.
@@ -74,22 +84,28 @@ class Executor:
     Attributes:
         name: The word after ``--executor``.
         summary: One line for ``harness list executors``.
-        start: From a number of workers (0 for as many as there are) to anything with
-            the interface of ``concurrent.futures.Executor``. It is handed
-            ``submit(perform, task)``, and may place the task by ``task.resources``. A
-            future whose worker was lost raises ``concurrent.futures.BrokenExecutor``;
-            the task is then submitted again, and ``submit`` must still work.
+        start: From a number of workers (0 for as many as there are) to what takes
+            tasks: anything with the interface of ``concurrent.futures.Executor``, of
+            which only ``submit(function, task)`` is called.
         window: How many tasks may be in flight at once; ``None`` for as many as there
             are workers on this machine, within its memory.
         options: A frozen dataclass whose fields, all with defaults, are what a user may
             set by ``NAME:field=value``; ``start`` is passed an instance.
+        everywhere: For workers on other machines: calls a function without arguments
+            once on each node that is there, by what ``start`` returned, and returns
+            what it returned, or an exception, by a name of the node. So each node is
+            asked before the work whether it can do it.
+        explain: From an exception of a future to what the task raised, or to
+            ``concurrent.futures.BrokenExecutor`` where its worker was lost.
     """
 
     name: str
     summary: str
-    start: Callable[..., AbstractContextManager[futures.Executor]]
+    start: Callable[..., AbstractContextManager[Pool]]
     window: int | None = None
     options: type[Any] | None = None
+    everywhere: Callable[[Any, Callable[[], Any]], Mapping[str, Any]] | None = None
+    explain: Callable[[BaseException], BaseException] = lambda error: error
 
 
 class Stages(Protocol):

@@ -1,92 +1,85 @@
 """``dask``: tasks on a Dask cluster; through dask-jobqueue on Slurm, PBS, LSF or SGE.
 
     pip install 'speech-harness[dask]'
-    harness run … --executor dask                              workers on this machine
-    harness run … --executor dask:address=tcp://HOST:8786      a scheduler that is there
-    harness run … --executor dask:cluster=slurm --workers 8    jobs of a batch system
+    harness run … --executor dask                            workers on this machine
+    harness run … --executor dask:address=tcp://HOST:8786    a scheduler that is there
+    harness run … --executor dask:slurm --workers 8          jobs of a batch system
 
-Jobs are described in dask-jobqueue's own file, ``~/.config/dask/jobqueue.yaml``
-(https://jobqueue.dask.org). Every worker needs the same packages, and sees the data
-root, the cache and the checkpoints on a shared file system (``HARNESS_WORKER_DATA`` and
-``HARNESS_WORKER_CACHE`` where they have other names there). Dask itself tries a task
-again whose worker was lost.
+Jobs are described in dask-jobqueue's own file. Of workers that are started with
+``--resources "GPU=1 MEMORY=64e9"`` tasks take what they need. Dask tries a task again
+whose worker was lost.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import BrokenExecutor, Future
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness import Executor, HarnessError, hookimpl
+from harness import Executor, Task, hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent import futures
-
-WINDOW = 1000
-"""Tasks in flight: many for each of a hundred workers, few for the scheduler."""
-
-CLUSTERS = {
-    "slurm": "SLURMCluster",
-    "pbs": "PBSCluster",
-    "lsf": "LSFCluster",
-    "sge": "SGECluster",
-}
-"""Classes of dask-jobqueue, by the word of the option."""
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Which cluster.
-
-    Attributes:
-        address: Of a Dask scheduler that runs already.
-        cluster: Where workers are started, if no scheduler is named.
-    """
+    """The address of a scheduler that runs, or where one is started with workers."""
 
     address: str = ""
     cluster: Literal["local", "slurm", "pbs", "lsf", "sge"] = "local"
 
 
+@dataclass(frozen=True)
+class Pool:
+    """The scheduler that this process is connected to, by Dask's client."""
+
+    client: Any
+
+    @cached_property
+    def most(self) -> dict[str, float]:
+        """The most that a worker has of each resource that some worker names."""
+        workers = self.client.scheduler_info()["workers"].values()
+        named = [item for worker in workers for item in worker["resources"].items()]
+        return dict(sorted(named))
+
+    def submit(self, function: Callable[[Task], Any], task: Task, /) -> Future[Any]:
+        """Place a task by its resources."""
+        needs = {"GPU": int(task.resources.gpu), "MEMORY": task.resources.memory}
+        takes = {k: min(needs[k], most) for k, most in self.most.items() if k in needs}
+        pool = self.client.get_executor(pure=False, resources=takes)
+        return pool.submit(function, task)  # type: ignore[no-any-return]
+
+    def everywhere(self, function: Callable[[], Any]) -> dict[str, Any]:
+        """Call a function once on each worker."""
+        return self.client.run(function, on_error="return")  # type: ignore[no-any-return]
+
+
 @contextmanager
-def start(workers: int, *, options: Options) -> Iterator[futures.Executor]:
-    """Connect to a scheduler, or start a cluster of so many workers that ends again.
+def start(workers: int, *, options: Options) -> Iterator[Pool]:
+    """Connect to a scheduler, or start a cluster of so many workers that ends again."""
+    from distributed import Client, LocalCluster
 
-    Raises:
-        HarnessError: Where Dask is not installed, or the scheduler does not answer.
-    """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise HarnessError(
-            "The executor 'dask' needs: pip install 'speech-harness[dask]'."
-        ) from error
-    with ExitStack() as stack:
-        place: Any = options.address or stack.enter_context(_cluster(workers, options))
-        try:
-            client = stack.enter_context(Client(place))
-        except OSError as error:
-            raise HarnessError(
-                f"No Dask scheduler answers at {options.address}: {error}. Start one "
-                "there with 'dask scheduler', or leave out the address."
-            ) from error
-        yield client.get_executor(pure=False)
-
-
-def _cluster(workers: int, options: Options) -> Any:  # noqa: ANN401 - of any kind
-    """Start processes of this machine, or jobs of a batch system."""
-    if options.cluster == "local":
-        from distributed import LocalCluster
-
-        return LocalCluster(
+    place: Any = nullcontext(options.address)
+    if not options.address and options.cluster == "local":
+        place = LocalCluster(
             n_workers=workers, threads_per_worker=1, dashboard_address=None
         )
-    import dask_jobqueue
+    elif not options.address:
+        import dask_jobqueue
 
-    cluster = getattr(dask_jobqueue, CLUSTERS[options.cluster])()
-    cluster.scale(workers)
-    return cluster
+        place = getattr(dask_jobqueue, f"{options.cluster.upper()}Cluster")()
+        place.scale(workers)
+    with place as cluster, Client(cluster) as client:
+        yield Pool(client)
+
+
+def explain(error: BaseException) -> BaseException:
+    """Say of a task that has lost several workers what the scheduler can act on."""
+    lost = type(error).__name__ == "KilledWorker"
+    return BrokenExecutor(str(error)) if lost else error
 
 
 @hookimpl
@@ -96,6 +89,8 @@ def harness_executors() -> Iterator[Executor]:
         name="dask",
         summary="a Dask cluster: here, at an address, or jobs of a batch system",
         start=start,
-        window=WINDOW,
+        window=1000,
         options=Options,
+        everywhere=Pool.everywhere,
+        explain=explain,
     )
