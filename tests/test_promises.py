@@ -81,7 +81,12 @@ def test_python_in_a_document_runs(document):
         exec(compile(code, document, "exec"), {"__name__": "document"})
 
 
-COMMANDS = [
+NEXT_STEPS = re.findall(
+    r"'  \$\(BIN\)/(harness .*)'", (ROOT / "Makefile").read_text("utf-8")
+)
+"""What ``make demo`` ends with."""
+
+COMMANDS = [("Makefile", line) for line in NEXT_STEPS] + [
     (document, line)
     for document in ("README.md", "CONTRIBUTING.md", "docs/corpora.md")
     for block in blocks(document, "sh")
