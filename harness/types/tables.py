@@ -44,6 +44,8 @@ class Table:
             neighbours with the same text stand under it together.
         heat: Whether fractions in it are scores on one scale, so that a renderer may
             colour them by value.
+        apart: How many of the last rows stand below a line: controls, which are not
+            ranked.
     """
 
     title: str
@@ -52,6 +54,7 @@ class Table:
     notes: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     heat: bool = False
+    apart: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -131,6 +131,7 @@ def question_of(
         pooled=pooled,
         detect=detect,
         controls=controls_of(registry),
+        classifiers=frozenset(d.name for d in registry.downstreams if d.upstream),
         pretraining={one.name: one.languages for one in registry.upstreams},
     )
 

@@ -117,8 +117,8 @@ def _blocks(table: Table) -> Iterator[str]:
         step = LONGEST - len(head)
         for start in range(0, max(1, len(table.rows)), step):
             body = [
-                _row(_entry(row[column]) for column in columns)
-                for row in table.rows[start : start + step]
+                rule + _row(_entry(row[column]) for column in columns)
+                for rule, row in _ruled(table)[start : start + step]
             ]
             spec = "".join(_spec(column < names, widths[column]) for column in columns)
             lines = [
@@ -133,6 +133,15 @@ def _blocks(table: Table) -> Iterator[str]:
             if sum(min(widths[column], NAME) + GAP for column in columns) > LINE:
                 lines = [SHRUNK, *lines[:-1], lines[-1] + "}"]
             yield "\n".join(lines)
+
+
+def _ruled(table: Table) -> list[tuple[str, tuple[Entry, ...]]]:
+    """Return rows with what stands before each: a rule before those that are apart."""
+    line = len(table.rows) - table.apart if table.apart else None
+    return [
+        ("\\midrule\n" if place == line else "", row)
+        for place, row in enumerate(table.rows)
+    ]
 
 
 def _width(table: Table, column: int) -> int:

@@ -112,7 +112,7 @@ def panel(of: Panel) -> str:
     more = [detail_names(table, column) for column in range(len(table.columns))]
     shades = _shades(of)
     body = "\n".join(
-        f"<tr>{''.join(_cells(of, row, more, shades))}</tr>"
+        f"<tr{_apart(table, row)}>{''.join(_cells(of, row, more, shades))}</tr>"
         for row in range(len(table.rows))
     )
     notes = "".join(f"<p>{text(note)}</p>\n" for note in (*_legend(of), *table.notes))
@@ -132,6 +132,11 @@ def panel(of: Panel) -> str:
 <div class="notes">
 {notes}</div>
 </div>"""
+
+
+def _apart(table: Table, row: int) -> str:
+    """Mark a row that stands below the line, however the others are sorted."""
+    return ' class="apart"' if row >= len(table.rows) - table.apart else ""
 
 
 def _legend(of: Panel) -> tuple[str, ...]:

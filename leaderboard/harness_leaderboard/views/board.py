@@ -37,6 +37,7 @@ def board(runs: pa.Table, question: Question) -> Table:
         title=matrix.title(),
         columns=("upstream", "downstream", *(label for label, _ in columns)),
         heat=True,
+        apart=matrix.apart,
         rows=tuple(
             (*matrix.names(system), *(column[system] for _, column in columns))
             for system in matrix.ranked()
