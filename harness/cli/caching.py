@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.console import print_table, show
+from harness.cli.console import show
 from harness.cli.options import CACHE, RUNS
+from harness.cli.tables import print_table
 from harness.errors import ExitCode, HarnessError
 from harness.text import age, counted, size
 

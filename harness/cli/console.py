@@ -20,7 +20,7 @@ from harness.text import clock, counted, json_text, plain
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rich.progress import Progress, Task
@@ -235,18 +235,3 @@ def _display() -> Progress:
         console=Console(stderr=True),
         expand=True,
     )
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a plain table to stdout; where it is piped, no line is ever broken."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(Text(plain(column)), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    console = Console() if sys.stdout.isatty() else Console(width=1000)
-    console.print(table)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from harness.cli.console import print_json, print_table, say, show, stages
+from harness.cli.console import print_json, say, show, stages
 from harness.cli.options import CACHE, DATA_ROOT
+from harness.cli.tables import print_table
 from harness.errors import DataError, ExitCode, HarnessError, MissingCorpusError
 from harness.leftovers import tidied
 from harness.text import counted, fenced, markdown, size

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.console import print_table, say, show
+from harness.cli.console import say, show
 from harness.cli.options import CACHE, CHECKPOINT, DATA_ROOT
+from harness.cli.tables import print_table
 from harness.errors import DataError, ExitCode, HarnessError, UnknownNameError
 from harness.registry.isolation import reason
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.console import Reporter, print_table, say, show, stages
+from harness.cli.console import Reporter, say, show, stages
 from harness.cli.effects import workers_warning
 from harness.cli.options import GRID, MOST_WORKERS, together
 from harness.cli.request import request_of
+from harness.cli.tables import print_table
 from harness.cli.thinness import thin_parts
 from harness.errors import ExitCode
 from harness.leftovers import tidied

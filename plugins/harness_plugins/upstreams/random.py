@@ -1,4 +1,4 @@
-"""``random:NAME`` and ``wav2vec2-tiny-random``: models with random weights.
+"""``random:NAME`` and ``wav2vec2-random``: models with random weights.
 
 ``random:NAME`` is another upstream with random weights, as a control: what a head reads
 out of it is due to the architecture, not to pre-training. ``--all-controls`` sets it
@@ -6,12 +6,12 @@ beside every upstream that has weights.
 
     harness run --upstream random:whisper-base --downstream linear --corpus emodb
 
-``wav2vec2-tiny-random`` is a small wav2vec 2.0 that was never trained. It downloads
+``wav2vec2-random`` is a small wav2vec 2.0 that was never trained. It downloads
 nothing, and runs through the same code as the published ones: for the demonstration,
 and to try a command before a model is there. Its seed is an option.
 
-    harness run --upstream wav2vec2-tiny-random --downstream linear --corpus demo
-    harness run --upstream wav2vec2-tiny-random:seed=1 --downstream linear --corpus demo
+    harness run --upstream wav2vec2-random --downstream linear --corpus demo
+    harness run --upstream wav2vec2-random:seed=1 --downstream linear --corpus demo
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ FRONT_END = {"do_normalize": True, "sampling_rate": wav2vec2.RATE}
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a user may set by ``wav2vec2-tiny-random:seed=1``.
+    """What a user may set by ``wav2vec2-random:seed=1``.
 
     Attributes:
         seed: Of the weights.
@@ -150,7 +150,7 @@ class Options:
 def harness_upstreams() -> Iterator[Upstream]:
     """Offer the model that is made on demand."""
     yield Upstream(
-        name="wav2vec2-tiny-random",
+        name="wav2vec2-random",
         load=load_tiny,
         layers=LAYERS,
         dim=DIM,

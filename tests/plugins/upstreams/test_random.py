@@ -135,27 +135,27 @@ def made(registry, name):
 
 
 def test_a_small_model_of_random_weights_is_made_on_demand(registry):
-    upstream, one = made(registry, "wav2vec2-tiny-random")
+    upstream, one = made(registry, "wav2vec2-random")
     assert one.shape == (upstream.layers, 24, upstream.dim)
     assert upstream.checkpoint is None
-    assert torch.equal(one, made(registry, "wav2vec2-tiny-random")[1])
+    assert torch.equal(one, made(registry, "wav2vec2-random")[1])
 
 
 def test_its_layers_differ(registry):
-    _, states = made(registry, "wav2vec2-tiny-random")
+    _, states = made(registry, "wav2vec2-random")
     steps = (states[1:] - states[:-1]).pow(2).mean((1, 2)).sqrt()
     assert (steps > 0.1 * states.std()).all()
 
 
 def test_its_seed_is_an_option_and_in_its_name(registry):
-    upstream, other = made(registry, "wav2vec2-tiny-random:seed=1")
-    assert upstream.name == "wav2vec2-tiny-random:seed=1"
-    assert not torch.allclose(other, made(registry, "wav2vec2-tiny-random")[1])
+    upstream, other = made(registry, "wav2vec2-random:seed=1")
+    assert upstream.name == "wav2vec2-random:seed=1"
+    assert not torch.allclose(other, made(registry, "wav2vec2-random")[1])
 
 
 def test_a_seed_that_torch_refuses_is_refused(registry):
     with pytest.raises(HarnessError, match="seed begins at 0"):
-        registry.upstreams["wav2vec2-tiny-random:seed=-1"]
+        registry.upstreams["wav2vec2-random:seed=-1"]
 
 
 def test_its_parameters_are_those_that_are_used(registry, tmp_path):
@@ -168,4 +168,4 @@ def test_its_parameters_are_those_that_are_used(registry, tmp_path):
     random._draw(found, 0, tmp_path)
     parts = wav2vec2.read_parts(found)
     counted = sum(weight.numel() for weight in parts.parameters())
-    assert registry.upstreams["wav2vec2-tiny-random"].parameters == counted
+    assert registry.upstreams["wav2vec2-random"].parameters == counted
