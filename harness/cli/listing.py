@@ -170,7 +170,7 @@ def _kinds(ctx: click.Context | None) -> Iterator[str]:
 )
 @click.pass_context
 def list_offers(context: click.Context, what: str | None, form: str) -> None:
-    """Print what can be named on the command line: models, heads, corpora and more."""
+    """Print what can be named: models, heads, corpora, metrics."""
     registry: Registry = context.obj
     words = described_by(context.find_root().command)
     offers: dict[str, list[Facts]] = {

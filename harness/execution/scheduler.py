@@ -10,6 +10,7 @@ that another process has claimed is left to it, and asked for again until it is 
 from __future__ import annotations
 
 import heapq
+import logging
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from harness.types import Task
+
+LOG = logging.getLogger(__name__)
 
 TRIES = 3
 """How often a task whose worker is lost is started in all."""
@@ -159,6 +162,7 @@ class _Schedule:
                 yield Outcome(self.tasks[number])
 
     def _start(self, number: int) -> None:
+        LOG.debug("start %s", self.tasks[number].id)
         future = self.executor.submit(perform, self.tasks[number])
         self.flying[future] = number
 
@@ -171,6 +175,7 @@ class _Schedule:
         error = future.exception()
         if isinstance(error, BrokenExecutor):
             self.losses[number] += 1
+            LOG.info("the worker of %s was lost", task.id)
             if self.losses[number] < TRIES:
                 self.suspects.append(number)
                 return
@@ -179,6 +184,7 @@ class _Schedule:
                 "want of memory. What was finished is kept; run the same command again "
                 "with fewer --workers, or where there is more memory."
             )
+        LOG.debug("%s %s", "end" if error is None else "failed", task.id)
         if error is None:
             self._finish(task.stage)
             yield Outcome(task, value=future.result())

@@ -56,6 +56,7 @@ MOST = 2_000_000
 @click.option(
     "--view",
     type=Described("views", {name: view.summary for name, view in VIEWS.items()}),
+    metavar="NAME",
     default="board",
     show_default=True,
     help="Which table: "
