@@ -29,8 +29,14 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY)
-	$(BIN)/harness run --upstream fbank --downstream linear,nonlinear,multilayer \
-	  --corpus demo --split kfold --folds 4 --seeds 0 --cache $(DEMO)/cache --runs $(DEMO)/runs
+	$(BIN)/harness run --upstream wav2vec2-random \
+	  --downstream linear,nonlinear,multilayer,layerwise --corpus demo \
+	  --split kfold --folds 6 --seeds 0 --cache $(DEMO)/cache --runs runs/demo
+	@echo; echo 'These results are in runs/demo. What to try with them next:'
+	@echo '  $(BIN)/harness compare wav2vec2-random/linear fbank/linear   # is it real?'
+	@echo '  $(BIN)/harness leaderboard --view layers   # which layers the heads weigh'
+	@echo '  $(BIN)/harness leaderboard --format html --out site/   # all of it as one page'
+	@echo '  $(BIN)/harness list upstreams   # published models, to measure instead'
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PARALLEL)

@@ -88,7 +88,12 @@ def test_python_in_a_document_runs(document):
         exec(compile(code, document, "exec"), {"__name__": "document"})
 
 
-COMMANDS = [
+NEXT_STEPS = re.findall(
+    r"'  \$\(BIN\)/(harness .*)'", (ROOT / "Makefile").read_text("utf-8")
+)
+"""What ``make demo`` ends with."""
+
+COMMANDS = [("Makefile", line) for line in NEXT_STEPS] + [
     (document, line)
     for document in DOCUMENTS
     for block in blocks(document, "sh")
@@ -104,9 +109,6 @@ def test_a_command_in_a_document_is_one_that_the_program_takes(harness, document
     words = words[words.index("harness") :]
     if words[1] == "run":
         words[1] = "plan"
-        for option in ("--device", "--executor", "--workers", "--keep-features"):
-            if option in words:
-                del words[words.index(option) : words.index(option) + 2]
     code, _, err = harness(*words[1:])
     assert code == 0 or re.search(r"is not at|harness run", err), err
 

@@ -9,22 +9,33 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.console import print_table, show
+from harness.choices import FIELDS, chosen
+from harness.cli.console import show
 from harness.cli.options import CACHE, RUNS
+from harness.cli.tables import print_table
 from harness.errors import ExitCode, HarnessError
 from harness.text import age, counted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.registry import Registry
+
+
+PRUNED_BY = {
+    "upstream": "name",
+    "feeding": "feeding",
+    "precision": "precision",
+    "frame_type": "frame_type",
+}
+"""Fields that features are chosen by, as a store spells them."""
 
 
 @click.group(invoke_without_command=True)
 @CACHE
 @click.pass_context
 def cache(context: click.Context, cache_folder: Path) -> None:
-    """Print which features and what unfinished work are kept, and their size."""
+    """Print what features and unfinished work are kept."""
     if context.invoked_subcommand is not None:
         return
     _print_features(cache_folder)
@@ -66,7 +77,7 @@ def _print_features(folder: Path) -> None:
     rows = [
         (
             store.name,
-            _feeding(store),
+            str(_about(store).get("feeding", "?")),
             str(len({key for one in shards_in(store / "pooled") for key in one.keys})),
             *(size(_bytes(_files(store, kind))) for kind in KINDS),
         )
@@ -75,13 +86,19 @@ def _print_features(folder: Path) -> None:
     print_table(("features", "feeding", "utterances", *KINDS), rows)
 
 
-def _feeding(store: Path) -> str:
-    """Read how a store's model was fed, where that can be read."""
+def _about(store: Path) -> dict[str, object]:
+    """Read what a store holds; nothing where that cannot be read."""
     try:
         about = json.loads((store / "about.json").read_text("utf-8"))
-        return str(about["feeding"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return "?"
+        return dict(about)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
+
+
+def _has(store: Path, only: Mapping[str, tuple[str, ...]]) -> bool:
+    """Say whether what a store holds has one of the values of each field."""
+    about = _about(store)
+    return all(str(about.get(PRUNED_BY[field])) in of for field, of in only.items())
 
 
 def _print_unfinished(folder: Path) -> None:
@@ -103,11 +120,17 @@ def _print_unfinished(folder: Path) -> None:
     is_flag=True,
     help="Means over time, too, and unfinished work of any age.",
 )
-@click.option("--only", metavar="TEXT", default="", help="Stores whose name has this.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar=FIELDS,
+    help="Only features that have one of these values, such as upstream=whisper-base. "
+    f"Takes {', '.join(PRUNED_BY)}.",
+)
 @RUNS
 @click.pass_context
 def prune_cache(
-    context: click.Context, everything: bool, only: str, runs: Path
+    context: click.Context, everything: bool, only: tuple[str, ...], runs: Path
 ) -> None:
     """Remove stored frames (they are extracted again when a head needs them).
 
@@ -119,22 +142,26 @@ def prune_cache(
 
     registry: Registry = context.find_root().obj
     folder: Path = context.parent.params["cache_folder"] if context.parent else Path()
-    freed = _drop_features(folder, only, means=everything)
+    asked = chosen(only, PRUNED_BY)
+    freed = _drop_features(folder, asked, means=everything)
     if not only:
         finished = registry.hook.harness_finished_runs(runs=runs) or frozenset()
         freed += prune(folder, finished=finished, older=-1.0 if everything else OLD)
     show(f"{size(freed)} freed")
 
 
-def _drop_features(folder: Path, only: str, *, means: bool) -> int:
+def _drop_features(
+    folder: Path, only: Mapping[str, tuple[str, ...]], *, means: bool
+) -> int:
     """Remove frames, damaged means, and all means if so asked; return the bytes."""
     from harness.features.shards import KINDS, is_whole
     from harness.leftovers import remove
 
-    stores = [store for store in _stores(folder) if only in store.name]
+    stores = [store for store in _stores(folder) if _has(store, only)]
     if only and not stores:
+        asked = " ".join(f"{field}={','.join(of)}" for field, of in only.items())
         raise HarnessError(
-            f"No store's name has '{only}'. See 'harness cache' for their names."
+            f"No stored features are of {asked}. 'harness cache' lists what there is."
         )
     return sum(
         remove(path)

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -19,10 +20,10 @@ from harness.text import clock, counted, json_text, plain
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from rich.progress import ProgressColumn, Task
+    from rich.progress import Progress, Task
     from rich.text import Text
 
     from harness.types import CellFailed, CellFinished, RunFinished, RunStarted, Stages
@@ -139,33 +140,35 @@ def stages(*, quiet: bool) -> Stages:
     """Choose how progress is shown: not at all, by bars, or by lines."""
     if quiet:
         return silence
-    return _bars if sys.stderr.isatty() else _lines
+    return _Bars() if sys.stderr.isatty() else _lines
 
 
 @contextmanager
 def _lines(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
     """Print a line every few seconds, and one when all is done."""
     started = printed = time.monotonic()
-    done = 0.0
+    done, over = 0.0, False
 
     def advance(amount: float) -> None:
-        nonlocal done, printed
+        nonlocal done, over, printed
+        if over:
+            return
         done += amount
+        over = done >= total - EPSILON
         now = time.monotonic()
-        ended = done >= total - EPSILON and now - started >= BRIEF
-        if now - printed >= EVERY or ended:
+        if now - printed >= EVERY or (over and now - started >= BRIEF):
             printed = now
-            say(_line(title, done, total, unit, now - started))
+            say(f"{title}: {_progress(done, total, unit, now - started)}")
 
     yield advance
 
 
-def _line(title: str, done: float, total: float, unit: str, elapsed: float) -> str:
-    amount = _amount(done, total, unit, elapsed)
-    left = (
-        f", {clock(elapsed / done * (total - done))} left" if 0 < done < total else ""
-    )
-    return f"{title}: {amount} in {clock(elapsed)}{left}"
+def _progress(done: float, total: float, unit: str, elapsed: float) -> str:
+    """Say how much is done, how long that took, and how long the rest will take."""
+    text = f"{_amount(done, total, unit, elapsed)} in {clock(elapsed)}"
+    if not 0 < done < total - EPSILON:
+        return text
+    return f"{text}, {clock(elapsed / done * (total - done))} left"
 
 
 def _amount(done: float, total: float, unit: str, elapsed: float) -> str:
@@ -176,46 +179,59 @@ def _amount(done: float, total: float, unit: str, elapsed: float) -> str:
     return f"{clock(done)} of {clock(total)} of audio{factor}"
 
 
-@contextmanager
-def _bars(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    """Show a live bar with the amount, the real-time factor and the time left."""
+class _Bars:
+    """Live bars, one a stage, all in one display, so that none draws over another."""
+
+    def __init__(self) -> None:
+        """Show nothing yet."""
+        self._progress: Progress | None = None
+        self._open = 0
+
+    @contextmanager
+    def __call__(
+        self, title: str, total: float, unit: str
+    ) -> Iterator[Callable[[float], None]]:
+        """Show a bar with the amount, the real-time factor and the time left."""
+        if self._progress is None:
+            self._progress = _display()
+            self._progress.start()
+        progress = self._progress
+        bar = progress.add_task(plain(title), total=total, unit=unit)
+
+        def advance(amount: float) -> None:
+            progress.advance(bar, amount)
+            if (progress.tasks[bar].remaining or 0.0) <= EPSILON:
+                progress.update(bar, completed=total)
+
+        self._open += 1
+        try:
+            yield advance
+        finally:
+            self._open -= 1
+            progress.stop_task(bar)
+            if not self._open:
+                progress.stop()
+                self._progress = None
+
+
+def _display() -> Progress:
+    """Make a display whose bars take the room that the words leave: no line wraps."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        _amount_column(unit),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as progress:
-        bar = progress.add_task(plain(title), total=total)
-        yield lambda amount: progress.advance(bar, amount)
-
-
-def _amount_column(unit: str) -> ProgressColumn:
-    from rich.progress import ProgressColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Amount(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(
-                _amount(task.completed, task.total or 0, unit, task.elapsed or 0)
-            )
+            elapsed = task.finished_time or task.elapsed or 0.0
+            unit = task.fields["unit"]
+            return Text(_progress(task.completed, task.total or 0.0, unit, elapsed))
 
-    return Amount()
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a plain table to stdout; where it is piped, no line is ever broken."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(Text(plain(column)), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    console = Console() if sys.stdout.isatty() else Console(width=1000)
-    console.print(table)
+    whole = partial(Column, no_wrap=True)
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=whole()),
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
+        Amount(table_column=whole()),
+        console=Console(stderr=True),
+        expand=True,
+    )

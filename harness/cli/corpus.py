@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from harness.cli.console import print_json, print_table, say, show, stages
+from harness.choices import offered
+from harness.cli.console import print_json, say, show, stages
 from harness.cli.options import CACHE, DATA_ROOT
+from harness.cli.tables import print_table
 from harness.errors import DataError, ExitCode, HarnessError, MissingCorpusError
 from harness.leftovers import tidied
 from harness.text import counted, fenced, markdown, size
@@ -59,7 +61,7 @@ def _local(registry: Registry, data_root: Path, cache_folder: Path) -> LocalCorp
 
 
 @corpus.command("check")
-@click.argument("names", nargs=-1, metavar="NAME…")
+@click.argument("names", nargs=-1, metavar="NAME…", shell_complete=offered("corpora"))
 @click.option("--all", "everything", is_flag=True, help="Every corpus that is found.")
 @DATA_ROOT
 @CACHE
@@ -185,7 +187,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: Form) ->
 
 
 @corpus.command("info")
-@click.argument("name")
+@click.argument("name", shell_complete=offered("corpora"))
 @DATA_ROOT
 @CACHE
 @FORMAT
@@ -219,7 +221,7 @@ def corpus_info(
 
 
 @corpus.command("download")
-@click.argument("name")
+@click.argument("name", shell_complete=offered("corpora"))
 @click.option("--accept-licence", is_flag=True, help="Do not ask.")
 @click.option(
     "--from",

@@ -6,12 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from harness.cli.console import print_json, print_table, show
-from harness.types import Claim
+from harness.choices import described_by
+from harness.cli.console import print_json, show
+from harness.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from harness.registry import Plugin, Registry
     from harness.types import (
@@ -37,8 +39,8 @@ def _upstream(upstream: Upstream) -> Facts:
         "dim": upstream.dim,
         "weights": upstream.parameters or None,
         "languages": upstream.languages,
-        "trained_on": upstream.pretraining,
         "licence": upstream.licence,
+        "trained_on": upstream.pretraining,
         "checkpoint": upstream.checkpoint,
     }
 
@@ -122,42 +124,90 @@ KINDS: dict[str, Callable[[Any], Facts]] = {
 """What is printed of each kind of offer, by the name of the registry's attribute."""
 
 
+JSON_ALONE = ("checkpoint", "claims")
+"""Columns that only JSON has: a table with them is wider than most terminals."""
+
+
+class Kind(click.ParamType[str]):
+    """A kind of offer, or of what the options of verbs take, such as views."""
+
+    name = "kind"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """List the kinds in help."""
+        return f"[{'|'.join(_kinds(ctx))}]"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Read a kind, or refuse what is none."""
+        known = list(_kinds(ctx))
+        return click.Choice(known).convert(value, param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete a kind."""
+        found = [one for one in _kinds(ctx) if one.startswith(incomplete)]
+        return [CompletionItem(one) for one in found]
+
+
+def _kinds(ctx: click.Context | None) -> Iterator[str]:
+    yield from KINDS
+    yield from described_by(ctx.find_root().command if ctx else click.Command("none"))
+
+
 @click.command("list")
-@click.argument("what", type=click.Choice(list(KINDS)), required=False)
+@click.argument("what", type=Kind(), required=False)
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="JSON has a list for each kind of offer, or the one list that was asked for.",
+    help="JSON has every fact: a list for each kind, or the one list that was asked "
+    "for.",
 )
-@click.pass_obj
-def list_offers(registry: Registry, what: str | None, form: str) -> None:
-    """Print what is installed: models, heads, corpora, splits, metrics and more."""
-    kinds = [what] if what else list(KINDS)
-    offers = {
-        kind: [KINDS[kind](one) for one in getattr(registry, kind)] for kind in kinds
+@click.pass_context
+def list_offers(context: click.Context, what: str | None, form: str) -> None:
+    """Print what can be named: models, heads, corpora, metrics."""
+    registry: Registry = context.obj
+    words = described_by(context.find_root().command)
+    offers: dict[str, list[Facts]] = {
+        kind: [KINDS[kind](one) for one in getattr(registry, kind)]
+        if kind in KINDS
+        else [{kind[:-1]: name, "summary": s} for name, s in words[kind].items()]
+        for kind in ([what] if what else _kinds(context))
     }
     if form == "json":
         value = offers[what] if what else offers
         print_json(value, default=asdict)
         return
-    for kind, rows in offers.items():
+    for place, (kind, rows) in enumerate(offers.items()):
+        if place:
+            show()
         _print(kind, rows)
-    if what == "corpora":
-        show(
-            "\nA claim is how many utterances of how many labels its source states. "
-            "Where a corpus differs, 'harness corpus info NAME' says why."
-        )
+    if what in NOTES:
+        show(f"\n{NOTES[what]}")
+
+
+NOTES = {
+    "upstreams": "Languages are those of the training data, as BCP-47 tags; «mul» is "
+    "many. 'hf:ID-or-PATH' is any checkpoint of these families, and 'random:NAME' one "
+    "of these without its training. Where weights come from: --format json.",
+    "corpora": "'harness corpus info NAME' says how to get one, and why its size may "
+    "differ from what was published.",
+}
+"""What is said below a list that was asked for alone."""
 
 
 def _print(kind: str, rows: list[Facts]) -> None:
     if not rows:
         show(f"no {kind}")
         return
-    columns = [name.replace("_", " ") for name in rows[0]]
-    print_table(columns, [[_text(value) for value in row.values()] for row in rows])
+    names = [name for name in rows[0] if name not in JSON_ALONE]
+    columns = [name.replace("_", " ") for name in names]
+    print_table(columns, [[_text(row[name]) for name in names] for row in rows])
 
 
 def _text(value: object) -> str:
@@ -169,8 +219,8 @@ def _text(value: object) -> str:
             return "yes" if value else "no"
         case int() if value >= 1e6:
             return f"{value / 1e6:.0f} M"
+        case int() if value >= 1e5:
+            return f"{value / 1e6:.1f} M"
         case tuple():
             return ", ".join(map(_text, value))
-        case Claim():
-            return f"{value.utterances} of {value.labels} ({value.source})"
     return str(value)

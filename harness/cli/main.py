@@ -15,6 +15,7 @@ import click
 from click.shell_completion import shell_complete
 
 from harness import __version__
+from harness.cli import logs
 from harness.cli.caching import cache
 from harness.cli.console import abandon, ready_streams, say
 from harness.cli.corpus import corpus
@@ -84,7 +85,7 @@ def _invoke(
     app = application(registry)
     if instruction := os.environ.get(COMPLETION):
         return ExitCode(
-            shell_complete(app, {}, "harness", COMPLETION, instruction)
+            shell_complete(app, {"obj": registry}, "harness", COMPLETION, instruction)
         )
     for plugin in registry.plugins:
         if plugin.problem and not plugin.blocked:
@@ -129,17 +130,52 @@ def _flush() -> None:
         abandon(sys.stdout)
 
 
+HELP = """Measure how much emotion can be read out of a frozen speech model.
+
+A speech model, such as Whisper, is run over recordings of emotional speech (a corpus),
+and is not trained. Small classifiers are: they name the emotion from the model's hidden
+states, and are scored on speakers that they have not been trained on. Tables say which
+model is better, and whether that is more than chance.
+
+\b
+In options and tables:
+  upstream    a frozen speech model
+  downstream  a classifier on top of it, or head
+  corpus      recordings with their emotions and speakers
+  control     what a score must beat: guessing, log-mels, permuted labels
+"""
+
+EXAMPLES = """\b
+Examples:
+  harness list upstreams
+  harness run --upstream fbank --downstream linear --corpus demo
+  harness leaderboard
+
+\b
+The tab key completes verbs, options and names, in bash (zsh, fish) after:
+  eval "$(_HARNESS_COMPLETE=bash_source harness)"
+"""
+
+
+class Verbs(click.Group):
+    """The verbs, in the order in which a user meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the core's in the order of ``VERBS``, then those of plugins."""
+        return list(self.commands)
+
+
 def application(registry: Registry) -> click.Group:
     """Gather the core's verbs and the plugins'."""
 
     @click.group(
+        cls=Verbs,
         context_settings={
             "help_option_names": ["-h", "--help"],
             "max_content_width": 100,
         },
-        epilog="\b\nExample:\n"
-        "  harness run --upstream fbank --downstream linear --corpus demo\n"
-        "  harness leaderboard",
+        help=HELP,
+        epilog=EXAMPLES,
     )
     @click.version_option(__version__, prog_name="speech-harness")
     @click.option(
@@ -148,8 +184,17 @@ def application(registry: Registry) -> click.Group:
         envvar="HARNESS_DEBUG",
         help="Print the traceback of what ends the program, too.",
     )
-    def app(debug: bool) -> None:
-        """Measure how much emotion can be read out of a frozen speech model."""
+    @click.option(
+        "--log-level",
+        type=click.Choice(logs.LEVELS),
+        default=logs.DEFAULT,
+        envvar="HARNESS_LOG_LEVEL",
+        show_default=True,
+        help="How much libraries, and at 'debug' the scheduler, report on stderr.",
+    )
+    def app(debug: bool, log_level: str) -> None:
+        """Begin to report; ``HELP`` is what a user reads of it."""
+        logs.begin(log_level)
 
     for verb in VERBS:
         app.add_command(verb)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import platformdirs
 
+from harness.choices import FIELDS, chosen, offered
 from harness.cli.console import say
 from harness.registry import split_names
 
@@ -121,16 +122,7 @@ def _only(
     """Read ``corpus=emodb,emovo``, each axis once."""
     from harness.execution.suites import AXES
 
-    chosen: dict[str, tuple[str, ...]] = {}
-    for value in values:
-        axis, equals, listed = value.partition("=")
-        if axis not in AXES or not (equals and listed):
-            raise click.BadParameter(f"'{value}' is not like corpus=emodb,emovo.")
-        if axis in chosen:
-            both = ",".join((*chosen[axis], listed))
-            raise click.BadParameter(f"'{axis}' is given twice. Write {axis}={both}.")
-        chosen[axis] = tuple(name.strip() for name in listed.split(","))
-    return chosen
+    return chosen(values, AXES)
 
 
 def default_cache() -> Path:
@@ -187,6 +179,8 @@ SPLIT = (
     click.option(
         "--split",
         "strategy",
+        metavar="NAME|FILE",
+        shell_complete=offered("splits"),
         default="speaker-independent",
         show_default=True,
         help="How a corpus is divided: speaker-independent (80/10/10), loso, kfold …, "
@@ -194,6 +188,7 @@ SPLIT = (
     ),
     click.option(
         "--folds",
+        metavar="K",
         type=click.IntRange(3, MOST_FOLDS),
         default=None,
         show_default="5",
@@ -201,6 +196,7 @@ SPLIT = (
     ),
     click.option(
         "--split-seed",
+        metavar="N",
         type=click.IntRange(0, MOST),
         default=0,
         show_default="0",
@@ -212,6 +208,7 @@ GRID = (
         "--upstream",
         "upstreams",
         callback=names,
+        shell_complete=offered("upstreams"),
         metavar="U[,U…]",
         help="Frozen speech models; see 'harness list upstreams'. Options of a plugin "
         "follow its name: fbank:bins=40.",
@@ -220,6 +217,7 @@ GRID = (
         "--downstream",
         "downstreams",
         callback=names,
+        shell_complete=offered("downstreams"),
         metavar="D[,D…]",
         help="Classifiers that are trained on their features; see 'harness list "
         "downstreams'.",
@@ -228,6 +226,7 @@ GRID = (
         "--corpus",
         "corpora",
         callback=names,
+        shell_complete=offered("corpora"),
         metavar="C[,C…]",
         help="Emotional-speech corpora; see 'harness list corpora'.",
     ),
@@ -235,6 +234,7 @@ GRID = (
         "--baseline",
         "baselines",
         callback=names,
+        shell_complete=offered("downstreams"),
         metavar="B[,B…]",
         help="Add a classifier on the upstream that it is made for, such as 'ast'.",
     ),
@@ -242,6 +242,7 @@ GRID = (
         "--test-corpus",
         "test_corpora",
         callback=names,
+        shell_complete=offered("corpora"),
         metavar="C[,C…]",
         help="Test on these corpora instead, over the labels that they share with "
         "--corpus, which may join several: a+b.",
@@ -249,6 +250,7 @@ GRID = (
     click.option(
         "--suite",
         metavar="NAME",
+        shell_complete=offered("suites"),
         help="A named study instead of the three: 'paper', or a TOML file. What is "
         "not on this machine is left out, and listed at the end.",
     ),
@@ -256,8 +258,9 @@ GRID = (
         "--only",
         multiple=True,
         callback=_only,
-        metavar="AXIS=N[,N…]",
-        help="Of a suite only this, such as corpus=emodb,emovo.",
+        metavar=FIELDS,
+        help="Of a suite only what has one of these values, such as "
+        "corpus=emodb,emovo. Takes upstream, downstream and corpus.",
     ),
     click.option(
         "--controls/--no-controls",
@@ -284,6 +287,8 @@ GRID = (
     click.option(
         "--select",
         "selection",
+        metavar="METRIC",
+        shell_complete=offered("metrics"),
         default="macro_f1",
         show_default=True,
         help="The validation metric whose best epoch is tested, see 'harness list "

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.console import print_table, say, show
+from harness.choices import offered
+from harness.cli.console import say, show
 from harness.cli.options import CACHE, CHECKPOINT, DATA_ROOT
+from harness.cli.tables import print_table
 from harness.errors import DataError, ExitCode, HarnessError, UnknownNameError
 from harness.registry.isolation import reason
 
@@ -27,7 +29,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@click.argument(
+    "names",
+    nargs=-1,
+    required=True,
+    metavar="NAME…",
+    shell_complete=offered("upstreams", "downstreams", "corpora"),
+)
 @CHECKPOINT
 @click.option("--feeding", metavar="NAME", help="How upstreams are fed.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, auto, …")
@@ -43,7 +51,7 @@ def check(
     data_root: Path,
     cache_folder: Path,
 ) -> ExitCode:
-    """See whether upstreams, downstreams and corpora keep the rules.
+    """Check whether models, heads and corpora keep the rules.
 
     Prints a line for each rule and, for an upstream, its padding certificate: how far
     features move by what surrounds a clip. What is found is kept, and stands with the
@@ -216,7 +224,7 @@ def _certify(check: UpstreamCheck) -> None:
 )
 @click.pass_obj
 def new_plugin(registry: Registry, name: str, folder: Path | None) -> None:
-    """Write a package with an upstream of your own, ready to install and run."""
+    """Write a package with a model of your own, ready to run."""
     from harness.cli.scaffold import write_plugin
 
     if any(upstream.name == name for upstream in registry.upstreams):

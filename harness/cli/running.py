@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.console import Reporter, print_table, say, show, stages
+from harness.choices import offered
+from harness.cli.console import Reporter, print_json, say, show, stages
 from harness.cli.effects import workers_warning
 from harness.cli.options import GRID, MOST_WORKERS, together
+from harness.cli.planned import as_json
 from harness.cli.request import request_of
+from harness.cli.tables import print_table
 from harness.cli.thinness import thin_parts
 from harness.errors import ExitCode
 from harness.leftovers import tidied
@@ -35,6 +38,8 @@ DEVICE = click.option(
 PLACE = (
     click.option(
         "--executor",
+        metavar="NAME",
+        shell_complete=offered("executors"),
         default="local",
         show_default=True,
         help="Where tasks run; see 'harness list executors'.",
@@ -67,7 +72,8 @@ PLACE = (
 
 
 @click.command(
-    epilog="\b\nExample:\n"
+    epilog="\b\nExamples:\n"
+    "  harness run --upstream fbank --downstream linear --corpus demo\n"
     "  harness run --upstream whisper-base --downstream linear,nonlinear \\\n"
     "    --corpus emodb --split loso --seeds 0-2"
 )
@@ -75,10 +81,16 @@ PLACE = (
 @click.option("--quiet", is_flag=True, help="Report failures only.")
 @click.pass_obj
 def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa: ANN401 - click's
-    """Train and score classifiers on the features of frozen speech models.
+    """Train and score classifiers on frozen speech models.
+
+    The recordings of each corpus go through each speech model (upstream) once, and the
+    hidden states are stored: the model itself is not trained. On them each classifier
+    (downstream, or head) is trained to name the emotion, and scored on speakers that it
+    has not been trained on. Controls, which a score must beat, are added to it.
 
     What is finished is never done again, so the same command also goes on with a run
-    that was interrupted.
+    that was interrupted. 'harness plan' takes the same options and says beforehand what
+    they would do.
     """
     from harness.execution.run import RunOptions
     from harness.execution.run import run as run_request
@@ -117,32 +129,63 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
 
 
 @click.command()
-@together(*GRID, DEVICE)
+@together(*GRID, DEVICE, *PLACE)
 @click.option("--quiet", is_flag=True, help="No progress.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="JSON also names every cell, with the name of its result.",
+)
 @click.pass_obj
-def plan(registry: Registry, /, quiet: bool, device: str, **options: Any) -> None:  # noqa: ANN401 - click's
-    """Say what 'harness run' with the same options would do, and do nothing."""
+def plan(
+    registry: Registry,
+    /,
+    quiet: bool,
+    device: str,
+    form: str,
+    **options: Any,  # noqa: ANN401 - click's
+) -> None:
+    """Say what 'harness run' would do, and what that takes.
+
+    Takes the options of 'harness run'. Nothing is downloaded, extracted or trained.
+    """
     from harness.execution.planner import make_plan
 
+    workers = _workers(options, registry)
     request = request_of(options, registry)
     with tempfile.TemporaryDirectory() as scratch:
         todo = make_plan(
             request, registry, stages=stages(quiet=quiet), scratch=Path(scratch)
         )
+        if form == "json":
+            print_json(as_json(todo, registry, device, workers))
+            return
         _print_pairs(todo)
         _print_splits(todo)
         _print_seeds(todo)
-        for line in _forecast(todo, registry, device):
+        for line in _forecast(todo, registry, device, workers):
             show(line)
         for line in _remarks(todo):
             show(line)
+
+
+def _workers(options: dict[str, Any], registry: Registry) -> int:
+    """Take out where a run would do its tasks, and return how many at once at most."""
+    executor = registry.executors[options.pop("executor")]
+    workers = options.pop("workers") or os.cpu_count() or 1
+    for name in ("keep_going", "keep_features"):
+        del options[name]
+    return 1 if executor.window == 1 else workers
 
 
 def _print_pairs(todo: Plan) -> None:
     """Print a row for each (upstream × corpus)."""
     columns = (
         *("upstream", "feeding", "corpus", "split", "cells", "done"),
-        *("to extract", "to store"),
+        *("audio to extract (min:s)", "to store"),
     )
     print_table(columns, [_row(pair) for pair in todo.pairs])
 
@@ -199,7 +242,7 @@ def _spelled(seeds: tuple[int, ...]) -> str:
     return f"seeds {','.join(map(str, seeds))}"
 
 
-def _forecast(todo: Plan, registry: Registry, device: str) -> Iterator[str]:
+def _forecast(todo: Plan, registry: Registry, device: str, cores: int) -> Iterator[str]:
     """Say how much there is to do, and what it takes."""
     from harness.execution import cost
     from harness.execution.tasks import work_of
@@ -209,7 +252,6 @@ def _forecast(todo: Plan, registry: Registry, device: str) -> Iterator[str]:
     tasks = work_of(todo, registry, device=device, quiet=True).tasks
     if not tasks:
         return
-    cores = os.cpu_count() or 1
     workers = cost.workers_within(tasks, cores, cost.free_memory())
     yield (
         f"The rest, {counted(len(tasks), 'task')}, takes about "

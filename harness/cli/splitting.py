@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.choices import offered
 from harness.cli.console import say, show, stages
 from harness.cli.effects import refuse_idle_seed
 from harness.cli.options import CACHE, DATA_ROOT, SKIP_BAD, SPLIT, together
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=offered("corpora"))
 @together(*SPLIT, SKIP_BAD)
 @click.option(
     "--out",
@@ -40,7 +41,7 @@ def split(
     data_root: Path,
     cache_folder: Path,
 ) -> None:
-    """Divide a corpus, report its sizes and labels, and write it down for others."""
+    """Divide a corpus, describe the split, and write it to a file."""
     from harness.data.manifest import refuse_bad
     from harness.splits.balance import closeness, describe
     from harness.splits.files import write_split

@@ -11,6 +11,7 @@ it is done.
 from __future__ import annotations
 
 import heapq
+import logging
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import BrokenExecutor
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from harness.types import Pool, Task
+
+LOG = logging.getLogger(__name__)
 
 TRIES = 3
 """How often a task whose worker is lost is started in all."""
@@ -192,6 +195,7 @@ class _Schedule:
 
     def _start(self, number: int) -> None:
         task = self.tasks[number]
+        LOG.debug("start %s", task.id)
         future = self.pool.submit(perform, task)
         self.flying[future] = number
         self.taken += task.resources.memory
@@ -207,6 +211,7 @@ class _Schedule:
         error = future.exception()
         if isinstance(error, BrokenExecutor):
             self.losses[number] += 1
+            LOG.info("the worker of %s was lost", task.id)
             if self.losses[number] < TRIES:
                 if self.alone:
                     self.suspects.append(number)
@@ -219,6 +224,7 @@ class _Schedule:
                 "with fewer --workers, or where there is more memory. The last time: "
                 f"{_first_line(error)}"
             )
+        LOG.debug("%s %s", "end" if error is None else "failed", task.id)
         if error is None:
             self._finish(task.stage)
             yield Outcome(task, value=future.result())

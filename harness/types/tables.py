@@ -54,6 +54,8 @@ class Table:
         name: Which view it is, such as ``board``: a label in LaTeX.
         command: What made it, to be typed again.
         run_ids: Of the results that it was made from.
+        apart: How many of the last rows stand below a line: controls, which are not
+            ranked.
     """
 
     title: str
@@ -67,6 +69,7 @@ class Table:
     name: str = ""
     command: str = ""
     run_ids: tuple[str, ...] = ()
+    apart: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -387,7 +387,7 @@ def test_results_are_chosen_by_any_leaf_of_the_condition(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("corpsu=cafe", "No column is called .corpsu.. Did you mean .corpus."),
+        ("corpsu=cafe", "No field of --only is called .corpsu.. Did you mean .corpus."),
         ("corpus=cafes", "No corpus is called .cafes.. Did you mean .cafe."),
     ],
 )

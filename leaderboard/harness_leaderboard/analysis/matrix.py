@@ -235,7 +235,7 @@ class Matrix:
         """Return the entries that name a row, marked where a plugin broke a rule."""
         upstream, downstream = self.systems[system]
         mark = WARNED if system in self._warned else ""
-        control = CONTROL if is_control(system, self.controls) else ""
+        control = CONTROL if self.is_control(system) else ""
         name = Entry(text=upstream + mark, value=upstream)
         return name, Entry(text=downstream + control, value=downstream)
 
@@ -301,11 +301,15 @@ class Matrix:
     # ------------------------------------------------------------ rows and columns
 
     def ranked(self) -> list[System]:
-        """Sort rows that have every column by their mean, the others after them."""
+        """Sort rows that have every column by their mean, the others after them.
 
-        def place(system: System) -> tuple[int, float, tuple[str, str]]:
+        Controls come last, whatever they reach.
+        """
+
+        def place(system: System) -> tuple[bool, int, float, tuple[str, str]]:
             missing = len(self.corpora) - len(self.complete(system))
-            return missing, -self.better(self.mean(system) or 0.0), self.systems[system]
+            mean = -self.better(self.mean(system) or 0.0)
+            return self.is_control(system), missing, mean, self.systems[system]
 
         return sorted(self.systems, key=place)
 
@@ -313,6 +317,16 @@ class Matrix:
     def ranks(self) -> Mapping[System, Standing]:
         """Where systems may stand in what the rows are sorted by."""
         return self.sure.means if self.averaged or len(self.corpora) == 1 else {}
+
+    def is_control(self, system: System) -> bool:
+        """Say whether a row is there for others to beat."""
+        return is_control(system, self.controls)
+
+    @property
+    def apart(self) -> int:
+        """Count the rows below the line: controls, where there is something above."""
+        count = sum(map(self.is_control, self.systems))
+        return count if count < len(self.systems) else 0
 
     def better(self, value: float) -> float:
         """Return a value that is the higher, the better the figure is."""

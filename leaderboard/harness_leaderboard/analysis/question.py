@@ -24,6 +24,8 @@ class Question:
         pooled: Whether the folds of a seed are scored as one test part.
         controls: Upstreams and downstreams that others must beat, by name; they stand
             apart from what is ranked.
+        classifiers: Downstreams that are made for one upstream, by name, such as
+            ``ast``: they are no heads of others.
         detect: A difference that matters, as a fraction of one, for ``compare``.
         heads: What ``languages`` chooses the best head of an upstream by: its score in
             validation, or, as the paper does, on the test.
@@ -34,6 +36,7 @@ class Question:
     against: bool = False
     pooled: bool = False
     controls: frozenset[str] = frozenset()
+    classifiers: frozenset[str] = frozenset()
     detect: float | None = None
     heads: Literal["validation", "test"] = "validation"
     pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)

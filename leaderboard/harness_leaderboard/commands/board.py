@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from harness.choices import Described
 from harness.errors import HarnessError
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.commands.options import (
@@ -59,7 +60,8 @@ MOST = 2_000_000
 @RUNS
 @click.option(
     "--view",
-    type=click.Choice(list(VIEWS)),
+    type=Described("views", {name: view.summary for name, view in VIEWS.items()}),
+    metavar="NAME",
     default="board",
     show_default=True,
     help="Which table: "

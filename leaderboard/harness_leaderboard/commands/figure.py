@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.choices import Described
 from harness.training.metrics import macro_f1
 from harness_leaderboard import figures
 from harness_leaderboard.commands.options import (
@@ -24,12 +25,17 @@ if TYPE_CHECKING:
     from harness_leaderboard.results.folders import Folder
 
 
+DRAWINGS = Described(
+    "figures", {name: one.summary for name, one in figures.DRAWINGS.items()}
+)
+
+
 @click.command(
     cls=Reading,
     epilog="\b\nExamples:\n  harness figure layers --out layers.pdf --out layers.png\n"
     "  harness figure confusion --only corpus=emodb --only downstream=linear",
 )
-@click.argument("name", metavar="NAME", type=click.Choice(list(figures.DRAWINGS)))
+@click.argument("name", metavar="NAME", type=DRAWINGS)
 @RUNS
 @METRIC
 @ONLY

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.choices import FIELDS, chosen, offered
 from harness.errors import ExitCode, HarnessError, UnknownNameError
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.commands.output import warn
@@ -79,7 +80,7 @@ class NameOption(click.Option):
 
     def __init__(self, *args: Any, offers: str = "", **settings: Any) -> None:  # noqa: ANN401
         """Take the field of ``Registry`` that holds the offers."""
-        super().__init__(*args, **settings)
+        super().__init__(*args, shell_complete=offered(offers), **settings)
         self.offers = offers
 
     def make_metavar(self, ctx: click.Context | None = None) -> str:
@@ -116,7 +117,7 @@ METRIC = click.option(
 ONLY = click.option(
     "--only",
     multiple=True,
-    metavar="COLUMN=VALUE[,VALUE…]",
+    metavar=FIELDS,
     help="Only results that have one of these values, such as split=loso or "
     "corpus=emodb,emovo (the corpus that is trained on). Takes every field of the "
     "condition, and fold, seed, device, harness_version. May be given several times.",
@@ -164,6 +165,7 @@ def question_of(
         pooled=pooled,
         detect=detect,
         controls=controls_of(registry),
+        classifiers=frozenset(d.name for d in registry.downstreams if d.upstream),
         pretraining={one.name: one.languages for one in registry.upstreams},
     )
 
@@ -209,19 +211,8 @@ def controls_of(registry: Registry) -> frozenset[str]:
 
 
 def filters_of(only: Sequence[str]) -> Filters:
-    """Read ``column=value,value`` options.
-
-    Raises:
-        UnknownNameError: Where no column has the name.
-    """
-    known = chosen_by()
-    filters = {}
-    for text in only:
-        word, _, values = text.partition("=")
-        if word not in known:
-            raise UnknownNameError("column", word, known)
-        filters[word] = set(values.split(","))
-    return filters
+    """Read ``field=value,value`` options (see ``choices.chosen``)."""
+    return {field: set(of) for field, of in chosen(only, chosen_by()).items()}
 
 
 def read(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harness.types import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Collection, Hashable, Iterable, Mapping
 
 Name = TypeVar("Name")
 
@@ -17,7 +17,12 @@ Name = TypeVar("Name")
 NOTHING = Entry(text="")
 
 
-def marked(entries: Mapping[Name, Entry], *, lowest: bool = False) -> dict[Name, Entry]:
+def marked(
+    entries: Mapping[Name, Entry],
+    *,
+    lowest: bool = False,
+    controls: Collection[Name] = (),
+) -> dict[Name, Entry]:
     """Mark the highest of at least two entries; several may read the same.
 
     It says nothing of how sure that is, so it is another mark than that of the best.
@@ -25,8 +30,10 @@ def marked(entries: Mapping[Name, Entry], *, lowest: bool = False) -> dict[Name,
     Args:
         entries: By any names.
         lowest: Whether the lowest is the best.
+        controls: Names of entries that are never marked.
     """
-    first = highest(entries, lowest=lowest)
+    ranked = {name: entry for name, entry in entries.items() if name not in controls}
+    first = highest(ranked, lowest=lowest)
     return {
         name: replace(entry, second=name in first) for name, entry in entries.items()
     }

@@ -193,53 +193,14 @@ def _measured(table: Table, room: float, size: int, *, folded: bool) -> _Sheet:
         folded: Whether names are kept to their share of the room.
     """
     names = name_columns(table)
-    widths = [_width(table, column, size) for column in range(len(table.columns))]
-    kept = (NAMES if folded else 0.9) * room - 2 * SEP * names
-    over = sum(widths[:names]) - kept
-    for column in sorted(range(names), key=lambda column: -widths[column]):
-        least = max(_unbroken(table, column, size), widths[column] - max(over, 0.0))
-        over -= widths[column] - min(widths[column], least)
-        widths[column] = min(widths[column], least)
-    kept = room - sum(widths[:names]) - 2 * SEP * (names + 1)
-    for column in range(names, len(widths)):
-        least = max(_unbroken(table, column, size), kept)
-        widths[column] = min(widths[column], least)
-    return _Sheet(table=table, room=room, size=size, widths=tuple(widths), names=names)
-
-
-def _width(table: Table, column: int, size: int) -> float:
-    """Measure a column: its widest entry, or what is above, broken."""
-    entries = [
-        width_of(plain(row[column].text), size, bold=row[column].best)
-        for row in table.rows
-    ]
-    above = [*_pieces(marked_headings(table)[column]), *facts_of(table, column)]
-    above += _pieces(table.groups[column]) if table.groups else []
-    return max([1.0, *entries, *(width_of(plain(one), size) for one in above)])
-
-
-def _unbroken(table: Table, column: int, size: int) -> float:
-    """Measure the widest piece of a column of names that cannot be broken."""
-    texts = [table.columns[column], *(row[column].text for row in table.rows)]
-    pieces = [piece for text in texts for piece in _pieces(text)]
-    return max(width_of(plain(piece), size) for piece in pieces)
-
-
-def _pieces(text: str) -> list[str]:
-    """Part a text where LaTeX may break it."""
-    return re.findall(r"[^\s-]*-|[^\s-]+", plain(text)) or [""]
-
-
-# ---------------------------------------------------------------- written
-
-
-def _blocks(sheet: _Sheet) -> Iterator[_Block]:
-    """Write the table as one ``tabular``, or as several that fit width and page."""
     for columns in sheet.parts:
         head = _head(sheet, columns)
         for rows in _pages(sheet, sheet.lines - len(head)):
-            body = [_row(_entry(row[column]) for column in columns) for row in rows]
-            height = len(head) + sum(_height(sheet, row) for row in rows)
+            body = [
+                rule + _row(_entry(row[column]) for column in columns)
+                for rule, row in rows
+            ]
+            height = len(head) + sum(_height(sheet, row) for _, row in rows)
             spec = "".join(_spec(sheet, column) for column in columns)
             lines = [
                 rf"\begin{{tabular}}{{@{{}}{spec}@{{}}}}",
@@ -253,15 +214,23 @@ def _blocks(sheet: _Sheet) -> Iterator[_Block]:
             yield _Block(text="\n".join(lines), lines=height)
 
 
-def _pages(sheet: _Sheet, room: int) -> Iterator[list[Row]]:
-    """Yield the rows that a page holds below their heading."""
-    held: list[Row] = []
-    for row in sheet.table.rows:
-        if held and sum(_height(sheet, one) for one in (*held, row)) > room:
+def _pages(sheet: _Sheet, room: int) -> Iterator[list[tuple[str, Row]]]:
+    """Yield the rows that a page holds below their heading, each with its rule."""
+    held: list[tuple[str, Row]] = []
+    for rule, row in _ruled(sheet.table):
+        rows = [*(one for _, one in held), row]
+        if held and sum(_height(sheet, one) for one in rows) > room:
             yield held
             held = []
-        held.append(row)
+        held.append((rule, row))
     yield held
+
+
+def _ruled(table: Table) -> Iterator[tuple[str, Row]]:
+    """Yield rows with what stands before each: a rule before those that are apart."""
+    line = len(table.rows) - table.apart if table.apart else None
+    for place, row in enumerate(table.rows):
+        yield "\\midrule\n" if place == line else "", row
 
 
 def _height(sheet: _Sheet, row: Row) -> int:

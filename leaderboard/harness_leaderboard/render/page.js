@@ -143,6 +143,8 @@ function takeOver(panel, choice) {
     const numbers = [...key.values()].some((value) => typeof value === "number");
     const missing = (value) => value === "" || (numbers && typeof value === "string");
     return [...original].sort((one, other) => {
+      const below = (of) => of.row.classList.contains("apart"); // controls stay there
+      if (below(one) !== below(other)) return below(one) - below(other);
       const [a, b] = [key.get(one), key.get(other)];
       if (missing(a) || missing(b)) return missing(a) - missing(b);
       return sign * (numbers ? a - b : collator.compare(a, b));

@@ -129,7 +129,7 @@ def panel(of: Panel) -> str:
     shades = _shades(of)
     names = min(name_columns(table), HEADS)
     body = "\n".join(
-        f"<tr>{''.join(_cells(of, row, more, shades, names))}</tr>"
+        f"<tr{_apart(table, row)}>{''.join(_cells(of, row, more, shades, names))}</tr>"
         for row in range(len(table.rows))
     )
     notes = "".join(f"<p>{text(note)}</p>\n" for note in (*_legend(of), *table.notes))
@@ -149,6 +149,11 @@ def panel(of: Panel) -> str:
 <div class="notes">
 {notes}</div>
 </div>"""
+
+
+def _apart(table: Table, row: int) -> str:
+    """Mark a row that stands below the line, however the others are sorted."""
+    return ' class="apart"' if row >= len(table.rows) - table.apart else ""
 
 
 def _legend(of: Panel) -> tuple[str, ...]:

@@ -183,8 +183,10 @@ def _drawn(
                 for text, (column, width) in zip(line, shown, strict=True)
             ]
             yield paper.paint((" " * GAP).join(cells).rstrip(), style)
-    yield "─" * _room(widths)
-    for row in table.rows:
+    yield (rule := "─" * _room(widths))
+    for place, row in enumerate(table.rows):
+        if table.apart and place == len(table.rows) - table.apart:
+            yield rule
         folded = [
             paper.wrap(plain(row[name].text), widths[name]) for name in range(names)
         ]

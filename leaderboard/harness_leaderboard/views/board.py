@@ -63,6 +63,7 @@ def board(runs: pa.Table, question: Question) -> Table:
         facts=((), (), *(one.facts for one in columns)),
         sorted_by=_sorted_by(columns, matrix),
         heat=True,
+        apart=matrix.apart,
         rows=tuple(
             (*matrix.names(system), *(one.entries[system] for one in columns))
             for system in matrix.ranked()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from harness_leaderboard.analysis.matrix import Matrix
     from harness_leaderboard.analysis.question import Question
 
 HEADS = ("linear", "nonlinear", "multilayer")
@@ -33,26 +34,44 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
     rows: dict[str, dict[str, Entry]] = defaultdict(dict)
     for system, (upstream, downstream) in matrix.systems.items():
         rows[upstream][downstream] = means[system]
-    heads = sorted({name for row in rows.values() for name in row}, key=_by_simplicity)
+    ranked = _ranked(matrix)
+    compared = {head for heads in ranked.values() for head in heads}
+    heads = sorted(
+        {name for row in rows.values() for name in row},
+        key=lambda head: (head not in compared, _by_simplicity(head)),
+    )
     body = []
-    for upstream, row in sorted(rows.items()):
-        entries = marked(row, lowest=matrix.lowest)
+    for upstream in sorted(rows, key=lambda name: (name not in ranked, name)):
+        row = rows[upstream]
+        controls = row.keys() - ranked.get(upstream, set())
+        entries = marked(row, lowest=matrix.lowest, controls=controls)
         of_row = (entries.get(head, NOTHING) for head in heads)
         body.append((word(upstream), *of_row))
     return Table(
         title=matrix.title(", mean over corpora"),
         columns=("upstream", *heads),
         heat=True,
+        apart=len(rows.keys() - ranked.keys()) if ranked else 0,
         rows=tuple(body),
         notes=(
             f"Mean over {_listed(matrix.corpora.values())}; a system that lacks some "
-            "says how many it has. The highest of each upstream is marked.",
+            "says how many it has. The highest of each upstream is marked, controls "
+            "apart.",
             *[f"{INTERVAL} {BEST}"] * bool(matrix.sure.means),
             *matrix.doubts,
             *matrix.remarks,
             *notes,
         ),
     )
+
+
+def _ranked(matrix: Matrix) -> dict[str, set[str]]:
+    """Return the downstreams of each upstream that are no controls, by their labels."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for system, (upstream, downstream) in matrix.systems.items():
+        if not matrix.is_control(system):
+            found[upstream].add(downstream)
+    return found
 
 
 def _by_simplicity(head: str) -> tuple[int, str]:

@@ -39,6 +39,7 @@ def intervals(runs: pa.Table, question: Question) -> Table:
         title=matrix.title(" with 95 % intervals"),
         columns=("upstream", "downstream", *matrix.corpora.values()),
         facts=((), (), *map(matrix.facts, matrix.corpora)),
+        apart=matrix.apart,
         rows=tuple(
             (*matrix.names(system), *(column[system] for column in columns))
             for system in matrix.ranked()

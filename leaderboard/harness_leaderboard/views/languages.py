@@ -7,8 +7,10 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.errors import HarnessError
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.facets import words
+from harness_leaderboard.analysis.matrix import is_control
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.analysis.validation import validated
 from harness_leaderboard.render.entries import highest, word
@@ -80,6 +82,8 @@ def languages(runs: pa.Table, question: Question) -> Table:
 
 def group_of(system: System, question: Question) -> str:
     """Say what an upstream was pre-trained on: nothing, English alone, or more."""
+    if is_control(system, question.controls):
+        return BASELINE
     known = question.pretraining.get(system.upstream.name)
     if not known:
         return OTHER if known is None else BASELINE
@@ -118,17 +122,23 @@ def _unknown(
 def _best_heads(
     matrix: Matrix, question: Question, reached: Mapping[Place, float]
 ) -> list[System]:
-    """Return every baseline, and of other upstreams the system with the best head.
+    """Return of each upstream the system with the best head.
 
-    A head that lacks corpora which another has is not ranked against it.
+    A head that lacks corpora which another has is not ranked against it; a control is
+    no head to choose; a classifier that is made for one upstream stands beside it.
     """
-    of_upstream: dict[UpstreamCondition, list[System]] = defaultdict(list)
+    of_upstream: dict[tuple[UpstreamCondition, str], list[System]] = defaultdict(list)
     chosen = []
     for system in matrix.systems:
-        if group_of(system, question) == BASELINE:
-            chosen.append(system)
-        else:
-            of_upstream[system.upstream].append(system)
+        head = system.downstream.name
+        if head not in question.controls:
+            own = head if head in question.classifiers else ""
+            of_upstream[system.upstream, own].append(system)
+    if not of_upstream:
+        raise HarnessError(
+            "None of these results is of a head that an upstream could be shown with: "
+            "all are controls. Choose others with --only, such as downstream=linear."
+        )
     for systems in of_upstream.values():
         most = max(len(matrix.complete(system)) for system in systems)
         whole = [system for system in systems if len(matrix.complete(system)) == most]

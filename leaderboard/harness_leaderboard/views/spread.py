@@ -22,6 +22,7 @@ def spread(runs: pa.Table, question: Question) -> Table:
     found = gather(runs, question, ranked=True)
     matrix = found.matrix
     body = []
+    apart = 0
     for system in matrix.ranked():
         for corpus, label in matrix.corpora.items():
             place = Place(system, corpus)
@@ -29,6 +30,7 @@ def spread(runs: pa.Table, question: Question) -> Table:
             parts = sample and spread_of(sample, question.metric)
             if not parts:
                 continue
+            apart += matrix.is_control(system)
             made = matrix.sure.estimates.get(place)
             figure = matrix.figures[place]
             body.append(
@@ -52,6 +54,7 @@ def spread(runs: pa.Table, question: Question) -> Table:
         ),
         groups=(*[""] * 8, *["deviation of one"] * 5),
         rows=tuple(body),
+        apart=apart if apart < len(body) else 0,
         notes=(
             "Error is the figure's standard error, as on the board. Deviations: of the "
             "runs' scores (population); and variance components of pseudo-values by "

@@ -17,11 +17,12 @@ from harness.types import Entry, Table
 from harness.types.conditions import JOIN
 from harness_leaderboard.analysis.facets import system_names, title
 from harness_leaderboard.analysis.figures import current
+from harness_leaderboard.analysis.matrix import CONTROL, is_control
 from harness_leaderboard.render.entries import NOTHING, counted, marked, word
 from harness_leaderboard.results.columns import scored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -61,27 +62,42 @@ def transfer(runs: pa.Table, question: Question) -> Table:
     names = system_names(system for system, _ in away)
     tests = sorted({tested for cells in away.values() for tested in cells})
     tests += sorted({trained for _, trained in away} - set(tests))
-    shown = {tested: _column(tested, away, home) for tested in tests}
+    controls = {key for key in away if is_control(key[0], question.controls)}
+    below = _below(away, names, controls)
+    shown = {tested: _column(tested, away, home, controls) for tested in tests}
     return Table(
         title="Transfer: chance-corrected recall in percent",
         columns=("upstream", "downstream", "trained on", *map(JOIN.join, tests)),
         groups=("", "", "", *["tested on"] * len(tests)),
         heat=True,
+        apart=len(controls) if len(controls) < len(away) else 0,
         rows=tuple(
             (
-                *map(word, (*names[system], JOIN.join(trained))),
+                *_named(names[system], (system, trained) in controls),
+                word(JOIN.join(trained)),
                 *(column.get((system, trained), NOTHING) for column in shown.values()),
             )
-            for system, trained in sorted(away, key=lambda key: (names[key[0]], key[1]))
+            for system, trained in sorted(
+                away, key=lambda key: (key in controls, names[key[0]], key[1])
+            )
         ),
         notes=(
             "(UAR − 1/C) / (1 − 1/C) over the C labels that both corpora have; mean "
             "over runs, in brackets their number. The highest of each column, tested "
-            "elsewhere, is marked; no test says whether it is the best.",
+            "elsewhere, is marked, controls apart; no test says whether it is the "
+            "best.",
+            *below,
             *_one_label(alone),
             *kept.notes,
         ),
     )
+
+
+def _named(names: tuple[str, str], control: bool) -> tuple[Entry, Entry]:
+    """Return the entries that name a row."""
+    upstream, downstream = names
+    mark = CONTROL if control else ""
+    return word(upstream), Entry(text=downstream + mark, value=downstream)
 
 
 def _require_one_way(ways: dict[str, CorpusCondition], corpus: CorpusCondition) -> None:
@@ -114,12 +130,42 @@ def _one_label(results: int) -> list[str]:
     ]
 
 
+SHOWN = 5
+"""Pairs of corpora that a note names; the others are counted."""
+
+
+def _below(
+    away: Cells,
+    names: Mapping[System, tuple[str, str]],
+    controls: Collection[tuple[System, Corpora]],
+) -> list[str]:
+    """Name what is recognised worse than by guessing, but for controls."""
+    found = [
+        f"{JOIN.join(trained)} → {JOIN.join(tested)} ({' · '.join(names[system])})"
+        for (system, trained), cells in away.items()
+        if (system, trained) not in controls
+        for tested, scores in cells.items()
+        if fmean(scores) < 0
+    ]
+    if not found:
+        return []
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return [
+        f"Below chance, so that guessing would do better: "
+        f"{', '.join(sorted(found)[:SHOWN])}{more}."
+    ]
+
+
 def _column(
-    tested: Corpora, away: Cells, home: Cells
+    tested: Corpora,
+    away: Cells,
+    home: Cells,
+    controls: Collection[tuple[System, Corpora]],
 ) -> dict[tuple[System, Corpora], Entry]:
     """Return a test corpus' figures; its own training corpus stands apart, unmarked."""
     found = {key: cells[tested] for key, cells in away.items() if tested in cells}
-    entries = marked({key: _entry(scores) for key, scores in found.items()})
+    made = {key: _entry(scores) for key, scores in found.items()}
+    entries = marked(made, controls=controls)
     for key in away:
         if key[1] == tested and key in home:
             entries[key] = _entry(home[key][tested])

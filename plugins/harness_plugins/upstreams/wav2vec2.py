@@ -86,7 +86,7 @@ def harness_upstreams() -> Iterator[Upstream]:
         checkpoint="facebook/mms-300m",
         revision="4ee317ce793c53dbc041fc4376c7558292dd38dc",
         languages=("mul",),
-        pretraining="500 000 h of speech in 1 400 languages",
+        pretraining="500 000 h of speech in 1400 languages",
         licence="CC-BY-NC-4.0",
     )
 

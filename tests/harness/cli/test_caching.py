@@ -96,9 +96,18 @@ def test_a_cache_that_is_not_there_is_empty(harness):
 
 
 def test_a_name_that_no_store_has_is_said(harness, cache):
-    code, _, err = harness("cache", "prune", "--only", "whisper")
+    code, _, err = harness("cache", "prune", "--only", "upstream=whisper")
     assert code == 2
-    assert "No store's name has 'whisper'" in err
+    assert "No stored features are of upstream=whisper" in err
+
+
+def test_features_are_chosen_as_results_are(harness, cache):
+    words = ("cache", "prune", "--only", "upstream=toy,other", "--only", "feeding=full")
+    assert harness(*words)[0] == 0
+    assert harness("cache", "prune", "--only", "feeding=trimmed")[0] == 2
+    code, _, err = harness("cache", "prune", "--only", "feding=full")
+    assert code == 2
+    assert "Did you mean 'feeding'?" in err
 
 
 def test_a_finished_run_leaves_no_lock_and_nothing_hidden(harness, tmp_path):

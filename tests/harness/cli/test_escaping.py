@@ -16,7 +16,8 @@ from toys import TONES, write_tone
 
 import harness.cli
 from harness import Utterance, hookimpl
-from harness.cli.console import print_table, say, stages
+from harness.cli.console import say, stages
+from harness.cli.tables import print_table
 from harness.text import fenced, json_text, markdown, plain
 
 NASTY = {
@@ -158,4 +159,4 @@ def test_only_the_console_prints():
     printing = re.compile(r"click\.(echo|secho)\(|\bprint\(|sys\.std(out|err)\.write\(")
     texts = {path.name: path.read_text("utf-8") for path in folder.glob("*.py")}
     found = [name for name, text in texts.items() if printing.search(text)]
-    assert found == ["console.py"]
+    assert found == ["console.py", "tables.py"]

@@ -310,9 +310,9 @@ def test_other_cells_go_on_if_asked(harness, manager, tmp_path):
 def test_the_cache_is_shown_and_pruned(harness, tmp_path):
     harness("run", *GRID, "--downstream", "multilayer")
     assert "toy-" in harness("cache")[1]
-    code, _, err = harness("cache", "prune", "--only", "other")
+    code, _, err = harness("cache", "prune", "--only", "upstream=other")
     assert code == 2
-    assert "No store's name has 'other'" in err
+    assert "No stored features are of upstream=other" in err
     assert harness("cache", "prune")[0] == 0
     kept = {p.parent.name for p in (tmp_path / "cache").rglob("*.safetensors")}
     assert kept == {"pooled"}

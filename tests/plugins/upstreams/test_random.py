@@ -4,10 +4,10 @@ import json
 
 import pytest
 import torch
-from harness_plugins.upstreams import random
+from harness_plugins.upstreams import _config, random, wav2vec2
 from transformers import WhisperConfig, WhisperModel
 
-from harness import CheckpointError
+from harness import CheckpointError, HarnessError
 from harness.features.checkpoints import find_checkpoint
 from harness.memory import Memory
 
@@ -121,3 +121,51 @@ def test_it_stands_beside_every_upstream_that_has_weights(registry):
     assert controls("whisper-tiny") == ["random:whisper-tiny"]
     assert controls("random:whisper-tiny") == []
     assert controls("fbank") == []
+
+
+# ---------------------------------------------------------------- one of its own
+
+
+def made(registry, name):
+    upstream = registry.upstreams[name]
+    waveform = torch.randn(8000, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        encode = upstream.load(None, device="cpu", feeding="full")
+        return upstream, encode([0.1 * waveform])[0]
+
+
+def test_a_small_model_of_random_weights_is_made_on_demand(registry):
+    upstream, one = made(registry, "wav2vec2-random")
+    assert one.shape == (upstream.layers, 24, upstream.dim)
+    assert upstream.checkpoint is None
+    assert torch.equal(one, made(registry, "wav2vec2-random")[1])
+
+
+def test_its_layers_differ(registry):
+    _, states = made(registry, "wav2vec2-random")
+    steps = (states[1:] - states[:-1]).pow(2).mean((1, 2)).sqrt()
+    assert (steps > 0.1 * states.std()).all()
+
+
+def test_its_seed_is_an_option_and_in_its_name(registry):
+    upstream, other = made(registry, "wav2vec2-random:seed=1")
+    assert upstream.name == "wav2vec2-random:seed=1"
+    assert not torch.allclose(other, made(registry, "wav2vec2-random")[1])
+
+
+def test_a_seed_that_torch_refuses_is_refused(registry):
+    with pytest.raises(HarnessError, match="seed begins at 0"):
+        registry.upstreams["wav2vec2-random:seed=-1"]
+
+
+def test_its_parameters_are_those_that_are_used(registry, tmp_path):
+    for file, said in (
+        ("config.json", random.TINY),
+        ("preprocessor_config.json", random.FRONT_END),
+    ):
+        (tmp_path / file).write_text(json.dumps(said))
+    found = _config.read(tmp_path, "wav2vec2")
+    random._draw(found, 0, tmp_path)
+    parts = wav2vec2.read_parts(found)
+    counted = sum(weight.numel() for weight in parts.parameters())
+    assert registry.upstreams["wav2vec2-random"].parameters == counted

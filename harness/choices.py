@@ -1,0 +1,110 @@
+"""What an option takes, by name and with a few words each: for lists and shells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from harness.errors import HarnessError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+
+class Described(click.Choice[str]):
+    """Names that an option or argument takes, such as the views of a leaderboard.
+
+    ``harness list`` shows them under their noun, and a shell completes them.
+    """
+
+    def __init__(self, plural: str, summaries: Mapping[str, str]) -> None:
+        """Take the names, each with what it is in a few words.
+
+        Args:
+            plural: What they are called in ``harness list``, such as ``views``.
+            summaries: By name.
+        """
+        super().__init__(list(summaries))
+        self.plural, self.summaries = plural, summaries
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete a name."""
+        return [
+            CompletionItem(name, help=summary)
+            for name, summary in self.summaries.items()
+            if name.startswith(incomplete)
+        ]
+
+
+def offered(
+    *kinds: str,
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what completes names of some kinds of offers, such as ``upstreams``.
+
+    Of several names with commas between them the last one is completed.
+    """
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        before, comma, begun = incomplete.rpartition(",")
+        offers = (o for kind in kinds for o in getattr(ctx.find_root().obj, kind))
+        return [
+            CompletionItem(f"{before}{comma}{offer.name}", help=about(offer))
+            for offer in offers
+            if offer.name.startswith(begun)
+        ]
+
+    return complete
+
+
+def about(offer: object) -> str:
+    """Return what an offer says of itself in a line."""
+    said = (getattr(offer, name, "") for name in ("summary", "title", "pretraining"))
+    return next(filter(None, said), "")
+
+
+def described_by(verb: click.Command) -> dict[str, Mapping[str, str]]:
+    """Find what the options of a verb, or of a group's verbs, take; by its plural."""
+    found: dict[str, Mapping[str, str]] = {}
+    for one in getattr(verb, "commands", {}).values():
+        found |= described_by(one)
+    for parameter in verb.params:
+        if isinstance(parameter.type, Described):
+            found[parameter.type.plural] = parameter.type.summaries
+    return found
+
+
+FIELDS = "FIELD=VALUE[,VALUE…]"
+"""How ``--only`` is written, whatever it chooses among: cells, results or features."""
+
+
+def chosen(
+    written: Sequence[str], known: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Read what ``--only`` asks for: the values that each of some fields may have.
+
+    Args:
+        written: Each like ``corpus=emodb,emovo``.
+        known: The fields that there are.
+
+    Raises:
+        HarnessError: Where one is not like that, or a field is given twice.
+        UnknownNameError: Where there is no such field.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for text in written:
+        field, equals, listed = text.partition("=")
+        if not (equals and listed):
+            raise HarnessError(f"--only '{text}' is not like corpus=emodb,emovo.")
+        if field not in known:
+            raise UnknownNameError("field of --only", field, known)
+        if field in found:
+            both = ",".join((*found[field], listed))
+            raise HarnessError(f"--only {field} is given twice. Write {field}={both}.")
+        found[field] = tuple(value.strip() for value in listed.split(","))
+    return found

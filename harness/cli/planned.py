@@ -1,0 +1,99 @@
+"""A plan for a program: what ``harness plan --format json`` prints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.execution.plan import Pair, Plan
+    from harness.registry import Registry
+    from harness.splits.transfer import Division
+
+Facts = dict[str, object]
+
+
+def as_json(todo: Plan, registry: Registry, device: str, cores: int) -> Facts:
+    """Write a plan as JSON has it, in seconds and bytes; shares are fractions of one.
+
+    Args:
+        todo: The plan.
+        registry: What the plugins offer.
+        device: A torch device, or ``auto``.
+        cores: How many tasks at once at most.
+    """
+    cells = {cell.run_id: cell for cell in todo.cells}
+    left = {job.cell.run_id for job in todo.todo}
+    divisions = {
+        (pair.manifest.sha256, pair.division.split.sha256): pair.division
+        for pair in todo.pairs
+    }
+    return {
+        "cells": len(cells),
+        "done": len(cells) - len(left),
+        "pairs": [_pair(pair) for pair in todo.pairs],
+        "splits": [_split(division) for division in divisions.values()],
+        "seeds": [
+            {"seeds": seeds, "downstreams": heads}
+            for seeds, heads in sorted(todo.seeds.items())
+        ],
+        "takes": _takes(todo, registry, device, cores),
+        "download": [
+            {
+                "upstream": one.name,
+                "checkpoint": one.checkpoint,
+                "revision": one.revision,
+            }
+            for one in todo.absent
+        ],
+        "synthesise": [corpus.name for corpus in todo.unmade],
+        "left_out": todo.missing,
+        "doubts": todo.doubts,
+        "runs": [
+            {"run_id": name, "cell": str(cell), "done": name not in left}
+            for name, cell in cells.items()
+        ],
+    }
+
+
+def _pair(pair: Pair) -> Facts:
+    from harness.execution import cost
+
+    return {
+        "upstream": pair.upstream.name,
+        "feeding": pair.condition.feeding,
+        "corpus": pair.manifest.corpus.name,
+        "split": pair.division.split.strategy,
+        "cells": len(pair.jobs),
+        "done": len(pair.jobs) - len(pair.todo),
+        "audio_to_extract_seconds": sum(one.seconds for one in pair.missing),
+        "to_store_bytes": cost.disk(pair) if pair.missing else 0,
+    }
+
+
+def _split(division: Division) -> Facts:
+    from harness.splits.balance import closeness
+
+    manifest, split = division.manifest, division.split
+    return {
+        "corpus": manifest.corpus.name,
+        "split": split.strategy,
+        "folds": [asdict(fold) for fold in closeness(split, manifest.utterances)],
+        "left_out": manifest.bad,
+    }
+
+
+def _takes(todo: Plan, registry: Registry, device: str, cores: int) -> Facts:
+    """Forecast what is left, on this machine's CPU."""
+    from harness.execution import cost
+    from harness.execution.tasks import work_of
+
+    tasks = work_of(todo, registry, device=device, quiet=True).tasks
+    workers = cost.workers_within(tasks, cores, cost.free_memory())
+    return {
+        "tasks": len(tasks),
+        "at_once": workers if tasks else 0,
+        "seconds": cost.seconds(tasks, workers),
+        "memory_bytes": cost.memory(tasks, workers),
+        "disk_bytes": sum(map(cost.disk, todo.pairs)) if tasks else 0,
+    }
