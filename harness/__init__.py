@@ -8,6 +8,7 @@ from harness.errors import (
     StoreError,
 )
 from harness.hookspecs import hookimpl
+from harness.registry.options import configured, with_defaults
 from harness.types import (
     Archive,
     Batch,
@@ -18,6 +19,7 @@ from harness.types import (
     Condition,
     Corpus,
     Cost,
+    Download,
     Downstream,
     Entry,
     Epoch,
@@ -65,6 +67,7 @@ __all__ = [
     "Corpus",
     "Cost",
     "DataError",
+    "Download",
     "Downstream",
     "Entry",
     "Epoch",
@@ -98,7 +101,9 @@ __all__ = [
     "Upstream",
     "Utterance",
     "__version__",
+    "configured",
     "hookimpl",
     "metric",
     "perform",
+    "with_defaults",
 ]

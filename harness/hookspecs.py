@@ -125,7 +125,8 @@ def harness_corpus(name: str) -> Corpus | None:
 def harness_corpus_root(corpus: Corpus, cache: Path) -> Path | None:
     """Return where a corpus lies, or will lie once it is synthesised; make nothing.
 
-    Asked before the data root is looked at; most plugins answer nothing.
+    Asked before the data root is looked at; most plugins answer nothing. A relative
+    path is one below the data root.
 
     Args:
         corpus: The corpus that is needed.

@@ -17,7 +17,7 @@ from harness.text import counted, fenced, markdown, size
 from harness.types import Archive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.data.corpora import LocalCorpora
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.data.passport import Passport
     from harness.data.passport.problems import Problem
     from harness.registry import Registry
-    from harness.types import Corpus
+    from harness.types import Corpus, Download
 
     Form = Literal["text", "json", "markdown"]
 
@@ -259,6 +259,10 @@ def download_corpus(
     if corpora.is_complete(one):
         show(f"{one.title} is complete at {root} already.")
         return
+    if one.download is not None and not sources:
+        with tidied(cache_folder, data_root):
+            _fetch(corpora, one.download(), accept_licence)
+        return
     siblings, progress = corpora.siblings(one), corpora.stages
     with tidied(cache_folder, data_root):
         if sources and not remote:
@@ -284,10 +288,34 @@ def _accepted_files(
 
     mirrors = tuple(Archive(url=source) for source in sources)
     files = remote_archives(mirrors or published_archives(one, root))
-    _print_terms(one, files, root)
+    _print_terms(one, {file.url: file.size for file in files}, root)
+    _require_accepted(accept_licence)
+    return files
+
+
+def _fetch(corpora: LocalCorpora, found: Download, accept_licence: bool) -> None:
+    """Fetch what a server has of a corpus, once the user has accepted the licence."""
+    from harness.data.download import put
+
+    one, root = found.corpus, corpora.folder(found.corpus)
+    if corpora.is_complete(one):
+        show(f"{one.name} is complete at {root} already.")
+        return
+    _print_terms(one, {found.url: found.size}, root)
+    _require_accepted(accept_licence)
+    passport = put(one, found.fetch, root, stages=corpora.stages)
+    show(f"{one.name} is at {root}. {passport.verdict}")
+    show(f"use       harness run … --corpus {one.name}")
+
+
+def _require_accepted(accept_licence: bool) -> None:
+    """Ask the user, unless that was answered on the command line.
+
+    Raises:
+        DataError: Where the licence is not accepted.
+    """
     if not (accept_licence or _confirmed()):
         raise DataError("Nothing was downloaded. Answer yes, or pass --accept-licence.")
-    return files
 
 
 def _confirmed() -> bool:
@@ -298,14 +326,13 @@ def _confirmed() -> bool:
         return False
 
 
-def _print_terms(one: Corpus, files: Sequence[RemoteArchive], root: Path) -> None:
+def _print_terms(one: Corpus, sizes: Mapping[str, int], root: Path) -> None:
     """Print what is downloaded, under which licence, and how large it is."""
-    total = sum(file.size for file in files)
-    amount = size(total) if all(file.size for file in files) else "unknown"
+    amount = size(sum(sizes.values())) if all(sizes.values()) else "unknown"
     show(f"{one.title}, version {one.version}")
     show(f"licence   {one.licence}")
     show(f"cite      {one.citation}")
-    for file in files:
-        show(f"from      {file.url}")
+    for url in sizes:
+        show(f"from      {url}")
     show(f"size      {amount}, and about as much again while it is unpacked")
     show(f"into      {root}")

@@ -59,12 +59,12 @@ class LocalCorpora:
     def folder(self, corpus: Corpus) -> Path:
         """Return where a corpus lies, or will lie: variants share a folder.
 
-        A plugin may say where, else it is below the data root.
+        A plugin may say where; a relative answer, or none, is below the data root.
         """
         answer: Path | None = self.registry.hook.harness_corpus_root(
             corpus=corpus, cache=self.cache
         )
-        return answer or self.data_root / corpus.base
+        return self.data_root / (answer or corpus.base)
 
     def root(self, corpus: Corpus) -> Path:
         """Return the folder of a corpus, synthesised where that is possible."""

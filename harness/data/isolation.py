@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.data.passport.problems import printable
 from harness.errors import HarnessError, PluginError
-from harness.types import KnownFile, Utterance
+from harness.types import Download, KnownFile, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,15 +28,16 @@ TEXTS = ("id", "path", "label", "speaker")
 def guarded(corpus: Corpus, plugin: Plugin) -> Corpus:
     """Return a corpus whose plugin's mistakes are errors that name it.
 
-    What ``read``, ``files`` and ``make`` raise, and values of a wrong type, become a
-    ``PluginError`` of one sentence; a ``HarnessError`` passes unchanged, and so does an
-    ``OSError`` of ``make``.
+    What ``read``, ``files``, ``make`` and ``download`` raise, and values of a wrong
+    type, become a ``PluginError`` of one sentence; a ``HarnessError`` passes unchanged,
+    and so does an ``OSError`` of ``make``, or of fetching.
     """
     return replace(
         corpus,
         read=partial(_read, corpus, plugin),
         files=partial(_files, corpus, plugin) if corpus.files else None,
         make=partial(_make, corpus, plugin) if corpus.make else None,
+        download=partial(_download, corpus, plugin) if corpus.download else None,
     )
 
 
@@ -61,6 +62,21 @@ def _make(corpus: Corpus, plugin: Plugin, root: Path) -> None:
     with _isolated(corpus, plugin, "make", root, passing=(HarnessError, OSError)):
         if corpus.make:
             corpus.make(root)
+
+
+def _download(corpus: Corpus, plugin: Plugin) -> Download:
+    with _isolated(corpus, plugin, "download"):
+        found = corpus.download() if corpus.download else None
+        if not isinstance(found, Download):
+            problem = "does not return a Download"
+            raise _plugin_error(corpus, plugin, "download", problem)
+    fetch = partial(_fetch, corpus, plugin, found)
+    return replace(found, corpus=guarded(found.corpus, plugin), fetch=fetch)
+
+
+def _fetch(corpus: Corpus, plugin: Plugin, found: Download, folder: Path) -> None:
+    with _isolated(corpus, plugin, "download", folder, passing=(HarnessError, OSError)):
+        found.fetch(folder)
 
 
 def _wrong_type(value: object) -> str:

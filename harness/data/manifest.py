@@ -236,9 +236,10 @@ def _probe(
 def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
     """Read a corpus' folder, and check what its plugin returns."""
     if not root.is_dir():
+        then = " Then set HARNESS_DATA (or --data-root) to the folder above it."
         raise MissingCorpusError(
-            f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain} Then set "
-            "HARNESS_DATA (or --data-root) to the folder above it."
+            f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain}"
+            f"{then * (corpus.download is None)}"
         )
     utterances = sorted(corpus.read(root), key=lambda utterance: utterance.id)
     if not utterances:
@@ -249,7 +250,7 @@ def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
         if one.id == next_one.id:
             raise DataError(f"Corpus '{corpus.name}' has two utterances '{one.id}'.")
     for utterance in utterances:
-        if utterance.label not in corpus.labels:
+        if corpus.labels and utterance.label not in corpus.labels:
             raise DataError(
                 f"Corpus '{corpus.name}' does not declare the label "
                 f"'{utterance.label}' of {utterance.id}."

@@ -87,7 +87,7 @@ class Names(Generic[Offered]):
 
     def _find(self, name: str) -> tuple[Offered, Plugin]:
         if name not in self._answers:
-            found = self._offered(name) or self._configured(name) or self._ask(name)
+            found = self._offered(name) or self._configured(name) or self._asked(name)
             if found is None:
                 raise UnknownNameError(self._noun, name, self._offers, self.why(name))
             self._answers[name] = found
@@ -115,6 +115,11 @@ class Names(Generic[Offered]):
             return None
         with isolated(plugin, f"describing {name}"):
             return configured(offer, text), plugin
+
+    def _asked(self, name: str) -> tuple[Offered, Plugin] | None:
+        """Ask for what no list can hold; options that it leaves open have defaults."""
+        answer = self._ask(name)
+        return answer and (with_defaults(answer[0]), answer[1])
 
     def why(self, name: str) -> str:
         """Say what may be behind a name that is not there."""

@@ -19,7 +19,7 @@ from harness.errors import HarnessError, PluginError
 
 Described = TypeVar("Described")
 
-FUNCTIONS = ("load", "build", "fit", "read", "start")
+FUNCTIONS = ("load", "build", "fit", "read", "make", "start")
 """The functions of an offer that are passed ``options=``."""
 
 WORDS = {"true": True, "yes": True, "false": False, "no": False}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -102,6 +102,24 @@ class Archive:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Download:
+    """What a server has of a corpus, which need not be a zip.
+
+    Attributes:
+        corpus: The description of what is fetched, under its licence; its version, and
+            so its name, may be more exact than what the user asked for.
+        url: Where it is published.
+        size: Size in bytes, or 0 where it is not known beforehand.
+        fetch: Downloads it into an empty folder, whole or not at all.
+    """
+
+    corpus: Corpus
+    url: str
+    size: int
+    fetch: Callable[[Path], None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Corpus:
     """A corpus of emotional speech and how to read its folder.
 
@@ -110,7 +128,8 @@ class Corpus:
         title: Full name.
         version: The published version that ``read`` understands.
         languages: BCP-47 tags; the first one holds where an utterance names none.
-        labels: Every label that ``read`` may yield, in English.
+        labels: Every label that ``read`` may yield, in English; empty where that is
+            not known before the corpus is read.
         licence: SPDX id where there is one, else in words.
         homepage: Where it is published.
         citation: The publication to cite.
@@ -130,6 +149,10 @@ class Corpus:
         root: The folder of a corpus that is not below the data root.
         make: Synthesises the corpus into an empty folder; called by a run, never by
             a plan.
+        download: Asks a server what it has of the corpus; called by ``harness corpus
+            download`` alone, for corpora that are not published as zips.
+        options: A frozen dataclass whose fields, all with defaults, are what a user may
+            set by ``NAME:field=value``; ``read`` and ``make`` are passed an instance.
     """
 
     name: str
@@ -141,7 +164,7 @@ class Corpus:
     homepage: str
     citation: str
     obtain: str
-    read: Callable[[Path], Iterable[Utterance]]
+    read: Callable[..., Iterable[Utterance]]
     about: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
@@ -150,7 +173,9 @@ class Corpus:
     claims: tuple[Claim, ...] = ()
     archives: tuple[Archive, ...] = ()
     root: Path | None = None
-    make: Callable[[Path], None] | None = None
+    make: Callable[..., None] | None = None
+    download: Callable[[], Download] | None = None
+    options: type[Any] | None = None
 
     @property
     def base(self) -> str:

@@ -23,7 +23,7 @@ from harness.memory import Memory
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from harness.data.download.remote import RemoteArchive
@@ -105,13 +105,41 @@ def install(
         DataError: Where the folder is not empty, or the archives hold something else.
         StoreError: Where the disk is full or a folder cannot be written.
     """
+
+    def fill(fresh: Path) -> None:
+        for path in packed:
+            unpack(path, fresh, stages=stages)
+
+    return put(corpus, fill, root, siblings=siblings, stages=stages)
+
+
+def put(
+    corpus: Corpus,
+    fill: Callable[[Path], None],
+    root: Path,
+    *,
+    siblings: Collection[Corpus] = (),
+    stages: Stages = silence,
+) -> Passport:
+    """Fill a corpus' folder, which appears when it is complete.
+
+    Args:
+        corpus: The corpus.
+        fill: Puts its files into an empty folder.
+        root: Its folder; where a variant is already there, one level deeper.
+        siblings: Its variants.
+        stages: Progress reporting.
+
+    Raises:
+        DataError: Where the folder is not empty, or is filled with something else.
+        StoreError: Where the disk is full or a folder cannot be written.
+    """
     root = _target(corpus, root, siblings)
     try:
         with scratch_beside(root) as scratch:
             fresh = scratch / "fresh"
             fresh.mkdir()
-            for path in packed:
-                unpack(path, fresh, stages=stages)
+            fill(fresh)
             passport = _examine_unpacked(
                 corpus, fresh, Memory(scratch / "memory"), stages
             )

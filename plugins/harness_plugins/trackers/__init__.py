@@ -1,0 +1,1 @@
+"""Trackers: results sent on, as they come, to a program that shows them."""
