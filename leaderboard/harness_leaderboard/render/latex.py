@@ -193,6 +193,48 @@ def _measured(table: Table, room: float, size: int, *, folded: bool) -> _Sheet:
         folded: Whether names are kept to their share of the room.
     """
     names = name_columns(table)
+    widths = [_width(table, column, size) for column in range(len(table.columns))]
+    kept = (NAMES if folded else 0.9) * room - 2 * SEP * names
+    over = sum(widths[:names]) - kept
+    for column in sorted(range(names), key=lambda column: -widths[column]):
+        least = max(_unbroken(table, column, size), widths[column] - max(over, 0.0))
+        over -= widths[column] - min(widths[column], least)
+        widths[column] = min(widths[column], least)
+    kept = room - sum(widths[:names]) - 2 * SEP * (names + 1)
+    for column in range(names, len(widths)):
+        least = max(_unbroken(table, column, size), kept)
+        widths[column] = min(widths[column], least)
+    return _Sheet(table=table, room=room, size=size, widths=tuple(widths), names=names)
+
+
+def _width(table: Table, column: int, size: int) -> float:
+    """Measure a column: its widest entry, or what is above, broken."""
+    entries = [
+        width_of(plain(row[column].text), size, bold=row[column].best)
+        for row in table.rows
+    ]
+    above = [*_pieces(marked_headings(table)[column]), *facts_of(table, column)]
+    above += _pieces(table.groups[column]) if table.groups else []
+    return max([1.0, *entries, *(width_of(plain(one), size) for one in above)])
+
+
+def _unbroken(table: Table, column: int, size: int) -> float:
+    """Measure the widest piece of a column of names that cannot be broken."""
+    texts = [table.columns[column], *(row[column].text for row in table.rows)]
+    pieces = [piece for text in texts for piece in _pieces(text)]
+    return max(width_of(plain(piece), size) for piece in pieces)
+
+
+def _pieces(text: str) -> list[str]:
+    """Part a text where LaTeX may break it."""
+    return re.findall(r"[^\s-]*-|[^\s-]+", plain(text)) or [""]
+
+
+# ---------------------------------------------------------------- written
+
+
+def _blocks(sheet: _Sheet) -> Iterator[_Block]:
+    """Write the table as one ``tabular``, or as several that fit width and page."""
     for columns in sheet.parts:
         head = _head(sheet, columns)
         for rows in _pages(sheet, sheet.lines - len(head)):
