@@ -127,10 +127,10 @@ def started(executor: Executor, workers: int) -> Iterator[Pool]:
                 f"The executor '{name}' needs the package '{error.name}', which is not "
                 f"installed: pip install 'speech-harness[{name.partition(':')[0]}]'."
             ) from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise HarnessError(
-                f"The executor '{name}' cannot start: {ended(str(error))} Start its "
-                "cluster, or correct the address."
+                f"The executor '{name}' cannot start: {ended(str(error).strip())} "
+                "docs/cluster.md says what it needs."
             ) from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ending)  # engines set their own

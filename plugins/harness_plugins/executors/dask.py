@@ -71,7 +71,7 @@ def start(workers: int, *, options: Options) -> Iterator[Pool]:
         import dask_jobqueue
 
         place = getattr(dask_jobqueue, f"{options.cluster.upper()}Cluster")()
-        place.scale(workers)
+        place.adapt(minimum=workers, maximum=workers)  # a job that ends is replaced
     with place as cluster, Client(cluster) as client:
         yield Pool(client)
 
