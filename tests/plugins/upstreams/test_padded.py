@@ -68,6 +68,8 @@ def test_weights_are_stored_in_half_precision_once(tmp_path, name, monkeypatch):
     TINY[name].write(tmp_path)
     with torch.autocast("cpu", torch.bfloat16):
         TINY[name].encoder(tmp_path, "cpu:0")
-    kinds = {type(m): m.weight.dtype for m in placed[0].modules() if hasattr(m, "weight")}
+    kinds = {
+        type(m): m.weight.dtype for m in placed[0].modules() if hasattr(m, "weight")
+    }
     assert kinds[torch.nn.Linear] == torch.bfloat16
     assert kinds[torch.nn.LayerNorm] == torch.float32
