@@ -1,111 +1,273 @@
-"""Extraction by the harness against a bare transformers loop on the same files.
+"""Extraction on the CPU beside bare transformers, CTranslate2 and an older self.
 
-Both read the files, resample, make log-mels and run Whisper's encoder clip by clip with
-all hidden states; the harness also drops silent frames, takes means and norms, and
-stores everything. Files are taken in small groups, the two by turns, so that a noisy
-machine disturbs both; both run in one thread. Prints the ratio of throughputs (above 1:
-the harness is faster).
+    HARNESS_DATA=… python benchmarks/extraction.py
+    HARNESS_DATA=… python benchmarks/extraction.py --before OTHER/.venv/bin/python
+    HARNESS_DATA=… HARNESS_CHECKPOINTS=… python benchmarks/extraction.py \\
+        --models whisper-base --peers
 
-    HARNESS_DATA=… HARNESS_CHECKPOINTS=… python benchmarks/extraction.py --files 32
+The paper's six models have random weights of their true sizes, Whisper base those of
+``$HARNESS_CHECKPOINTS``. Recordings are EmoDB's. Every way reads the files, resamples
+and encodes clip by clip, in one thread of a process of its own; the ways take each
+recording by turns, so that a noisy machine disturbs all alike. The harness also
+checks, averages and stores all layers' frames. The clock is the process' CPU time.
+``--before`` names the Python of another environment, with the harness to compare with.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import contextlib
+import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import soundfile
 import torch
 import transformers
 
-from harness.execution.planner import make_plan
-from harness.execution.request import Grid, Request
-from harness.execution.tasks import work_of, write_payloads
-from harness.features.extraction import Extraction, encoder, extract, find_source
-from harness.registry import Registry, plugin_manager
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
 
-    from harness.data.manifest import Recording
+    Way = Callable[[Path], object]
 
-GROUP = 4
+HERE = Path(__file__).parent
+SIX = (
+    *("wav2vec2-base", "wav2vec2-large", "xls-r-300m"),
+    *("whisper-small-en", "whisper-small", "whisper-medium"),
+)
+FEEDINGS = ("full", "condensed", "trimmed")
+PEERS = ("ctranslate2 float32", "ctranslate2 int8")
+WARM = 1
+"""Recordings before those that are timed."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--upstream", default="whisper-base")
-    parser.add_argument("--files", type=int, default=32)
+    parser.add_argument("--models", default=",".join(SIX))
+    parser.add_argument("--files", type=int, default=8, help="a quarter for Whisper")
+    parser.add_argument("--before", help="a Python with another harness")
+    parser.add_argument("--peers", action="store_true", help="feedings, CTranslate2")
+    parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        task, recordings = planned(options.upstream, Path(folder))
-        measure(task, recordings, options.files)
+    if options.worker:
+        serve(*options.worker)
+        return
+    ways = ["transformers", *(["before"] if options.before else []), "full"]
+    if options.peers:
+        ways += [*FEEDINGS[1:], *PEERS]
+    print(line(["model", "clips", *(f"{way}, s a clip" for way in ways), "ratios"]))
+    print(line(["---", *["---:"] * (len(ways) + 1), "---"]))
+    for model in options.models.split(","):
+        count = options.files if model.startswith("wav2vec") else options.files // 4
+        count = options.files if model in ("xls-r-300m", "whisper-base") else count
+        measure(model, ways, max(1, count), options.before)
 
 
-def planned(upstream: str, folder: Path) -> tuple[Extraction, tuple[Recording, ...]]:
-    """Plan the extraction of EmoDB; return its first task and all recordings."""
-    request = Request(
-        grids=(Grid((upstream,), ("multilayer",), ("emodb",)),),
-        data_root=Path(os.environ["HARNESS_DATA"]),
-        runs=folder / "runs",
-        cache=folder / "cache",
+def measure(model: str, ways: list[str], count: int, before: str | None) -> None:
+    """Time the ways by turns, and print a row."""
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = checkpoint_of(model, Path(name) / "checkpoint")
+        workers = {
+            way: stack.enter_context(worker(way, model, folder, Path(name), before))
+            for way in ways
+        }
+        took: dict[str, list[float]] = {way: [] for way in ways}
+        for path in recordings(count + WARM):
+            for way, process in workers.items():
+                took[way].append(ask(process, path))
+    seconds = {way: statistics.median(times[WARM:]) for way, times in took.items()}
+    ratios = [
+        f"{way} / full "
+        f"{statistics.median(a / b for a, b in pairs(took[way], took['full'])):.2f}"
+        for way in ways
+        if way != "full"
+    ]
+    times = [f"{seconds[way]:.3f}" for way in ways]
+    print(line([model, str(count), *times, "; ".join(ratios)]), flush=True)
+
+
+def pairs(one: list[float], other: list[float]) -> Iterator[tuple[float, float]]:
+    """Pair the times of the same recordings."""
+    return zip(one[WARM:], other[WARM:], strict=True)
+
+
+def line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def recordings(count: int) -> list[Path]:
+    """Choose recordings of EmoDB, spread over the speakers."""
+    paths = sorted((Path(os.environ["HARNESS_DATA"]) / "emodb" / "wav").glob("*.wav"))
+    return paths[:: max(1, len(paths) // count)][:count]
+
+
+def checkpoint_of(model: str, folder: Path) -> Path:
+    """Return a checkpoint's folder: a real one, or one of random weights."""
+    if model not in SIX:
+        return Path(os.environ["HARNESS_CHECKPOINTS"]) / model
+    sys.path.insert(0, str(HERE.parent / "tests"))
+    from families import SIX as FAMILIES
+
+    FAMILIES[model].write(folder)
+    return folder
+
+
+# ---------------------------------------------------------------- workers
+
+
+@contextlib.contextmanager
+def worker(
+    way: str, model: str, folder: Path, scratch: Path, before: str | None
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that times one way."""
+    python = before if way == "before" and before else sys.executable
+    command = [python, __file__, "--worker", way, model, str(folder), str(scratch)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env=environment, **pipes) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def ask(process: subprocess.Popen[str], path: Path) -> float:
+    """Let a worker take a recording; return its CPU seconds."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{path}\n")
+    process.stdin.flush()
+    for said in process.stdout:
+        if said.startswith('{"seconds"'):
+            return float(json.loads(said)["seconds"])
+    raise SystemExit(f"{process.args!r} ended: see what it said above.")
+
+
+def serve(way: str, model: str, folder: str, scratch: str) -> None:
+    """Take recordings from stdin, one a line, and print the time that each took."""
+    torch.set_num_threads(1)
+    take = way_of(way, model, Path(folder), Path(scratch))
+    for said in sys.stdin:
+        began = time.process_time()
+        take(Path(said.strip()))
+        print(json.dumps({"seconds": time.process_time() - began}), flush=True)
+
+
+def way_of(way: str, model: str, folder: Path, scratch: Path) -> Way:
+    if way == "transformers":
+        return bare(folder)
+    if way in PEERS:
+        return peer(folder, scratch, way.partition(" ")[2])
+    feeding = "full" if way == "before" else way
+    return harness(model, folder, scratch / way, feeding)
+
+
+def bare(folder: Path) -> Way:
+    """What one would write in a notebook, resampled as EmoDB needs none."""
+    model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    prepare = transformers.AutoFeatureExtractor.from_pretrained(folder)
+    encoder = getattr(model, "encoder", None) if "Whisper" in str(type(model)) else None
+
+    @torch.inference_mode()
+    def take(path: Path) -> object:
+        samples, rate = soundfile.read(path, dtype="float32")
+        inputs = prepare(samples, sampling_rate=rate, return_tensors="pt")
+        if encoder is not None:
+            return encoder(inputs["input_features"], output_hidden_states=True)
+        return model(inputs["input_values"], output_hidden_states=True)
+
+    return take
+
+
+def peer(folder: Path, scratch: Path, kind: str) -> Way:
+    """Whisper's encoder by CTranslate2, which returns the last layer alone."""
+    import ctranslate2  # type: ignore[import-untyped]
+    import numpy as np
+
+    converted = scratch / f"ctranslate2-{kind}"
+    ctranslate2.converters.TransformersConverter(str(folder)).convert(
+        str(converted), quantization=kind
     )
+    model = ctranslate2.models.Whisper(
+        str(converted), device="cpu", compute_type=kind, intra_threads=1
+    )
+    prepare = transformers.AutoFeatureExtractor.from_pretrained(folder)
+
+    def take(path: Path) -> object:
+        samples, rate = soundfile.read(path, dtype="float32")
+        mel = prepare(samples, sampling_rate=rate, return_tensors="np")
+        found = np.ascontiguousarray(mel["input_features"], np.float32)
+        states = model.encode(ctranslate2.StorageView.from_array(found), to_cpu=True)
+        return np.array(states)
+
+    return take
+
+
+def harness(name: str, folder: Path, cache: Path, feeding: str) -> Way:
+    """Extract by the harness: checked, averaged, all layers' frames stored."""
+    from harness.data import audio, stored
+    from harness.data.manifest import Recording
+    from harness.data.places import Places
+    from harness.features import extraction
+    from harness.features.checkpoints import find_checkpoint
+    from harness.memory import Memory
+    from harness.registry import Registry, plugin_manager
+    from harness.types import UpstreamCondition, Utterance
+
     registry = Registry.of(plugin_manager())
-    plan = make_plan(request, registry)
-    write_payloads(plan)
-    work = work_of(plan, registry, device="cpu", quiet=True)
-    payloads = (task.payload for task in work.tasks)
-    task = next(one for one in payloads if isinstance(one, Extraction))
-    return task, plan.pairs[0].manifest.recordings
-
-
-def measure(task: Extraction, recordings: tuple[Recording, ...], files: int) -> None:
-    """Extract groups of files by turns, and print the ratios of the times."""
-    torch.set_num_threads(1)  # as every task does
-    source = find_source(task.use, task.use.places)
-    if source.folder is None:
-        sys.exit("Set HARNESS_CHECKPOINTS, and name an upstream that has weights.")
-    encoder(source, "cpu")
-    bare = bare_loop(source.folder)
-    apart = max(GROUP, len(recordings) // max(1, files // GROUP))
-    ratios = []
-    for first in range(0, len(recordings) - GROUP + 1, apart):
-        group = dataclasses.replace(task, first=first, last=first + GROUP)
-        began = time.perf_counter()
-        bare([recording.path for recording in recordings[first : first + GROUP]])
-        between = time.perf_counter()
-        extract(group)
-        ratios.append((between - began) / (time.perf_counter() - between))
-        print(f"{GROUP * len(ratios):4} files: ratio {ratios[-1]:.2f}", flush=True)
-    print(
-        f"\n{task.use.upstream.name}, one thread, transformers "
-        f"{transformers.__version__}: harness over bare loop, median of "
-        f"{len(ratios)} groups of {GROUP} files: {statistics.median(ratios):.2f}"
+    upstream = registry.upstreams[name]
+    found = find_checkpoint(
+        upstream, {name: folder}, Memory(cache / "facts"), download=False
     )
+    assert found is not None
+    condition = UpstreamCondition(
+        name=name,
+        version=upstream.version,
+        plugin="",
+        checkpoint=found.sha256,
+        layers=upstream.layers,
+        dim=upstream.dim,
+        hop=upstream.hop,
+        rate=upstream.rate,
+        feeding=feeding,
+        precision="float32",
+        frame_type="float32",
+        max_seconds=None,
+        decoding=audio.VERSION,
+        extraction=extraction.VERSION,
+    )
+    places = Places(
+        data=Path(os.environ["HARNESS_DATA"]), cache=cache, checkpoints={name: folder}
+    )
+    use = extraction.Use(
+        upstream=upstream,
+        condition=condition,
+        plugin="benchmark",
+        places=places,
+        device="cpu",
+    )
+    extraction.encoder(extraction.find_source(use, places), "cpu")
 
+    def take(path: Path) -> None:
+        probe = audio.probe(path)
+        utterance = Utterance(id=path.name, path=path.name, label="x", speaker="x")
+        facts = {key: value for key, value in probe.items() if key != "problem"}
+        one = Recording(utterance=utterance, path=path, **facts)  # type: ignore[arg-type]
+        task = extraction.Extraction(
+            use=use,
+            corpus=stored.store(places, [one], ()),
+            first=0,
+            last=1,
+            kinds=("pooled", "all"),
+        )
+        extraction.extract(task)
 
-def bare_loop(folder: Path) -> Callable[[Iterable[Path]], None]:
-    """What one would write in a notebook."""
-    model = transformers.WhisperModel.from_pretrained(
-        folder, dtype=torch.float32
-    ).eval()
-    prepare = transformers.WhisperFeatureExtractor.from_pretrained(folder)
-
-    def loop(paths: Iterable[Path]) -> None:
-        with torch.inference_mode():
-            for path in paths:
-                samples, rate = soundfile.read(path, dtype="float32")
-                mel = prepare(samples, sampling_rate=rate, return_tensors="pt")
-                model.encoder(mel["input_features"], output_hidden_states=True)
-
-    return loop
+    return take
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def clips(*seconds: float) -> list[Tensor]:
 
 
 def gap(one: Tensor, other: Tensor) -> float:
-    """Return the largest difference over the deviation, of the worst layer (L, T, D)."""
+    """Return the largest difference over the deviation of a layer of (L, T, D)."""
     assert one.shape == other.shape, (one.shape, other.shape)
     one, other = one.double().cpu(), other.double().cpu()
     spread = one.std(dim=(1, 2)).clamp(min=1e-12)

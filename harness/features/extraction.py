@@ -168,7 +168,7 @@ def certify(use: Use) -> None:
         encode = encoder(source, device)
 
         def as_run(clips: Sequence[Tensor]) -> list[Tensor]:
-            return _states(encode, clips, source, device)
+            return encoded(encode, clips, source, device)
 
         seconds = max(CERTIFIED_SECONDS, use.upstream.min_seconds)
         with isolated(use.plugin, f"extracting with '{use.upstream.name}'"):
@@ -316,7 +316,7 @@ def _encode(
     batch: Sequence[Clip],
 ) -> dict[str, Tensor]:
     """Encode a batch; return what leaves the device of it."""
-    hidden = _states(
+    hidden = encoded(
         encoder(source, device), [clip.waveform for clip in batch], source, device
     )
     kinds = [
@@ -338,7 +338,7 @@ def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
     )
 
 
-def _states(
+def encoded(
     encode: Encode, inputs: Sequence[Tensor], source: Source, device: str
 ) -> list[Tensor]:
     """Run an encoder as a run does; whatever it raises names the plugin."""
