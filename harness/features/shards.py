@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.files import crc32, replacing, sha256_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -133,6 +133,21 @@ class Reader:
         tensor: Tensor = self._open[path].get_tensor(name)  # type: ignore[attr-defined]
         every = self._kind == "last" and path.parent.name == "all"
         return tensor[-1] if every else tensor
+
+    def stacked(self, names: Sequence[str], part: int | slice = slice(None)) -> Tensor:
+        """Return tensors of one shape as one, (N, …), reading them one by one.
+
+        Args:
+            names: As for ``[]``, at least one.
+            part: Of the first dimension of each.
+        """
+        import torch
+
+        first = self[names[0]][part]
+        stack = torch.empty((len(names), *first.shape), dtype=first.dtype)
+        for place, name in enumerate(names):
+            stack[place] = self[name][part]
+        return stack
 
 
 def _aligned(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Gender = Literal["female", "male"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Utterance:
     """One recording of one speaker, described without opening its audio.
 
