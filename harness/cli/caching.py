@@ -192,7 +192,7 @@ def verify_cache(context: click.Context) -> ExitCode:
 
 def _damaged(folder: Path) -> Iterator[Path]:
     """Find files that are not as they were written: features, and what is sealed."""
-    from harness.data.stored import FOLDER
+    from harness.data import stored
     from harness.features.shards import KINDS, is_whole
     from harness.files import read_sealed
     from harness.leftovers import TRAINING
@@ -206,8 +206,11 @@ def _damaged(folder: Path) -> Iterator[Path]:
     for path in sorted((folder / MEMORY).glob("*")):
         if path.is_file() and not all_lines_whole(path):
             yield path
-    sealed = ("features/*/certificate*.json", f"{FOLDER}/*.json")
-    for pattern in (*sealed, f"{TRAINING}/*.pt", f"{VERDICTS}/*.json"):
+    for path in sorted((folder / stored.FOLDER).glob(f"*{stored.SUFFIX}")):
+        if not stored.is_whole(path):
+            yield path
+    sealed = ("features/*/certificate*.json", f"{TRAINING}/*.pt", f"{VERDICTS}/*.json")
+    for pattern in sealed:
         for path in sorted(folder.glob(pattern)):
             try:
                 read_sealed(path)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.data import audio
 from harness.data.limit import spread
@@ -29,7 +30,7 @@ SHOWN = 20
 """How many bad files an error message lists before it only counts them."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recording:
     """An utterance, its file and what its audio is (see ``audio.Probe``).
 
@@ -172,42 +173,55 @@ def read_manifest(
     if len(utterances) < len(listed):
         version = f"{corpus.version}{LIMITED}{len(utterances)}"
         corpus = replace(corpus, version=version)
-    spans: dict[str, list[audio.Span]] = {}
+    of_file: dict[str, list[Utterance]] = {}
     for utterance in utterances:
-        spans.setdefault(utterance.path, []).append((utterance.start, utterance.end))
+        of_file.setdefault(utterance.path, []).append(utterance)
 
-    def examine(path: str) -> Iterable[tuple[tuple[str, audio.Span], audio.Probe]]:
-        found = _probe(root / path, spans[path], memory)
+    def examine(path: str) -> list[Recording | str]:
+        found = _examined(root / path, of_file[path], memory, max_seconds)
         advance(len(found))
-        return [((path, s), one) for s, one in zip(spans[path], found, strict=True)]
+        return found
 
     with (
         stages(f"checking {corpus.name}", len(utterances), "files") as advance,
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
-        probes = dict(chain.from_iterable(threads.map(examine, spans)))
+        found = list(chain.from_iterable(threads.map(examine, of_file)))
     memory.save()
-    good, bad = [], []
-    for utterance in utterances:
-        found = probes[utterance.path, (utterance.start, utterance.end)]
-        problem = found["problem"] or _too_long(found["seconds"], max_seconds)
-        if problem:
-            bad.append(f"{utterance.id}: {problem}")
-        else:
-            facts = {name: found[name] for name in _FACTS}  # type: ignore[literal-required]
-            path = root / utterance.path
-            good.append(Recording(utterance=utterance, path=path, **facts))
+    bad = [one for one in found if isinstance(one, str)]
+    good = [one for one in found if not isinstance(one, str)]
     doubted = _with_two_labels(good)
     bad += [f"{id}: {reason}" for id, reason in doubted.items()]
     good = [one for one in good if one.utterance.id not in doubted]
+    good.sort(key=lambda one: one.utterance.id)
     return Manifest(corpus, root, tuple(good), tuple(sorted(bad)))
+
+
+def _examined(
+    path: Path, utterances: Sequence[Utterance], memory: Memory, cut: float | None
+) -> list[Recording | str]:
+    """Describe the utterances of a file, each as a recording or by why it is bad."""
+    spans = [(utterance.start, utterance.end) for utterance in utterances]
+    found: list[Recording | str] = []
+    for utterance, probe in zip(utterances, _probe(path, spans, memory), strict=True):
+        if problem := probe["problem"] or _too_long(probe["seconds"], cut):
+            found.append(f"{utterance.id}: {problem}")
+            continue
+        facts: dict[str, Any] = {name: probe[name] for name in _FACTS}  # type: ignore[literal-required]
+        facts |= {name: sys.intern(facts[name]) for name in _SHARED}
+        found.append(Recording(utterance=utterance, path=path, **facts))
+    return found
 
 
 def _with_two_labels(recordings: Iterable[Recording]) -> dict[str, str]:
     """Find recordings of the same audio whose labels differ, each with the reason."""
+    first: dict[str, Utterance] = {}
     same: dict[str, list[Utterance]] = {}
     for recording in recordings:
-        same.setdefault(recording.content, []).append(recording.utterance)
+        content, utterance = recording.content, recording.utterance
+        earlier = first.setdefault(content, utterance)
+        if earlier is not utterance:
+            same.setdefault(content, [earlier]).append(utterance)
     return {
         one.id: f"is '{one.label}', and the same audio as '{other.id}', "
         f"which is '{other.label}'"
@@ -217,6 +231,9 @@ def _with_two_labels(recordings: Iterable[Recording]) -> dict[str, str]:
         if other is not one
     }
 
+
+_SHARED = ("sha256", "source")
+"""Facts that all spans of a file share, so that they are kept once."""
 
 _FACTS = ("sha256", "content", "source", "rate", "channels", "seconds", "peak")
 

@@ -1,21 +1,29 @@
 """Utterances and their folds as a file in the cache: what tasks refer to by its hash.
 
-So a task is small, whatever the size of its corpus, and a worker reads the file once.
+So a task is small, whatever the size of its corpus. The file is lines of JSON, a block
+of utterances a line, and a worker parses the blocks that it needs, so that a corpus is
+never in memory as a whole. Its name is the hash of its bytes.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+import hashlib
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, overload
 
 from harness.data.manifest import Recording
 from harness.errors import DataError
-from harness.files import read_json, sha256_json, write_json
+from harness.files import replacing, sha256_file
 from harness.types import PARTS, Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from harness.data.places import Places
@@ -23,6 +31,58 @@ if TYPE_CHECKING:
 
 FOLDER = "manifests"
 """Of the cache."""
+
+SUFFIX = ".jsonl"
+
+BLOCK = 4096
+"""Utterances a line: some 10 ms to parse."""
+
+BLOCKS = 64
+"""Parsed blocks that a process keeps, some 150 MB."""
+
+_PLAIN = tuple(
+    field.name for field in fields(Recording) if field.name not in ("utterance", "path")
+)
+_SPOKEN = tuple(field.name for field in fields(Utterance))
+_REPEATED = frozenset(("sha256", "source", "path", "label", "speaker", "sentence"))
+"""Fields whose texts many utterances share, so that each is kept once."""
+
+
+@dataclass(frozen=True)
+class Recordings(Sequence[Recording]):
+    """The utterances of a stored corpus, sorted by id, parsed when they are asked for.
+
+    Attributes:
+        path: The file.
+        places: Where audio lies.
+        lines: Where each block begins and ends, in bytes.
+        count: How many there are.
+    """
+
+    path: Path
+    places: Places
+    lines: tuple[tuple[int, int], ...]
+    count: int
+
+    def __len__(self) -> int:
+        """Return N."""
+        return self.count
+
+    @overload
+    def __getitem__(self, place: int) -> Recording: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Recording, ...]: ...
+    def __getitem__(self, place: int | slice) -> Recording | tuple[Recording, ...]:
+        """Return one, or those of a slice."""
+        if isinstance(place, slice):
+            return tuple(self[one] for one in range(self.count)[place])
+        number, within = divmod(range(self.count)[place], BLOCK)
+        return _block(self.path, self.places, *self.lines[number])[within]
+
+    def __iter__(self) -> Iterator[Recording]:
+        """Yield all, a block in memory at a time."""
+        for line in self.lines:
+            yield from _block(self.path, self.places, *line)
 
 
 @dataclass(frozen=True)
@@ -34,20 +94,16 @@ class StoredCorpus:
         parts: For each fold, a digit a recording: its place in ``PARTS``, or ``-``.
     """
 
-    recordings: tuple[Recording, ...]
-    parts: Mapping[str, str]
+    recordings: Recordings
+    parts: dict[str, str]
 
     def fold(self, name: str) -> tuple[tuple[Recording, ...], ...]:
         """Return the recordings of a fold: train, valid and test."""
-        digits = self.parts[name]
-        return tuple(
-            tuple(
-                recording
-                for recording, digit in zip(self.recordings, digits, strict=True)
-                if digit == str(part)
-            )
-            for part in range(len(PARTS))
-        )
+        found: dict[str, list[Recording]] = {str(n): [] for n in range(len(PARTS))}
+        for recording, digit in zip(self.recordings, self.parts[name], strict=True):
+            if digit in found:
+                found[digit].append(recording)
+        return tuple(map(tuple, found.values()))
 
 
 def store(
@@ -58,15 +114,11 @@ def store(
     Raises:
         StoreError: Where the cache cannot be written.
     """
-    value = _value(places, recordings, folds)
-    key = _key(value)
+    key = key_of(places, recordings, folds)
     path = path_of(places, key)
-    try:
-        whole = read_json(path) == value
-    except (OSError, ValueError):
-        whole = False
-    if not whole:
-        write_json(path, value)
+    if not is_whole(path):
+        with replacing(path) as beside, beside.open("wb") as file:
+            file.writelines(_lines(places, recordings, folds))
     return key
 
 
@@ -74,43 +126,64 @@ def key_of(
     places: Places, recordings: Sequence[Recording], folds: Sequence[Fold]
 ) -> str:
     """Return what these utterances and folds are found by, once they are stored."""
-    return _key(_value(places, recordings, folds))
+    digest = hashlib.sha256()
+    for line in _lines(places, recordings, folds):
+        digest.update(line)
+    return digest.hexdigest()[:32]
 
 
-def _value(
-    places: Places, recordings: Sequence[Recording], folds: Sequence[Fold]
-) -> dict[str, Any]:
-    return {
-        "recordings": [_row(one, places) for one in recordings],
-        "parts": {fold.name: _digits(fold, recordings) for fold in folds},
-    }
-
-
-def _key(value: dict[str, Any]) -> str:
-    return sha256_json(value)[:32]
+def is_whole(path: Path) -> bool:
+    """Return whether a file is there, with the bytes that were written."""
+    try:
+        return sha256_file(path)[:32] == path.stem
+    except OSError:
+        return False
 
 
 @functools.lru_cache(maxsize=4)
 def load(places: Places, key: str) -> StoredCorpus:
-    """Read what was stored, once a process.
+    """Find what was stored, once a process.
 
     Raises:
         DataError: Where it is not there any more.
     """
-    try:
-        value = read_json(path_of(places, key))
-    except (OSError, ValueError) as error:
+    path = path_of(places, key)
+    if not is_whole(path):
         raise DataError(
-            f"The list of utterances {path_of(places, key)} is gone or damaged. Run "
-            "the same command again."
-        ) from error
-    rows = value["recordings"]
-    return StoredCorpus(tuple(_recording(row, places) for row in rows), value["parts"])
+            f"The list of utterances {path} is gone or damaged. Run the same command "
+            "again."
+        )
+    with path.open("rb") as file:
+        head = json.loads(file.readline())
+        ends = [file.tell()]
+        ends += [file.tell() for _ in iter(file.readline, b"")]
+    lines = tuple(itertools.pairwise(ends))
+    return StoredCorpus(Recordings(path, places, lines, head["count"]), head["parts"])
 
 
 def path_of(places: Places, key: str) -> Path:
     """Return where such a list lies."""
-    return places.cache / FOLDER / f"{key}.json"
+    return places.cache / FOLDER / f"{key}{SUFFIX}"
+
+
+# ---------------------------------------------------------------- lines
+
+
+def _lines(
+    places: Places, recordings: Sequence[Recording], folds: Sequence[Fold]
+) -> Iterator[bytes]:
+    """Yield the file: the folds, then the utterances, block by block.
+
+    It is in ASCII, which has any name that a file can have.
+    """
+    parts = {fold.name: _digits(fold, recordings) for fold in folds}
+    yield json.dumps({"count": len(recordings), "parts": parts}).encode() + b"\n"
+    shorten = functools.lru_cache(maxsize=BLOCK)(places.shorten)
+    for first in range(0, len(recordings), BLOCK):
+        rows = [
+            _row(one, shorten(one.path)) for one in recordings[first : first + BLOCK]
+        ]
+        yield json.dumps(rows).encode() + b"\n"
 
 
 def _digits(fold: Fold, recordings: Sequence[Recording]) -> str:
@@ -118,10 +191,29 @@ def _digits(fold: Fold, recordings: Sequence[Recording]) -> str:
     return "".join(part_of.get(one.utterance.id, "-") for one in recordings)
 
 
-def _row(recording: Recording, places: Places) -> dict[str, Any]:
-    return asdict(recording) | {"path": places.shorten(recording.path)}
+_plain, _spoken = attrgetter(*_PLAIN), attrgetter(*_SPOKEN)
 
 
-def _recording(row: dict[str, Any], places: Places) -> Recording:
-    path, utterance = places.find(row.pop("path")), Utterance(**row.pop("utterance"))
-    return Recording(utterance=utterance, path=path, **row)
+def _row(recording: Recording, path: str) -> tuple[Any, ...]:
+    """Return a recording's path, what its audio is, and what is said of it."""
+    return (path, *_plain(recording), *_spoken(recording.utterance))
+
+
+@functools.lru_cache(maxsize=BLOCKS)
+def _block(path: Path, places: Places, begin: int, end: int) -> tuple[Recording, ...]:
+    """Parse a line of utterances."""
+    with path.open("rb") as file:
+        file.seek(begin)
+        rows = json.loads(file.read(end - begin))
+    find = functools.cache(places.find)
+    return tuple(_recording(row, find(row[0])) for row in rows)
+
+
+def _recording(row: list[Any], path: Path) -> Recording:
+    plain = dict(zip(_PLAIN, row[1:], strict=False))
+    spoken = dict(zip(_SPOKEN, row[1 + len(_PLAIN) :], strict=True))
+    for said in (plain, spoken):
+        for name in said.keys() & _REPEATED:
+            if said[name] is not None:
+                said[name] = sys.intern(said[name])
+    return Recording(utterance=Utterance(**spoken), path=path, **plain)

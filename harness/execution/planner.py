@@ -332,11 +332,13 @@ class _Planner:
         self, condition: UpstreamCondition, division: Division, kinds: tuple[Kind, ...]
     ) -> tuple[Recording, ...]:
         store = store_of(condition, self.request.cache)
-        have = [store.keys(kind) for kind in kinds]
+        recordings = division.manifest.recordings
+        keys = [recording.key for recording in recordings]
+        lacking = set().union(*(store.lacks(kind, keys) for kind in kinds))
         return tuple(
             recording
-            for recording in division.manifest.recordings
-            if any(recording.key not in keys for keys in have)
+            for recording, key in zip(recordings, keys, strict=True)
+            if key in lacking
         )
 
 

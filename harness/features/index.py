@@ -7,8 +7,8 @@ are read, so that the cost of all tasks together grows in step with the corpus.
 from __future__ import annotations
 
 import functools
-import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from harness.features.shards import SUFFIX, read_header
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 FRESH = 1.0
 """Seconds for which a listing is taken as it was, where nothing was waited for."""
+
+LISTINGS = 5
+"""How often a folder is listed in a row while files come and go."""
 
 SHARE = 50
 """A listing is taken as it was for this many times as long as it took, too."""
@@ -80,17 +83,29 @@ class Index:
         }
 
     def _files(self) -> dict[str, Signature]:
-        """List the files; one may vanish meanwhile."""
-        found = {}
+        """List the files.
+
+        A pack appears before the files that it replaces go, so a listing during which
+        nothing went has every utterance; any other one is made again.
+        """
+        found: dict[str, Signature] = {}
+        names = self._names()
+        for _ in range(LISTINGS):
+            for name in names - found.keys():
+                with suppress(FileNotFoundError):
+                    status = (self.folder / name).stat()
+                    found[name] = (status.st_size, status.st_mtime_ns)
+            before, names = names, self._names()
+            if before == names:
+                break
+        return {name: found[name] for name in found.keys() & names}
+
+    def _names(self) -> set[str]:
         try:
-            with os.scandir(self.folder) as entries:
-                for entry in entries:
-                    if entry.name.endswith(SUFFIX):
-                        status = entry.stat()
-                        found[entry.name] = (status.st_size, status.st_mtime_ns)
+            names = (path.name for path in self.folder.iterdir())
+            return {name for name in names if name.endswith(SUFFIX)}
         except (FileNotFoundError, NotADirectoryError):
-            pass
-        return found
+            return set()
 
     def shards(self) -> dict[Path, frozenset[str]]:
         """Return the utterances of each file."""

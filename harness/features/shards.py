@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.files import crc32, replacing, sha256_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -32,20 +32,31 @@ ALIGNMENT = 64
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Utterances that were extracted together.
+
+    Attributes:
+        seconds: What each of them took.
+        made: By whom: ``device``, ``versions``, and when they were ``created``.
+    """
+
+    seconds: Mapping[str, float]
+    made: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Shard:
-    """One file: its utterances, how long each took to extract, and who made it."""
+    """One file: its utterances, and where they come from: several, if it is a pack."""
 
     path: Path
     keys: frozenset[str]
-    seconds: Mapping[str, float]
-    made: Mapping[str, Any]
+    origins: tuple[Origin, ...]
 
 
 def write_shard(
     folder: Path,
     tensors: Mapping[str, Tensor],
-    seconds: Mapping[str, float],
-    made: Mapping[str, Any],
+    *origins: Origin,
 ) -> Path:
     """Add a file to a folder, whole or not at all; return its path.
 
@@ -54,7 +65,10 @@ def write_shard(
     """
     from safetensors.torch import save
 
-    metadata = {SECONDS: json.dumps(dict(seconds)), MADE: json.dumps(dict(made))}
+    metadata = {
+        SECONDS: json.dumps([dict(one.seconds) for one in origins]),
+        MADE: json.dumps([dict(one.made) for one in origins]),
+    }
     data = save(dict(tensors), metadata=_aligned(metadata, tensors))
     name = sha256_json(sorted(tensors))[:32]
     path = folder / f"{name}-{crc32(data)}{SUFFIX}"
@@ -93,11 +107,18 @@ def _parse_header(path: Path, size: int, _mtime_ns: int) -> Shard | None:
         if size != 8 + length + end:
             return None
         keys = frozenset(name for name in header if not name.endswith(NORMS))
-        seconds = json.loads(metadata.get(SECONDS, "{}"))
-        took = {key: float(one) for key, one in seconds.items()}
-        return Shard(path, keys, took, dict(json.loads(metadata.get(MADE, "{}"))))
+        return Shard(path, keys, tuple(_origins(metadata)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _origins(metadata: Mapping[str, str]) -> Iterator[Origin]:
+    """Read who made a file; one value of each stands for a list of one."""
+    seconds, made = (json.loads(metadata.get(name, "{}")) for name in (SECONDS, MADE))
+    if not isinstance(made, list):
+        seconds, made = [seconds], [made]
+    for took, by in zip(seconds, made, strict=True):
+        yield Origin({key: float(one) for key, one in took.items()}, dict(by))
 
 
 def is_whole(path: Path) -> bool:
@@ -111,28 +132,61 @@ def is_whole(path: Path) -> bool:
 
 @functools.lru_cache(maxsize=1 << 14)
 def _has_digest(path: Path, _size: int, _mtime_ns: int) -> bool:
+    return read_whole(path) is not None
+
+
+def read_whole(path: Path) -> bytes | None:
+    """Read the bytes of a file; ``None`` where they are not those that were written."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
     digest = path.name.removesuffix(SUFFIX).rpartition("-")[2]
-    return crc32(path.read_bytes()) == digest
+    return data if crc32(data) == digest else None
 
 
 class Reader:
-    """Features by utterance key; a file is mapped into memory when first asked."""
+    """Features by utterance key; their files are mapped into memory."""
 
     def __init__(self, kind: Kind, where: Mapping[str, Path]) -> None:
-        """Note the path of each utterance's file."""
-        self._kind, self._where = kind, where
-        self._open: dict[Path, object] = {}
+        """Map the file of each utterance.
 
-    def __getitem__(self, name: str) -> Tensor:
-        """Return a tensor, by key or by key and ``.norms``; do not write to it."""
+        Raises:
+            FileNotFoundError: Where one is gone.
+        """
         from safetensors import safe_open
 
+        self._kind, self._where = kind, where
+        self._open = {
+            path: safe_open(path, framework="pt") for path in set(where.values())
+        }
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return a tensor, by key or by key and ``.norms``; do not write to it.
+
+        It begins at a multiple of ``ALIGNMENT``, whatever lies before it in its file.
+        """
         path = self._where[name.removesuffix(NORMS)]
-        if path not in self._open:
-            self._open[path] = safe_open(path, framework="pt")
-        tensor: Tensor = self._open[path].get_tensor(name)  # type: ignore[attr-defined]
+        tensor: Tensor = self._open[path].get_tensor(name)
+        if tensor.data_ptr() % ALIGNMENT:
+            tensor = tensor.clone()
         every = self._kind == "last" and path.parent.name == "all"
         return tensor[-1] if every else tensor
+
+    def stacked(self, names: Sequence[str], part: int | slice = slice(None)) -> Tensor:
+        """Return tensors of one shape as one, (N, …), reading them one by one.
+
+        Args:
+            names: As for ``[]``, at least one.
+            part: Of the first dimension of each.
+        """
+        import torch
+
+        first = self[names[0]][part]
+        stack = torch.empty((len(names), *first.shape), dtype=first.dtype)
+        for place, name in enumerate(names):
+            stack[place] = self[name][part]
+        return stack
 
 
 def _aligned(

@@ -22,9 +22,11 @@ from filelock import FileLock, Timeout
 
 from harness.errors import FeaturesGoneError, StoreError
 from harness.features.index import index_of
+from harness.features.packing import reading
 from harness.features.shards import (
     KINDS,
     SUFFIX,
+    Origin,
     Reader,
     is_whole,
     read_header,
@@ -44,6 +46,10 @@ if TYPE_CHECKING:
 
     from harness.features.index import Index
     from harness.features.shards import Kind, Shard
+
+
+TRIES = 3
+"""How often files are looked for that another process may just have packed."""
 
 
 class FeatureStore:
@@ -95,22 +101,39 @@ class FeatureStore:
         return lacking
 
     def _find(self, kind: Kind, keys: Collection[str]) -> dict[str, Path]:
-        """Return where utterances lie, those that are there."""
-        indices = self._indices(kind)
-        if any(all(key not in one.where for one in indices) for key in keys):
+        """Return where utterances lie, those that are there.
+
+        A folder is listed again where some are not, or their file is gone: another
+        process may have packed it.
+        """
+        indices, wanted = self._indices(kind), set(keys)
+        for _ in range(TRIES):
+            found = {
+                key: one.where[key]
+                for one in indices
+                for key in wanted
+                if key in one.where
+            }
+            there = all(path.exists() for path in set(found.values()))
+            if there and len(found) == len(wanted):
+                break
             for index in indices:
                 index.refresh()
-        return {
-            key: one.where[key] for one in indices for key in keys if key in one.where
-        }
+        return found
 
     def record(self, keys: Collection[str]) -> ExtractionRecord:
         """Return where the features of these utterances come from."""
         wanted = set(keys)
         paths = sorted(set(self._find("pooled", wanted).values()))
         shards = [one for one in map(read_header, paths) if one is not None]
-        took = {key: s for one in shards for key, s in one.seconds.items()}
-        made = [one.made for one in shards]
+        origins = [
+            origin
+            for one in shards
+            for origin in one.origins
+            if len(one.origins) == 1 or not wanted.isdisjoint(origin.seconds)
+        ]
+        took = {key: s for one in origins for key, s in one.seconds.items()}
+        made = [one.made for one in origins]
         dates = sorted(str(one["created"]) for one in made if "created" in one)
         libraries: dict[str, set[str]] = defaultdict(set)
         for name, version in (
@@ -175,7 +198,7 @@ class FeatureStore:
         if not about.exists():
             with replacing(about) as beside:
                 beside.write_text(json.dumps(self.identity, indent=2), "utf-8")
-        path = write_shard(self.folder / kind, tensors, seconds, made or {})
+        path = write_shard(self.folder / kind, tensors, Origin(seconds, made or {}))
         index_of(self.folder / kind).note(path)
 
     @property
@@ -214,18 +237,25 @@ class FeatureStore:
         Raises:
             FeaturesGoneError: Where some are not there, or not as they were written.
         """
-        where = self._find(kind, keys)
-        damaged = {path for path in set(where.values()) if not is_whole(path)}
-        for path in damaged:
-            path.unlink(missing_ok=True)
-            index_of(path.parent).forget([path])
-        gone = [key for key in keys if where.get(key) in {None, *damaged}]
-        if gone:
-            raise FeaturesGoneError(
-                f"The feature store {self.folder} lacks {counted(len(gone), 'clip')}, "
-                "removed meanwhile or damaged. Run the same command again."
-            )
-        return Reader(kind, {key: where[key] for key in keys})
+        reading(self.folder)
+        for _ in range(TRIES):
+            where = self._find(kind, keys)
+            for path in set(where.values()):
+                if not is_whole(path) and path.exists():
+                    path.unlink(missing_ok=True)
+                    index_of(path.parent).forget([path])
+                    where = {key: one for key, one in where.items() if one != path}
+            gone = sum(key not in where for key in keys)
+            if gone:
+                break
+            try:
+                return Reader(kind, where)
+            except FileNotFoundError:  # packed by another process meanwhile
+                continue
+        raise FeaturesGoneError(
+            f"The feature store {self.folder} lacks {counted(gone, 'clip')}, "
+            "removed meanwhile or damaged. Run the same command again."
+        )
 
     def drop(self, kind: Kind, keys: Collection[str]) -> int:
         """Remove shards that hold only these utterances; return the bytes freed."""

@@ -42,8 +42,7 @@ class Dataset:
             states = store.read("last" if last else "all", keys)
             return cls(frames=tuple(states[key] for key in keys), labels=labels)
         states = store.read("pooled", keys)
-        layer = -1 if last else slice(None)
-        pooled = torch.stack([states[key][layer] for key in keys])
+        pooled = states.stacked(keys, -1 if last else slice(None))
         return cls(pooled=pooled, labels=labels)
 
     @property

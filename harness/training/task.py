@@ -227,8 +227,8 @@ class Trial:
     def _layer_norms(self, keys: Sequence[str]) -> tuple[float, ...]:
         """Average the norms of the training part's frames, layer by layer."""
         states = self._present(lambda: self.store.read("pooled", keys))
-        norms = [states[recording.key + NORMS] for recording in self.train]
-        return tuple(torch.stack(norms).mean(0).tolist())
+        norms = states.stacked([recording.key + NORMS for recording in self.train])
+        return tuple(norms.mean(0).tolist())
 
     def _provenance(self, seconds: float, fitted: Fitted) -> Provenance:
         task = self.task

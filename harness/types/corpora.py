@@ -14,7 +14,7 @@ Gender = Literal["female", "male"]
 """Of a speaker, as the corpora state it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Utterance:
     """One recording of one speaker, described without opening its audio.
 

@@ -25,7 +25,7 @@ KINDS = {
     "certificate": ("plain", "cache/features/*/certificate.json", ("runs",)),
     "about.json": ("plain", "cache/features/*/about.json", ("runs",)),
     "facts of files": ("plain", "cache/memory/*.lines", ("runs",)),
-    "manifest": ("plain", "cache/manifests/*.json", ("runs",)),
+    "manifest": ("plain", "cache/manifests/*.jsonl", ("runs",)),
     "training state": ("half", "cache/training/*.pt", ()),
     "result": ("plain", "runs/*.parquet", ()),
     "packed results": ("packed", "runs/*.parquet", ()),

@@ -29,6 +29,9 @@ NOT_KNOWN = frozenset(
 """What people and programs write for what is not known, in lower case: pandas «nan»,
 «<NA>» and «NaT», R «NA», databases «NULL», spreadsheets «#N/A», Python «None»."""
 
+REPEATED = 4096
+"""Cells that are remembered: labels, speakers and files come again and again."""
+
 GENDERS: dict[str, Gender] = _tree.GENDERS | {
     **dict.fromkeys(("female", "woman", "girl", "w", "fem", "weiblich"), "female"),
     **dict.fromkeys(("male", "man", "boy", "masc", "männlich"), "male"),
@@ -74,18 +77,14 @@ def corpus_of(
     Raises:
         DataError: Where a column is missing, or a row cannot be used.
     """
-    numbered = [
-        (number, row)
-        for number, row in enumerate(rows, start=1)
-        if any(cell.strip() for cell in row.values())  # spreadsheets leave empty ones
-    ]
-    if not numbered:
-        raise DataError(f"{table} has no rows. Write one for each utterance.")
     disk = Disk(folder)
     utterances = {
         number: _utterance(f"{table}, row {number}", row, disk)
-        for number, row in numbered
+        for number, row in enumerate(rows, start=1)
+        if any(cell.strip() for cell in row.values())  # spreadsheets leave empty ones
     }
+    if not utterances:
+        raise DataError(f"{table} has no rows. Write one for each utterance.")
     _refuse_repeats(table, utterances)
     found = Counter(u.language for u in utterances.values() if u.language)
     return Corpus(
@@ -156,6 +155,7 @@ def _utterance(where: str, row: Mapping[str, str], disk: Disk) -> Utterance:
     )
 
 
+@functools.lru_cache(maxsize=REPEATED)
 def _canonical(cell: str) -> str:
     """Return a cell in NFC with single blanks; nothing where it says «not known»."""
     text = " ".join(unicodedata.normalize("NFC", cell).split())
@@ -165,15 +165,18 @@ def _canonical(cell: str) -> str:
 def _check_written(where: str, written: Mapping[str, str]) -> None:
     """Refuse required cells that are empty, and characters that no name has."""
     for name in REQUIRED:
-        cell = written[name].strip()
-        if not _canonical(cell):
-            said = f"is '{cell}', which stands for «not known»" if cell else "is empty"
-            raise DataError(f"{where}: '{name}' {said}. Fill it in, or delete the row.")
-        odd = [one for one in cell if unicodedata.category(one) == "Cc" and one != "\n"]
-        if odd:
-            raise DataError(
-                f"{where}: '{name}' holds the control character {odd[0]!r}. Remove it."
-            )
+        if problem := _problem(written[name].strip()):
+            raise DataError(f"{where}: '{name}' {problem}")
+
+
+@functools.lru_cache(maxsize=REPEATED)
+def _problem(cell: str) -> str:
+    """Say what is wrong with a required cell; nothing where it is sound."""
+    if not _canonical(cell):
+        said = f"is '{cell}', which stands for «not known»" if cell else "is empty"
+        return f"{said}. Fill it in, or delete the row."
+    odd = [one for one in cell if unicodedata.category(one) == "Cc" and one != "\n"]
+    return f"holds the control character {odd[0]!r}. Remove it." if odd else ""
 
 
 def _digits(seconds: float) -> str:
@@ -194,6 +197,7 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         """Look at nothing yet."""
         self.folder = folder
+        self.checked: dict[str, str] = {}
         self._names = functools.cache(_names)
 
     def holds(self, path: str) -> bool:
@@ -232,7 +236,14 @@ def _names(folder: Path) -> dict[str, str]:
 
 
 def _path(where: str, written: str, disk: Disk) -> str:
-    """Return a checked path; an absolute one is deliberate and may lead anywhere."""
+    """Return a checked path: that of a file of many utterances is checked once."""
+    if written not in disk.checked:
+        disk.checked[written] = _checked_path(where, written, disk)
+    return disk.checked[written]
+
+
+def _checked_path(where: str, written: str, disk: Disk) -> str:
+    """Check a path; an absolute one is deliberate and may lead anywhere."""
     if "\\" in written and not disk.holds(written):
         written = written.replace("\\", "/")  # written on Windows
     if Path(written).is_absolute():

@@ -34,7 +34,7 @@ from harness_plugins.corpora._rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PREFIX = "csv:"
 SEPARATORS = ",;\t"
@@ -54,14 +54,13 @@ def harness_corpus(name: str) -> Corpus | None:
     try:
         content = table.read_bytes()
         rows = _parquet(table, content) if _is_parquet(table) else _csv(table, content)
+        version = sha256_bytes(content)[:12]
+        return corpus_of(name, table, rows, folder=table.parent, version=version)
     except UnicodeDecodeError as error:
         raise DataError(f"{table} is not UTF-8 text. {_advice(content)}") from error
     except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"Cannot read the table {table}: {reason}.") from error
-    return corpus_of(
-        name, table, rows, folder=table.parent, version=sha256_bytes(content)[:12]
-    )
 
 
 @hookimpl
@@ -81,23 +80,19 @@ def _advice(content: bytes) -> str:
     return "In Excel, save it as «CSV UTF-8»; elsewhere choose UTF-8 as its encoding."
 
 
-def _csv(table: Path, content: bytes) -> list[dict[str, str]]:
-    """Read the rows of a CSV file; nothing but a line's end ends a line."""
+def _csv(table: Path, content: bytes) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file; nothing but a line's end ends a line."""
     text = io.StringIO(content.decode("utf-8-sig"), newline="")
     header = next((line for line in text if line.strip()), "")
     text.seek(0)
     separator = max(SEPARATORS, key=header.count)
-    lines = [
-        line for line in csv.reader(text, delimiter=separator, strict=True) if line
-    ]
-    columns = [column_name(name) for name in lines[0]] if lines else []
+    lines = filter(None, csv.reader(text, delimiter=separator, strict=True))
+    columns = [column_name(name) for name in next(lines, [])]
     check_columns(table, columns)
-    rows = []
-    for number, cells in enumerate(lines[1:], start=1):
+    for number, cells in enumerate(lines, start=1):
         if any(cell.strip() for cell in cells[len(columns) :]):
             raise ValueError(f"row {number} has more cells than there are columns")
-        rows.append(dict(zip_longest(columns, cells[: len(columns)], fillvalue="")))
-    return rows
+        yield dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
 
 
 def _parquet(table: Path, content: bytes) -> list[dict[str, str]]:

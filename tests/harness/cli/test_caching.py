@@ -6,8 +6,9 @@ import pytest
 import torch
 from toys import GRID
 
+from harness.data import stored
+from harness.data.places import Places
 from harness.features.store import FeatureStore
-from harness.files import write_json
 from harness.memory import Memory
 
 KEYS = [f"{number}" * 64 for number in range(8)]
@@ -23,7 +24,7 @@ def cache(tmp_path, monkeypatch):
         store.write("pooled", {key: torch.rand(3, 8)}, {key: 1.0})
         store.write("all", {key: torch.rand(3, 9, 8)}, {key: 1.0})
     store.certify({"delta": 0.0})
-    write_json(folder / "manifests" / "a.json", {"recordings": []})
+    stored.store(Places(data=tmp_path, cache=folder), (), ())
     memory = Memory(folder / "memory")
     (tmp_path / "file").touch()
     memory.recall(tmp_path / "file", lambda path: "a fact", "what")

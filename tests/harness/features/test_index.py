@@ -7,12 +7,12 @@ import torch
 
 from harness.errors import FeaturesGoneError
 from harness.features.index import Index
-from harness.features.shards import read_header, write_shard
+from harness.features.shards import Origin, read_header, write_shard
 from harness.features.store import FeatureStore
 
 
 def write(folder, *keys):
-    return write_shard(folder, {key: torch.ones(2, 4) for key in keys}, {}, {})
+    return write_shard(folder, {key: torch.ones(2, 4) for key in keys}, Origin({}, {}))
 
 
 @pytest.fixture
