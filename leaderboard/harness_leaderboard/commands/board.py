@@ -112,7 +112,7 @@ def leaderboard(
                 f"A page of every view goes into the folder {out}. For one view alone "
                 f"name a file, such as {out / view}.html."
             )
-        save(_site(runs, question, filters), out / "index.html")
+        save(page_of(runs, question, filters), out / "index.html")
     elif diff:
         if pooled:
             raise HarnessError("--diff compares stored scores; leave out --pooled.")
@@ -167,7 +167,7 @@ def _diff(
     return changes.changes(old, new, question)
 
 
-def _site(runs: Folder, question: Question, only: Filters) -> str:
+def page_of(runs: Folder, question: Question, only: Filters) -> str:
     """Write the page of every view; predictions are read for its figures alone."""
     from harness_leaderboard.site import details
 
