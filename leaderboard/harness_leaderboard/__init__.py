@@ -71,3 +71,4 @@ def harness_commands(app: click.Group) -> None:
     app.add_command(commands.figure)
     app.add_command(commands.compare)
     app.add_command(commands.runs)
+    app.add_command(commands.publish)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness_leaderboard.commands.board import leaderboard, show_run
 from harness_leaderboard.commands.compare import compare
 from harness_leaderboard.commands.figure import figure
+from harness_leaderboard.commands.publish import publish
 from harness_leaderboard.commands.runs import runs
 
-__all__ = ["compare", "figure", "leaderboard", "runs", "show_run"]
+__all__ = ["compare", "figure", "leaderboard", "publish", "runs", "show_run"]

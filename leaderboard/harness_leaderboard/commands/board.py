@@ -134,8 +134,7 @@ def leaderboard(
                 f"A page of every view goes into the folder {out}. For one view alone "
                 f"name a file, such as {out / view}.html."
             )
-        origin = _origin(registry, runs)
-        save(_site(runs, question, filters, origin), out / "index.html")
+        save(page_of(registry, runs, question, filters), out / "index.html")
     elif diff:
         if pooled:
             raise HarnessError("--diff compares stored scores; leave out --pooled.")
@@ -217,7 +216,7 @@ def _origin(registry: Registry, runs: Folder) -> site.Origin:
     return site.Origin(command=made_by(), files=names, sources=sources)
 
 
-def _site(runs: Folder, question: Question, only: Filters, origin: site.Origin) -> str:
+def page_of(registry: Registry, runs: Folder, question: Question, only: Filters) -> str:
     """Write the page of every view; predictions are read for its figures alone."""
     from harness_leaderboard.site import details
 
@@ -228,7 +227,7 @@ def _site(runs: Folder, question: Question, only: Filters, origin: site.Origin) 
     results, _ = reading.read_runs(runs, needed, run_ids=chosen)
     for metric in metrics:
         results = scored_anew(results, metric, runs)
-    return site.site(table, results, question, origin)
+    return site.site(table, results, question, _origin(registry, runs))
 
 
 def _metrics(question: Question) -> Collection[Metric]:

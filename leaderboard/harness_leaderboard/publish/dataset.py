@@ -1,0 +1,182 @@
+"""Results as a dataset of two tables, a row a result and a row a prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness_leaderboard.publish.parcel import Parcel
+from harness_leaderboard.results import reading
+from harness_leaderboard.results.columns import column_type, paths, scored
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from harness.types import Metric
+    from harness_leaderboard.results.columns import FieldPath
+
+SHARED = ("run_id", "upstream", "downstream", "corpus_trained", "corpus_tested")
+"""Columns of a result that stand beside each of its predictions."""
+
+SOURCE = "https://github.com/speech-harness/speech-harness"
+
+MEANING = {
+    "run_id": "hash of the condition, the fold and the seed",
+    "upstream": "the frozen speech model",
+    "downstream": "the head on top of it",
+    "corpus_trained": "the corpora that are trained on",
+    "corpus_tested": "those that are tested on, where they are others",
+    "corpus_strategy": "how they are divided; of several folds each is a row",
+    "fold, seed": "of this result",
+    "scores_…": "metrics of the test part, as fractions of one",
+    "labels": "the classes, in the order of scores",
+    "n_train, n_valid, n_test": "utterances of each part",
+    "control": "whether the row is one that others must beat, and no result of its own",
+    "training_warnings": "rules that a plugin of it broke when it was last checked",
+}
+"""What the card says of columns; names not here say what they are."""
+
+
+def parcel(
+    runs: Path, metrics: Sequence[Metric], controls: Collection[str], licence: str
+) -> Parcel:
+    """Make the files of a dataset from a clean copy of results."""
+    results = _results(runs, metrics, controls)
+    predictions = _predictions(runs)
+    files = {
+        "README.md": _card(results, predictions, licence).encode(),
+        "results.parquet": _parquet(results),
+        "predictions.parquet": _parquet(predictions),
+    }
+    return Parcel(kind="dataset", files=files)
+
+
+def _results(
+    runs: Path, metrics: Sequence[Metric], controls: Collection[str]
+) -> pa.Table:
+    """Read a row a result: its condition, what was measured, where and when."""
+    import pyarrow as pa
+
+    flat = [name for name, path in paths().items() if _is_simple(name, path)]
+    table, _ = reading.read_runs(runs, (*flat, *map(scored, metrics)))
+    systems = zip(*(table[name].to_pylist() for name in SHARED[1:3]), strict=True)
+    is_control = [not set(system).isdisjoint(controls) for system in systems]
+    return table.append_column("control", pa.array(is_control))
+
+
+def _is_simple(name: str, path: FieldPath) -> bool:
+    """Say whether a column holds values or lists of values, which any reader takes."""
+    import pyarrow as pa
+
+    kind = column_type(path)
+    of = kind.value_type if pa.types.is_list(kind) else kind
+    return path[0] != "scores" and not pa.types.is_nested(of)
+
+
+def _predictions(runs: Path) -> pa.Table:
+    """Read a row a prediction, with the names of its result."""
+    import pyarrow as pa
+
+    needed = (*SHARED, "fold", "seed", "labels", "predictions")
+    table, _ = reading.read_runs(runs, needed)
+    rows = [
+        {**result, **one, "predictions": None}
+        for result in table.to_pylist()
+        for one in result["predictions"] or ()
+    ]
+    return pa.Table.from_pylist(rows).drop_columns("predictions")
+
+
+def _parquet(table: pa.Table) -> bytes:
+    """Write a table as plain columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {one.name: one.type for one in table.schema}
+    plain = [
+        (name, kind.value_type if pa.types.is_dictionary(kind) else kind)
+        for name, kind in kinds.items()
+    ]
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table.cast(pa.schema(plain)), buffer, compression="zstd")
+    return bytes(buffer.getvalue().to_pybytes())
+
+
+# ---------------------------------------------------------------- card
+
+
+def _card(results: pa.Table, predictions: pa.Table, licence: str) -> str:
+    """Write the card: what is in it, how it was made, what columns mean."""
+    from huggingface_hub import DatasetCardData
+
+    tables = {"results": results, "predictions": predictions}
+    top = DatasetCardData(
+        license=licence or None,
+        pretty_name="Emotion in frozen speech models, by speech-harness",
+        tags=["speech", "speech-emotion-recognition", "evaluation"],
+        configs=[
+            {"config_name": name, "data_files": f"{name}.parquet"} for name in tables
+        ],
+    )
+    meaning = "\n".join(f"| `{name}` | {text} |" for name, text in MEANING.items())
+    corpora = sorted(
+        {one for of in results["corpus_trained"].to_pylist() for one in of}
+    )
+    names = ", ".join(f"`{one}`" for one in corpora)
+    versions = ", ".join(sorted(set(results["training_harness_version"].to_pylist())))
+    return f"""\
+---
+{top.to_yaml().strip()}
+---
+
+# Emotion in frozen speech models
+
+How much emotion small heads read out of frozen speech models: {len(results)} results,
+each of one head trained on one fold with one seed, and their {len(predictions)}
+predictions. There is no audio here; utterances are called as in their corpora.
+
+Corpora: {names}. They are not part of this, and each has its own licence.
+
+## How it was made
+
+By [speech-harness]({SOURCE})
+{versions}. The models are frozen; the best epoch in validation is tested, and nothing
+is selected on test. Rows are comparable where every column of the condition is equal:
+average over `fold` and `seed`, and over nothing else. Rows with `control` are what a
+score must beat.
+
+## Licence
+
+{_licence_note(licence)}
+
+## Columns
+
+| `results` | is |
+|---|---|
+{meaning}
+
+`predictions` has one row a test utterance and result: `utterance`, `speaker`, `gender`,
+`label`, `predicted`, and `scores`, the probability of each of `labels`.
+
+```python
+from datasets import load_dataset
+
+results = load_dataset("OWNER/NAME", "results", split="train").to_pandas()
+place = ["upstream", "downstream", "corpus_manifest", "corpus_division"]
+results[~results.control].groupby(place).scores_macro_f1.mean()
+```
+
+## Citation
+
+Cite what you use: the corpora, the models, and F. D'Asaro, J. J. Márquez Villacís, G.
+Rizzo, A. Bottino, *Using Large Speech Models for Feature Extraction in Cross-Lingual
+Speech Emotion Recognition*, CLiC-it 2024, the study that the heads come from.
+"""
+
+
+def _licence_note(licence: str) -> str:
+    if licence:
+        return f"The results are under `{licence}`."
+    return "None is stated: ask the owner of this repository before you reuse it."
