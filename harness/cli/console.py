@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from harness.cli.failures import report
+from harness.cli.remaining import Remaining
 from harness.cli.thinness import thin_result
 from harness.errors import HarnessError
 from harness.hookspecs import hookimpl
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 
-    from harness.types import CellFailed, CellFinished, RunFinished, RunStarted, Stages
+    from harness.types import (
+        Advance,
+        CellFailed,
+        CellFinished,
+        RunFinished,
+        RunStarted,
+        Stages,
+    )
 
 EVERY = 10.0
 """Seconds between two plain lines of a stage."""
@@ -143,28 +151,30 @@ def stages(*, quiet: bool) -> Stages:
 
 
 @contextmanager
-def _lines(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
+def _lines(
+    title: str, total: float, unit: str, forecast: float = 0.0
+) -> Iterator[Advance]:
     """Print a line every few seconds, and one when all is done."""
     started = printed = time.monotonic()
-    done = 0.0
+    rest = Remaining(total, forecast)
 
-    def advance(amount: float) -> None:
-        nonlocal done, printed
-        done += amount
+    def advance(amount: float, forecast: float = 0.0, /) -> None:
+        nonlocal printed
+        rest.advance(amount, forecast)
         now = time.monotonic()
-        ended = done >= total - EPSILON and now - started >= BRIEF
+        ended = rest.done >= total - EPSILON and now - started >= BRIEF
         if now - printed >= EVERY or ended:
             printed = now
-            say(_line(title, done, total, unit, now - started))
+            say(_line(title, rest, unit, now - started))
 
     yield advance
 
 
-def _line(title: str, done: float, total: float, unit: str, elapsed: float) -> str:
-    amount = _amount(done, total, unit, elapsed)
-    left = (
-        f", {clock(elapsed / done * (total - done))} left" if 0 < done < total else ""
-    )
+def _line(title: str, rest: Remaining, unit: str, elapsed: float) -> str:
+    amount = _amount(rest.done, rest.total, unit, elapsed)
+    seconds = rest.seconds(elapsed)
+    ended = seconds is None or rest.done >= rest.total
+    left = "" if ended else f", {clock(seconds or 0.0)} left"
     return f"{title}: {amount} in {clock(elapsed)}{left}"
 
 
@@ -177,8 +187,13 @@ def _amount(done: float, total: float, unit: str, elapsed: float) -> str:
 
 
 @contextmanager
-def _bars(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    """Show a live bar with the amount, the real-time factor and the time left."""
+def _bars(
+    title: str, total: float, unit: str, forecast: float = 0.0
+) -> Iterator[Advance]:
+    """Show a live bar with the amount, the real-time factor and the time left.
+
+    Where a stage has a forecast, the bar grows by that, and not by what is counted.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -189,8 +204,14 @@ def _bars(title: str, total: float, unit: str) -> Iterator[Callable[[float], Non
         TimeRemainingColumn(),
         console=Console(stderr=True),
     ) as progress:
-        bar = progress.add_task(plain(title), total=total)
-        yield lambda amount: progress.advance(bar, amount)
+        rest = Remaining(total, forecast)
+        bar = progress.add_task(plain(title), total=forecast or total, rest=rest)
+
+        def advance(amount: float, forecast: float = 0.0, /) -> None:
+            rest.advance(amount, forecast)
+            progress.update(bar, completed=rest.met if rest.forecast else rest.done)
+
+        yield advance
 
 
 def _amount_column(unit: str) -> ProgressColumn:
@@ -199,9 +220,8 @@ def _amount_column(unit: str) -> ProgressColumn:
 
     class Amount(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(
-                _amount(task.completed, task.total or 0, unit, task.elapsed or 0)
-            )
+            rest: Remaining = task.fields["rest"]
+            return Text(_amount(rest.done, rest.total, unit, task.elapsed or 0))
 
     return Amount()
 

@@ -93,13 +93,29 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
 
 
 @click.command()
-@together(*GRID, DEVICE)
+@together(*GRID, DEVICE, *PLACE[:2])
 @click.option("--quiet", is_flag=True, help="No progress.")
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Try two clips of each upstream and two steps of each head for the forecast.",
+)
 @click.pass_obj
-def plan(registry: Registry, /, quiet: bool, device: str, **options: Any) -> None:  # noqa: ANN401 - click's
+def plan(
+    registry: Registry,
+    /,
+    quiet: bool,
+    device: str,
+    executor: str,
+    workers: int,
+    measure: bool,
+    **options: Any,  # noqa: ANN401 - click's
+) -> None:
     """Say what 'harness run' with the same options would do, and do nothing."""
     from harness.execution.planner import make_plan
 
+    workers = workers or os.cpu_count() or 1
+    cores = 1 if registry.executors[executor].window == 1 else workers
     request = request_of(options, registry)
     with tempfile.TemporaryDirectory() as scratch:
         todo = make_plan(
@@ -108,7 +124,7 @@ def plan(registry: Registry, /, quiet: bool, device: str, **options: Any) -> Non
         _print_pairs(todo)
         _print_splits(todo)
         _print_seeds(todo)
-        for line in _forecast(todo, registry, device):
+        for line in _forecast(todo, registry, device, cores, measure=measure):
             show(line)
         for line in _remarks(todo):
             show(line)
@@ -175,9 +191,11 @@ def _spelled(seeds: tuple[int, ...]) -> str:
     return f"seeds {','.join(map(str, seeds))}"
 
 
-def _forecast(todo: Plan, registry: Registry, device: str) -> Iterator[str]:
+def _forecast(
+    todo: Plan, registry: Registry, device: str, cores: int, *, measure: bool
+) -> Iterator[str]:
     """Say how much there is to do, and what it takes."""
-    from harness.execution import cost
+    from harness.execution import cost, forecast
     from harness.execution.tasks import work_of
 
     done = len(todo.cells) - len({job.cell.run_id for job in todo.todo})
@@ -185,15 +203,24 @@ def _forecast(todo: Plan, registry: Registry, device: str) -> Iterator[str]:
     tasks = work_of(todo, registry, device=device, quiet=True).tasks
     if not tasks:
         return
-    cores = os.cpu_count() or 1
-    workers = cost.workers_within(tasks, cores, cost.free_memory())
+    if measure:
+        speed = forecast.measured(todo, tasks, device)
+    else:
+        speed = forecast.speed_of(device)
+    yield from speed.untried
+    free = cost.free_memory()
+    found = forecast.forecast(tasks, speed, cores, free)
     yield (
         f"The rest, {counted(len(tasks), 'task')}, takes about "
-        f"{size(sum(map(cost.disk, todo.pairs)))} of disk and, roughly, "
-        f"{size(cost.memory(tasks, workers))} of memory and "
-        f"{clock(cost.seconds(tasks, workers))} on this machine's CPU, "
-        f"{counted(workers, 'task')} at once."
+        f"{size(sum(map(cost.disk, todo.pairs)))} of disk, {size(found.memory)} of "
+        f"memory and {clock(found.seconds)} on this machine's CPU, "
+        f"{counted(found.workers, 'task')} at once."
     )
+    if found.too_large:
+        yield (
+            f"{counted(len(found.too_large), 'task')} would take more than the "
+            f"{size(free)} of memory that are free; they run alone."
+        )
 
 
 def _remarks(todo: Plan) -> Iterator[str]:

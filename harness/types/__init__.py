@@ -70,6 +70,7 @@ from harness.types.upstreams import (
     Upstream,
 )
 from harness.types.work import (
+    Advance,
     Executor,
     FrameType,
     Precision,
@@ -83,6 +84,7 @@ from harness.types.work import (
 
 __all__ = [
     "PARTS",
+    "Advance",
     "Archive",
     "Batch",
     "Build",
