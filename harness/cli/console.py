@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from harness.cli.failures import report
+from harness.cli.remaining import Remaining
 from harness.cli.thinness import thin_result
 from harness.errors import HarnessError
 from harness.hookspecs import hookimpl
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
     from rich.progress import Progress, Task
     from rich.text import Text
 
-    from harness.types import CellFailed, CellFinished, RunFinished, RunStarted, Stages
+    from harness.types import (
+        Advance,
+        CellFailed,
+        CellFinished,
+        RunFinished,
+        RunStarted,
+        Stages,
+    )
 
 EVERY = 10.0
 """Seconds between two plain lines of a stage."""
@@ -144,31 +152,34 @@ def stages(*, quiet: bool) -> Stages:
 
 
 @contextmanager
-def _lines(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
+def _lines(
+    title: str, total: float, unit: str, forecast: float = 0.0
+) -> Iterator[Advance]:
     """Print a line every few seconds, and one when all is done."""
     started = printed = time.monotonic()
-    done, over = 0.0, False
+    rest, over = Remaining(total, forecast), False
 
-    def advance(amount: float) -> None:
-        nonlocal done, over, printed
+    def advance(amount: float, forecast: float = 0.0, /) -> None:
+        nonlocal over, printed
         if over:
             return
-        done += amount
-        over = done >= total - EPSILON
+        rest.advance(amount, forecast)
+        over = rest.done >= total - EPSILON
         now = time.monotonic()
         if now - printed >= EVERY or (over and now - started >= BRIEF):
             printed = now
-            say(f"{title}: {_progress(done, total, unit, now - started)}")
+            say(f"{title}: {_progress(rest, unit, now - started)}")
 
     yield advance
 
 
-def _progress(done: float, total: float, unit: str, elapsed: float) -> str:
+def _progress(rest: Remaining, unit: str, elapsed: float) -> str:
     """Say how much is done, how long that took, and how long the rest will take."""
-    text = f"{_amount(done, total, unit, elapsed)} in {clock(elapsed)}"
-    if not 0 < done < total - EPSILON:
+    text = f"{_amount(rest.done, rest.total, unit, elapsed)} in {clock(elapsed)}"
+    seconds = rest.seconds(elapsed)
+    if seconds is None or rest.done >= rest.total - EPSILON:
         return text
-    return f"{text}, {clock(elapsed / done * (total - done))} left"
+    return f"{text}, {clock(seconds)} left"
 
 
 def _amount(done: float, total: float, unit: str, elapsed: float) -> str:
@@ -189,19 +200,24 @@ class _Bars:
 
     @contextmanager
     def __call__(
-        self, title: str, total: float, unit: str
-    ) -> Iterator[Callable[[float], None]]:
-        """Show a bar with the amount, the real-time factor and the time left."""
+        self, title: str, total: float, unit: str, forecast: float = 0.0
+    ) -> Iterator[Advance]:
+        """Show a bar with the amount, the real-time factor and the time left.
+
+        Where a stage has a forecast, the bar grows by that, and not by what is counted.
+        """
         if self._progress is None:
             self._progress = _display()
             self._progress.start()
-        progress = self._progress
-        bar = progress.add_task(plain(title), total=total, unit=unit)
+        progress, rest = self._progress, Remaining(total, forecast)
+        whole = forecast or total
+        bar = progress.add_task(plain(title), total=whole, unit=unit, rest=rest)
 
-        def advance(amount: float) -> None:
-            progress.advance(bar, amount)
-            if (progress.tasks[bar].remaining or 0.0) <= EPSILON:
-                progress.update(bar, completed=total)
+        def advance(amount: float, forecast: float = 0.0, /) -> None:
+            rest.advance(amount, forecast)
+            part = rest.met if rest.forecast else rest.done
+            over = rest.done >= total - EPSILON
+            progress.update(bar, completed=whole if over else part)
 
         self._open += 1
         try:
@@ -224,8 +240,7 @@ def _display() -> Progress:
     class Amount(ProgressColumn):
         def render(self, task: Task) -> Text:
             elapsed = task.finished_time or task.elapsed or 0.0
-            unit = task.fields["unit"]
-            return Text(_progress(task.completed, task.total or 0.0, unit, elapsed))
+            return Text(_progress(task.fields["rest"], task.fields["unit"], elapsed))
 
     whole = partial(Column, no_wrap=True)
     return Progress(

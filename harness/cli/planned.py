@@ -6,21 +6,19 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness.execution.forecast import Forecast
     from harness.execution.plan import Pair, Plan
-    from harness.registry import Registry
     from harness.splits.transfer import Division
 
 Facts = dict[str, object]
 
 
-def as_json(todo: Plan, registry: Registry, device: str, cores: int) -> Facts:
+def as_json(todo: Plan, found: Forecast) -> Facts:
     """Write a plan as JSON has it, in seconds and bytes; shares are fractions of one.
 
     Args:
         todo: The plan.
-        registry: What the plugins offer.
-        device: A torch device, or ``auto``.
-        cores: How many tasks at once at most.
+        found: What it would take.
     """
     cells = {cell.run_id: cell for cell in todo.cells}
     left = {job.cell.run_id for job in todo.todo}
@@ -37,7 +35,7 @@ def as_json(todo: Plan, registry: Registry, device: str, cores: int) -> Facts:
             {"seeds": seeds, "downstreams": heads}
             for seeds, heads in sorted(todo.seeds.items())
         ],
-        "takes": _takes(todo, registry, device, cores),
+        "takes": _takes(todo, found),
         "download": [
             {
                 "upstream": one.name,
@@ -83,17 +81,16 @@ def _split(division: Division) -> Facts:
     }
 
 
-def _takes(todo: Plan, registry: Registry, device: str, cores: int) -> Facts:
-    """Forecast what is left, on this machine's CPU."""
+def _takes(todo: Plan, found: Forecast) -> Facts:
+    """State what is left, and what it takes of this machine."""
     from harness.execution import cost
-    from harness.execution.tasks import work_of
 
-    tasks = work_of(todo, registry, device=device, quiet=True).tasks
-    workers = cost.workers_within(tasks, cores, cost.free_memory())
     return {
-        "tasks": len(tasks),
-        "at_once": workers if tasks else 0,
-        "seconds": cost.seconds(tasks, workers),
-        "memory_bytes": cost.memory(tasks, workers),
-        "disk_bytes": sum(map(cost.disk, todo.pairs)) if tasks else 0,
+        "tasks": found.tasks,
+        "at_once": found.workers if found.tasks else 0,
+        "seconds": found.seconds,
+        "memory_bytes": found.memory,
+        "disk_bytes": sum(map(cost.disk, todo.pairs)) if found.tasks else 0,
+        "tasks_too_large": len(found.too_large),
+        "not_measured": found.untried,
     }

@@ -24,6 +24,7 @@ from harness.text import clock, counted, size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.execution.forecast import Forecast
     from harness.execution.plan import Pair, Plan
     from harness.registry import Registry
 
@@ -139,6 +140,11 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
     show_default=True,
     help="JSON also names every cell, with the name of its result.",
 )
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Try two clips of each upstream and two steps of each head for the forecast.",
+)
 @click.pass_obj
 def plan(
     registry: Registry,
@@ -146,6 +152,7 @@ def plan(
     quiet: bool,
     device: str,
     form: str,
+    measure: bool,
     **options: Any,  # noqa: ANN401 - click's
 ) -> None:
     """Say what 'harness run' would do, and what that takes.
@@ -160,13 +167,14 @@ def plan(
         todo = make_plan(
             request, registry, stages=stages(quiet=quiet), scratch=Path(scratch)
         )
+        found = _expected(todo, registry, device, workers, measure=measure)
         if form == "json":
-            print_json(as_json(todo, registry, device, workers))
+            print_json(as_json(todo, found))
             return
         _print_pairs(todo)
         _print_splits(todo)
         _print_seeds(todo)
-        for line in _forecast(todo, registry, device, workers):
+        for line in _forecast(todo, found):
             show(line)
         for line in _remarks(todo):
             show(line)
@@ -242,24 +250,43 @@ def _spelled(seeds: tuple[int, ...]) -> str:
     return f"seeds {','.join(map(str, seeds))}"
 
 
-def _forecast(todo: Plan, registry: Registry, device: str, cores: int) -> Iterator[str]:
+def _expected(
+    todo: Plan, registry: Registry, device: str, cores: int, *, measure: bool
+) -> Forecast:
+    """Forecast what is left to do, on this machine."""
+    from harness.execution import cost, forecast
+    from harness.execution.tasks import work_of
+
+    tasks = work_of(todo, registry, device=device, quiet=True).tasks
+    if not tasks:
+        speed = forecast.Speed()
+    elif measure:
+        speed = forecast.measured(todo, tasks, device)
+    else:
+        speed = forecast.speed_of(device)
+    return forecast.forecast(tasks, speed, cores, cost.free_memory())
+
+
+def _forecast(todo: Plan, found: Forecast) -> Iterator[str]:
     """Say how much there is to do, and what it takes."""
     from harness.execution import cost
-    from harness.execution.tasks import work_of
 
     done = len(todo.cells) - len({job.cell.run_id for job in todo.todo})
     yield f"\n{counted(len(todo.cells), 'cell')}, {done} of them done."
-    tasks = work_of(todo, registry, device=device, quiet=True).tasks
-    if not tasks:
+    if not found.tasks:
         return
-    workers = cost.workers_within(tasks, cores, cost.free_memory())
+    yield from found.untried
     yield (
-        f"The rest, {counted(len(tasks), 'task')}, takes about "
-        f"{size(sum(map(cost.disk, todo.pairs)))} of disk and, roughly, "
-        f"{size(cost.memory(tasks, workers))} of memory and "
-        f"{clock(cost.seconds(tasks, workers))} on this machine's CPU, "
-        f"{counted(workers, 'task')} at once."
+        f"The rest, {counted(found.tasks, 'task')}, takes about "
+        f"{size(sum(map(cost.disk, todo.pairs)))} of disk, {size(found.memory)} of "
+        f"memory and {clock(found.seconds)} on this machine, "
+        f"{counted(found.workers, 'task')} at once."
     )
+    if found.too_large:
+        yield (
+            f"{counted(len(found.too_large), 'task')} would take more than the memory "
+            "that is free, and would run alone."
+        )
 
 
 def _remarks(todo: Plan) -> Iterator[str]:

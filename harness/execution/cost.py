@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from harness.types import Resources
@@ -11,10 +12,24 @@ if TYPE_CHECKING:
 
     from harness.data.manifest import Recording
     from harness.execution.plan import Pair
-    from harness.types import Downstream, Task
+    from harness.types import Downstream, Task, Upstream
 
 FLOPS = 50e9
-"""What one core of a common server does in float32, in operations a second."""
+"""What one core of a common server does in float32, in operations a second. Tasks are
+cut by it, so that they are the same on every machine; ``forecast`` corrects it."""
+
+ENCODING = 0.7
+"""The share of a machine's GEMM rate that encoders reach, as measured with Whisper."""
+
+FITTING = 0.7
+"""And heads on frames."""
+
+READING = 0.2
+"""Bytes that are read from memory while one operation is done: 20 GB/s beside 100
+GFLOP/s."""
+
+STEP = 1.2e-3
+"""Seconds of a step that has next to nothing to compute, as heads on means have."""
 
 PROCESS = 300e6
 """Bytes of a process that has imported torch and transformers."""
@@ -32,11 +47,11 @@ HEAD_MEMORY = 8 * 4 * 256
 HEAD_WIDTH = 256
 """Of such heads."""
 
-TRAIN = 0.8
-"""The share of a corpus that is trained on."""
+TRAIN, VALID = 0.8, 0.1
+"""The shares of a corpus that are trained on and that select an epoch."""
 
-CERTIFICATE_SECONDS = 8.0
-"""Audio that a padding certificate takes."""
+CERTIFICATE_SECONDS = (1.0, 1.0, 2.0, 2.0, 2.0)
+"""Clips that a padding certificate encodes."""
 
 HELD = 2 * 2**30
 """Bytes that an extraction on a GPU holds of the machine's memory: a window of clips,
@@ -51,8 +66,8 @@ RESERVE = 0.9
 
 def certifying(pair: Pair) -> Resources:
     """Forecast the padding certificate of a pair's upstream."""
-    operations = _encoding(pair, [CERTIFICATE_SECONDS])
-    memory = PROCESS + LOADED * pair.upstream.parameters
+    operations = _encoding(pair, CERTIFICATE_SECONDS)
+    memory = PROCESS + LOADED * _weights(pair.upstream)
     return Resources(memory=int(memory), seconds=operations / FLOPS, gpu=True)
 
 
@@ -62,7 +77,7 @@ def extracting(pair: Pair, chunk: Sequence[Recording]) -> Resources:
     upstream = pair.upstream
     largest = max(states(pair, [recording]) for recording in chunk)
     held = min(states(pair, chunk), max(HELD, largest))
-    memory = PROCESS + LOADED * upstream.parameters + held
+    memory = PROCESS + LOADED * _weights(upstream) + held
     seconds = _encoding(pair, clips) / FLOPS + DECODING * sum(clips)
     return Resources(memory=int(memory), seconds=seconds, gpu=True)
 
@@ -73,20 +88,53 @@ def states(pair: Pair, chunk: Sequence[Recording]) -> int:
     return int(width * _frames(pair, _seconds(pair, chunk)))
 
 
-def fitting(pair: Pair, downstream: Downstream) -> Resources:
-    """Forecast the training of a head; stored frames are mapped and take no memory."""
-    recipe, frames_read = downstream.recipe, downstream.reads.frames
-    if recipe is None or not frames_read:
+def fitting(
+    pair: Pair, downstream: Downstream, clips: Sequence[float] = ()
+) -> Resources:
+    """Forecast the training of a head; stored frames are mapped and take no memory.
+
+    Args:
+        pair: Whose features it reads.
+        downstream: The head.
+        clips: Durations of all parts, in seconds, if not the corpus'.
+    """
+    clips = clips or _seconds(pair, pair.manifest.recordings)
+    frames, upstream = _frames(pair, clips), pair.upstream
+    recipe, reads = downstream.recipe, downstream.reads
+    if recipe is None:
         return Resources(memory=int(PROCESS), seconds=0.0)
-    frames = _frames(pair, _seconds(pair, pair.manifest.recordings))
-    cost = downstream.cost
-    weights = cost.weights if cost else HEAD_WIDTH * (pair.upstream.dim + HEAD_WIDTH)
-    operations = 6 * weights * TRAIN * frames * recipe.epochs
-    mean = frames / max(1, len(pair.manifest.recordings))
-    memory = recipe.batch * mean * (cost.memory if cost else HEAD_MEMORY)
-    return Resources(
-        memory=int(PROCESS + memory), seconds=operations / FLOPS, gpu=cost is not None
-    )
+    steps = max(1, int(TRAIN * len(clips) / recipe.batch))
+    seconds = recipe.epochs * steps * STEP
+    if not reads.frames:
+        heads = upstream.layers if reads.layers == "each" else 1
+        return Resources(memory=int(PROCESS), seconds=heads * seconds)
+    layers = 1 if reads.layers == "last" else upstream.layers
+    operations = frames * _of_frame(downstream, layers, upstream.dim)
+    seconds += recipe.epochs * operations / FITTING / FLOPS
+    held = downstream.cost.memory if downstream.cost else HEAD_MEMORY
+    if layers > 1:  # their sum and its gradient, and the layers where they are half
+        half = pair.condition.frame_type != "float32"
+        held += 4 * upstream.dim * (2 + layers * half)
+    memory = recipe.batch * frames / max(1, len(clips)) * held
+    costly = downstream.cost is not None
+    return Resources(memory=int(PROCESS + memory), seconds=seconds, gpu=costly)
+
+
+def _of_frame(downstream: Downstream, layers: int, dim: int) -> float:
+    """Count what a frame of the corpus costs in an epoch, in operations.
+
+    Forward, and backward to weights and inputs, each take two operations a weight. The
+    first matrix needs no gradient of its inputs, unless they are a sum of layers; that
+    reads all layers twice.
+    """
+    if downstream.cost:
+        return (6 * TRAIN + 2 * VALID) * downstream.cost.weights
+    first, second = HEAD_WIDTH * dim, HEAD_WIDTH**2
+    if layers == 1:
+        return TRAIN * (4 * first + 6 * second) + VALID * 2 * (first + second)
+    read = 4 * layers * dim / READING * FITTING
+    passes = TRAIN * (6 * (first + second) + 2 * read)
+    return passes + VALID * (2 * (first + second) + read)
 
 
 # ---------------------------------------------------------------- plans
@@ -99,11 +147,6 @@ def disk(pair: Pair) -> int:
     frames = _kept(pair) * _frames(pair, _seconds(pair, pair.missing))
     pooled = len(pair.missing) * upstream.layers * 4
     return int((frames * width + pooled) * upstream.dim)
-
-
-def seconds(tasks: Iterable[Task], cores: int) -> float:
-    """Forecast the time on so many cores."""
-    return sum(task.resources.seconds for task in tasks) / cores
 
 
 def memory(tasks: Sequence[Task], workers: int) -> int:
@@ -129,12 +172,40 @@ def free_memory() -> int:
 
 
 def _encoding(pair: Pair, clips: Iterable[float]) -> float:
-    """Forecast operations of the upstream: two a weight and a frame."""
-    upstream = pair.upstream
-    whole = pair.condition.feeding == upstream.feedings[0]
-    window = upstream.window if whole else None
-    encoded = [-(-clip // window) * window if window else clip for clip in clips]
-    return 2 * upstream.parameters * _frames(pair, encoded)
+    """Forecast operations of the upstream, as if all ran at the GEMM rate.
+
+    Two a weight and a frame that is computed; and four for each pair of frames, dim
+    and layer, for attention, which spans a window at most.
+    """
+    upstream, weights = pair.upstream, _weights(pair.upstream)
+    if not weights:
+        return 0.0
+    window = upstream.window / upstream.hop if upstream.window and upstream.hop else inf
+    total = 0.0
+    for clip in clips:
+        frames = _computed(pair, clip, window)
+        attention = 4 * min(frames, window) * upstream.dim * upstream.layers
+        total += frames * (2 * (weights + upstream.front) + attention)
+    return total / ENCODING
+
+
+def _computed(pair: Pair, clip: float, window: float) -> float:
+    """Count the frames that are computed for a clip, whole windows if nothing says."""
+    upstream, feeding = pair.upstream, pair.condition.feeding
+    if upstream.hop is None:
+        return 1.0
+    frames = clip / upstream.hop
+    if upstream.computed is not None:
+        return upstream.computed(feeding, ceil(frames))
+    whole = feeding == upstream.feedings[0] and window < inf
+    return ceil(frames / window) * window if whole else frames
+
+
+def _weights(upstream: Upstream) -> int:
+    """Return the number of weights, or that of Transformer blocks of the size."""
+    if upstream.checkpoint is None:
+        return upstream.parameters
+    return upstream.parameters or 12 * upstream.layers * upstream.dim**2
 
 
 def _frames(pair: Pair, clips: Iterable[float]) -> float:

@@ -17,6 +17,7 @@ from harness.execution import cost
 from harness.execution.claims import Claim, Claims
 from harness.execution.events import notify
 from harness.execution.executors import started
+from harness.execution.forecast import speed_of
 from harness.execution.nodes import Cluster, ask_nodes, needed_by
 from harness.execution.planner import make_plan
 from harness.execution.scheduler import run_tasks
@@ -205,7 +206,8 @@ class _Running:
         workers = self._workers(work)
         memory = cost.free_memory() if executor.window is None else None
         titles = ("extracting", sum(work.audio.values()), "audio")
-        cells = ("fitting heads", len(work.jobs), "cells")
+        times = self._forecast(work, workers)
+        cells = ("fitting heads", len(work.jobs), "cells", sum(times.values()))
         with closing(self.claims), self._started(executor, workers, work) as pool:
             outcomes = run_tasks(
                 work.tasks,
@@ -224,13 +226,15 @@ class _Running:
             ):
                 for outcome in outcomes:
                     job = work.jobs.get(outcome.task.id)
+                    seconds = times.get(outcome.task.id, 0.0)
                     if job is None:
                         extracted(work.audio.get(outcome.task.id, 0.0))
+                        fitted(0, seconds)
                         continue
                     self.ended += 1
                     self._end(job, outcome)
                     frames.release(job)
-                    fitted(1)
+                    fitted(1, seconds)
                     if outcome.error is not None and not self.keep_going:
                         raise outcome.error
         self.late = len(work.jobs) - self.ended
@@ -250,6 +254,13 @@ class _Running:
                 needed = needed_by(self.plan, work, self.registry)
                 ask_nodes(executor, pool, needed, work)
                 yield Cluster(executor, pool, needed)
+
+    def _forecast(self, work: Work, workers: int) -> dict[str, float]:
+        """Forecast what each task adds to the time of the run, by its id."""
+        if self.stages is silence:
+            return {}
+        speed = speed_of(self.place.device)
+        return {task.id: speed.seconds(task) / workers for task in work.tasks}
 
     def _claim(self, work: Work, task: Task) -> Claim:
         """Claim a cell; features are claimed where they are extracted."""

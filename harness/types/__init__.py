@@ -72,6 +72,7 @@ from harness.types.upstreams import (
     Upstream,
 )
 from harness.types.work import (
+    Advance,
     Executor,
     FrameType,
     Pool,
@@ -86,6 +87,7 @@ from harness.types.work import (
 
 __all__ = [
     "PARTS",
+    "Advance",
     "Archive",
     "Batch",
     "Build",

@@ -89,6 +89,10 @@ class Upstream:
         feedings: The ways it can be fed; the first is the default.
         window: Seconds that a clip is padded to under the first feeding, if it is.
         parameters: Number of weights that are used.
+        front: How many more a frame meets: convolutions on the waveform meet theirs at
+            each of their steps. For the forecast.
+        computed: From a feeding and the frames of a clip to how many frames are
+            computed for it, for the forecast; ``None`` for the clip's own.
         languages: What it was trained on: BCP-47 tags, or ``("mul",)``.
         pretraining: Training data, in a few words.
         licence: Of the weights.
@@ -116,6 +120,8 @@ class Upstream:
     feedings: tuple[str, ...] = ("full",)
     window: float | None = None
     parameters: int = 0
+    front: int = 0
+    computed: Callable[[str, int], int] | None = None
     languages: tuple[str, ...] = ()
     pretraining: str = ""
     licence: str = ""

@@ -108,22 +108,32 @@ class Executor:
     explain: Callable[[BaseException], BaseException] = lambda error: error
 
 
+class Advance(Protocol):
+    """Note that a part of a stage is done."""
+
+    def __call__(self, amount: float, forecast: float = 0.0, /) -> None:
+        """Add an amount, and the seconds that were forecast for it, if any were."""
+
+
 class Stages(Protocol):
     """How long work reports its progress."""
 
     def __call__(
-        self, title: str, total: float, unit: str
-    ) -> AbstractContextManager[Callable[[float], None]]:
-        """Open a stage; the function it yields is called with each amount done.
+        self, title: str, total: float, unit: str, forecast: float = 0.0
+    ) -> AbstractContextManager[Advance]:
+        """Open a stage; what it yields is called with each amount done.
 
         Args:
             title: What is being done.
             total: How much there is to do.
             unit: ``files``, ``audio`` (seconds) or ``cells``.
+            forecast: How long it may take, in seconds; 0 where nothing says.
         """
 
 
 @contextmanager
-def silence(title: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
+def silence(
+    title: str, total: float, unit: str, forecast: float = 0.0
+) -> Iterator[Advance]:
     """Report nothing: the stages of quiet work."""
-    yield lambda amount: None
+    yield lambda amount, forecast=0.0, /: None

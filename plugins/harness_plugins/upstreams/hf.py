@@ -145,6 +145,7 @@ def _whisper(family: str, config: Fields, rate: int) -> dict[str, Any]:
         "hop": hop,
         "feedings": whisper.FEEDINGS,
         "window": config["max_source_positions"] * hop,
+        "computed": whisper.computed,
     }
 
 

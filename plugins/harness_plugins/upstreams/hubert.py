@@ -31,6 +31,7 @@ def harness_upstreams() -> Iterator[Upstream]:
         checkpoint="facebook/hubert-base-ls960",
         revision="dba3bb02fda4248b6e082697eee756de8fe8aa8a",
         files=_config.FILES,
+        front=wav2vec2.FRONT,
         parameters=94_370_944,
         languages=("en",),
         pretraining="960 h of English audio books (LibriSpeech)",

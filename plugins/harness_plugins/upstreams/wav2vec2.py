@@ -46,6 +46,10 @@ VERSION = 1
 """Raised when a change moves a number of wav2vec 2.0 or of a family built on it here:
 HuBERT, WavLM, data2vec, wav2vec2-BERT."""
 
+FRONT = 45_000_000
+"""Weights that a frame of 20 ms meets in the seven convolutions beside each once: 64,
+32, 16, 8, 4, 2 and 1 steps of kernels of 10, 3, 3, 3, 3, 2 and 2, with 512 channels."""
+
 
 @hookimpl
 def harness_upstreams() -> Iterator[Upstream]:
@@ -98,6 +102,7 @@ def _base() -> partial[Upstream]:
         load=load,
         layers=12,
         dim=768,
+        front=FRONT,
         parameters=94_370_944,
         hop=HOP / RATE,
         files=_config.FILES,

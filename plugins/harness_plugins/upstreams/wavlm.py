@@ -37,6 +37,7 @@ def harness_upstreams() -> Iterator[Upstream]:
         checkpoint="microsoft/wavlm-base-plus",
         revision="4c66d4806a428f2e922ccfa1a962776e232d487b",
         files=_config.FILES,
+        front=wav2vec2.FRONT,
         parameters=94_381_168,
         languages=("en",),
         pretraining="94 000 h of English audio books, podcasts and parliament",

@@ -21,6 +21,7 @@ longer than the window is encoded in consecutive windows.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ VERSION = 1
 RATE = 16_000
 FEEDINGS = ("full", "condensed", "trimmed")
 HOP = 320  # samples from a frame to the next: 160 in the mel, halved by a convolution
+WINDOW = 1500  # frames of 30 s
 TAIL = 50  # silent frames that stay under ``trimmed``
 GUARD = 25  # and under ``condensed``; measured, as what follows: see docs/feeding.md
 GROUPS = ((2, 50), (4, 50))  # frames of a group after the guard, and how many groups
@@ -82,11 +84,22 @@ def _whisper(size: str, layers: int, dim: int, revision: str) -> Upstream:
         feedings=FEEDINGS,
         window=30.0,
         parameters=layers * block + front + 2 * dim,
+        computed=computed,
         languages=("en",) if english else ("mul",),
         pretraining=ENGLISH if english else MULTILINGUAL,
         licence="Apache-2.0",
         version=VERSION,
     )
+
+
+@cache
+def computed(feeding: str, frames: int) -> int:
+    """Count the frames that are computed for a clip of so many."""
+    if frames > WINDOW:
+        return computed(feeding, WINDOW) + computed(feeding, frames - WINDOW)
+    dense = min(frames + _tail(feeding), WINDOW)
+    condensed = feeding == "condensed"
+    return dense + (sum(1 for _ in _groups(dense, WINDOW)) if condensed else 0)
 
 
 def load(
@@ -192,14 +205,18 @@ def _context(feeding: str, real: int, window: int) -> tuple[Tensor, Tensor]:
     """
     import torch
 
-    tail = {"full": window, "trimmed": TAIL, "condensed": GUARD}[feeding]
-    dense = min(real + tail, window)
+    dense = min(real + _tail(feeding), window)
     positions, counts = list(range(dense)), [1] * dense
     if feeding == "condensed":
         for number, (start, size) in enumerate(_groups(dense, window)):
             positions.append(start + int(number * GOLDEN % 1 * size))
             counts.append(size)
     return torch.tensor(positions), torch.tensor(counts)
+
+
+def _tail(feeding: str) -> int:
+    """Return how many silent frames after a clip are computed one by one."""
+    return {"full": WINDOW, "trimmed": TAIL, "condensed": GUARD}[feeding]
 
 
 def _groups(start: int, window: int) -> Iterator[tuple[int, int]]:
