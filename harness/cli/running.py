@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import click
 
 from harness.cli.console import Reporter, print_table, say, show, stages
 from harness.cli.effects import workers_warning
-from harness.cli.options import GRID, MOST_WORKERS, together
+from harness.cli.options import GRID, MOST_WORKERS, names, together
 from harness.cli.request import request_of
 from harness.cli.thinness import thin_parts
 from harness.errors import ExitCode
@@ -22,8 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.execution.plan import Pair, Plan
+    from harness.execution.request import Request
+    from harness.execution.run import RunOptions
     from harness.registry import Registry
+    from harness.types import RunFinished
 
+AGAIN = click.option(
+    "--again",
+    callback=names,
+    metavar="RUN[,RUN…]|all",
+    help="Compute these cells of the command again, though they have a result, which "
+    "is replaced; 'harness runs list' has their names.",
+)
 DEVICE = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"
 )
@@ -60,58 +72,93 @@ PLACE = (
     "  harness run --upstream whisper-base --downstream linear,nonlinear \\\n"
     "    --corpus emodb --split loso --seeds 0-2"
 )
-@together(*GRID, DEVICE, *PLACE)
+@together(*GRID, AGAIN, DEVICE, *PLACE)
 @click.option("--quiet", is_flag=True, help="Report failures only.")
 @click.pass_obj
-def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa: ANN401 - click's
+def run(registry: Registry, /, **options: Any) -> ExitCode:  # noqa: ANN401 - click's
     """Train and score classifiers on the features of frozen speech models.
 
     What is finished is never done again, so the same command also goes on with a run
     that was interrupted.
     """
-    from harness.execution.run import RunOptions
-    from harness.execution.run import run as run_request
-
-    names = ("device", "executor", "workers", "keep_going", "keep_features")
-    place = RunOptions(**{name: options.pop(name) for name in names})
-    request = request_of(options, registry)
-    goes_on = place.goes_on(request)
-    registry.manager.register(
-        Reporter(quiet=quiet, goes_on=goes_on, cache=request.cache)
-    )
-    for sentence in workers_warning(registry.executors[place.executor], place.workers):
-        say(f"warning: {sentence}")
-    with tidied(request.cache, request.runs):
-        report = run_request(request, registry, place, stages(quiet=quiet))
-    for sentence in report.missing:
-        say(f"left out: {sentence}")
+    report = do(asked(registry, options))
     incomplete = report.failed or report.missing
     return ExitCode.SOME_CELLS_FAILED if incomplete else ExitCode.OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a command asks for, where it is to be done, and whether to report on it."""
+
+    request: Request
+    place: RunOptions
+    registry: Registry
+    quiet: bool
+
+
+def asked(registry: Registry, options: dict[str, Any]) -> Asked:
+    """Read what a run is to do, and refuse what has no effect; nothing is done yet."""
+    from harness.execution.run import RunOptions
+
+    quiet = options.pop("quiet")
+    fields = ("device", "executor", "workers", "keep_going", "keep_features")
+    place = RunOptions(**{name: options.pop(name) for name in fields})
+    request = request_of(options, registry)
+    for sentence in workers_warning(registry.executors[place.executor], place.workers):
+        say(f"warning: {sentence}")
+    return Asked(request=request, place=place, registry=registry, quiet=quiet)
+
+
+def do(asked: Asked) -> RunFinished:
+    """Compute what has no result yet, and report each cell."""
+    from harness.execution.run import run as run_request
+
+    request, place, registry = asked.request, asked.place, asked.registry
+    registry.manager.register(
+        Reporter(quiet=asked.quiet, goes_on=place.goes_on(request), cache=request.cache)
+    )
+    with tidied(request.cache, request.runs):
+        report = run_request(request, registry, place, stages(quiet=asked.quiet))
+    for sentence in report.missing:
+        say(f"left out: {sentence}")
+    return report
 
 
 # ---------------------------------------------------------------- plan
 
 
 @click.command()
-@together(*GRID, DEVICE)
+@together(*GRID, AGAIN, DEVICE)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.pass_obj
-def plan(registry: Registry, /, quiet: bool, device: str, **options: Any) -> None:  # noqa: ANN401 - click's
+def plan(registry: Registry, /, device: str, **options: Any) -> None:  # noqa: ANN401 - click's
     """Say what 'harness run' with the same options would do, and do nothing."""
+    with planned(registry, options) as todo:
+        print_plan(todo, registry, device)
+
+
+@contextmanager
+def planned(registry: Registry, options: dict[str, Any]) -> Iterator[Plan]:
+    """Decide what a run would do; corpora that are not made yet lie there meanwhile."""
     from harness.execution.planner import make_plan
 
+    quiet = options.pop("quiet")
     request = request_of(options, registry)
     with tempfile.TemporaryDirectory() as scratch:
-        todo = make_plan(
+        yield make_plan(
             request, registry, stages=stages(quiet=quiet), scratch=Path(scratch)
         )
-        _print_pairs(todo)
-        _print_splits(todo)
-        _print_seeds(todo)
-        for line in _forecast(todo, registry, device):
-            show(line)
-        for line in _remarks(todo):
-            show(line)
+
+
+def print_plan(todo: Plan, registry: Registry, device: str) -> None:
+    """Print what is to be done, what it takes, and what is left out."""
+    _print_pairs(todo)
+    _print_splits(todo)
+    _print_seeds(todo)
+    for line in _forecast(todo, registry, device):
+        show(line)
+    for line in _remarks(todo):
+        show(line)
 
 
 def _print_pairs(todo: Plan) -> None:

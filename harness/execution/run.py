@@ -87,7 +87,7 @@ def run(
     registry.executors[place.executor]
     plan = make_plan(request, registry, stages=stages)
     _require_results_kept(request, registry)
-    _require_gpu(request, place)
+    require_gpu(request, place)
     running = _Running(plan, registry, place, stages)
     try:
         notify(hook.harness_run_starting, RunStarting(runs=request.runs))
@@ -110,7 +110,7 @@ def _require_results_kept(request: Request, registry: Registry) -> None:
         )
 
 
-def _require_gpu(request: Request, place: RunOptions) -> None:
+def require_gpu(request: Request, place: RunOptions) -> None:
     """Refuse less than float32 where there is surely no GPU."""
     if request.precision == "float32":
         return
@@ -120,6 +120,15 @@ def _require_gpu(request: Request, place: RunOptions) -> None:
             f"--precision {request.precision} needs a GPU: on a CPU it would be "
             "slower and less exact. Leave it out, or add --device cuda."
         )
+
+
+def workers_at(place: RunOptions) -> int:
+    """Return how many tasks are in flight at once: one a GPU, or one a core."""
+    if place.workers:
+        return place.workers
+    if place.device != "cpu" and (gpus := count_gpus()):
+        return gpus
+    return os.cpu_count() or 1
 
 
 class _Running:
@@ -197,7 +206,7 @@ class _Running:
             return
         write_payloads(self.plan)
         executor = self.registry.executors[self.place.executor]
-        workers = self._workers(work)
+        workers = workers_at(self.place)
         memory = cost.free_memory() if executor.window is None else None
         titles = ("extracting", sum(work.audio.values()), "audio")
         cells = ("fitting heads", len(work.jobs), "cells")
@@ -243,14 +252,7 @@ class _Running:
     def _finished(self) -> Collection[str]:
         """List the runs that have a result by now."""
         found = self.registry.hook.harness_finished_runs(runs=self.request.runs)
-        return found or frozenset()
-
-    def _workers(self, work: Work) -> int:
-        if self.place.workers:
-            return self.place.workers
-        if self.place.device != "cpu" and (gpus := count_gpus()):
-            return gpus
-        return os.cpu_count() or 1
+        return (found or frozenset()) - self.plan.again
 
     def _end(self, job: Job, outcome: Outcome) -> None:
         """Pass on a result, or that there is none."""
@@ -259,7 +261,11 @@ class _Running:
             self.failed.append((job.cell, f"{type(error).__name__}: {error}"))
             notify(hook.harness_cell_failed, CellFailed(cell=job.cell, error=error))
         elif isinstance(outcome.value, Result):
-            finished = CellFinished(runs=self.request.runs, result=outcome.value)
+            finished = CellFinished(
+                runs=self.request.runs,
+                result=outcome.value,
+                again=job.cell.run_id in self.plan.again,
+            )
             notify(hook.harness_result, finished)
             state_of(self.request.places, job.cell).unlink(missing_ok=True)
             self.computed += 1

@@ -90,6 +90,20 @@ def work_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work
     return Work(tasks=tuple(tasks.values()), jobs=jobs)
 
 
+def extraction_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work:
+    """List the tasks of a plan's features alone, and write what they refer to.
+
+    Raises:
+        StoreError: Where the cache cannot be written.
+    """
+    tasks: dict[str, Task] = {}
+    for pair in plan.pairs:
+        corpus = stored.store(plan.request.places, pair.manifest.recordings, ())
+        made = _Tasks(plan, pair, corpus, registry, device, quiet)
+        tasks |= {task.id: task for task in made.features()}
+    return Work(tasks=tuple(tasks.values()), jobs={})
+
+
 def chunks(pair: Pair) -> Iterator[tuple[int, int]]:
     """Divide a corpus into the tasks of its extraction.
 

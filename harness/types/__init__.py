@@ -58,6 +58,7 @@ from harness.types.splits import (
     SplitOptions,
     SplitStrategy,
 )
+from harness.types.stored import Results, Shown
 from harness.types.tables import (
     Entry,
     Render,
@@ -121,10 +122,12 @@ __all__ = [
     "Renderer",
     "Resources",
     "Result",
+    "Results",
     "RunFinished",
     "RunStarted",
     "RunStarting",
     "Schedule",
+    "Shown",
     "Split",
     "SplitOptions",
     "SplitStrategy",

@@ -207,10 +207,12 @@ class CellFinished:
     Attributes:
         runs: The folder that results go to.
         result: Everything that was measured.
+        again: Whether it takes the place of an older result of the same cell.
     """
 
     runs: Path
     result: Result
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
@@ -20,11 +21,37 @@ if TYPE_CHECKING:
 
     from harness.types import Render, Table
 
+CALLER = "harness_leaderboard.caller"
+"""The key of a context's ``meta`` that holds who called a verb from Python."""
+
 PIPED_WIDTH = 100  # columns of a table that does not go to a terminal
+
+
+@dataclass(kw_only=True)
+class Caller:
+    """A call from Python, which gets tables instead of having them printed.
+
+    Attributes:
+        run_ids: The results that are looked at; ``None`` for all of the folder.
+        tables: What would have been printed.
+    """
+
+    run_ids: frozenset[str] | None = None
+    tables: list[Table] = field(default_factory=list)
+
+
+def caller() -> Caller | None:
+    """Return who called the verb from Python, ``None`` on the command line."""
+    context = click.get_current_context(silent=True)
+    found: Caller | None = context.meta.get(CALLER) if context else None
+    return found
 
 
 def show(table: Table, render: Render, out: Path | None = None) -> None:
     """Print a table, in colour and as wide as the terminal if it goes to one."""
+    if (called_by := caller()) and not out:
+        called_by.tables.append(table)
+        return
     if out:
         save(render(table, width=PIPED_WIDTH, colour=False), out)
         return
