@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -139,7 +140,14 @@ def stages(*, quiet: bool) -> Stages:
     """Choose how progress is shown: not at all, by bars, or by lines."""
     if quiet:
         return silence
-    return _bars if sys.stderr.isatty() else _lines
+    return _bars if sys.stderr.isatty() or _in_notebook() else _lines
+
+
+def _in_notebook() -> bool:
+    """Return whether a notebook shows bars: those of rich need its widgets."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    is_kernel = type(shell).__name__ == "ZMQInteractiveShell"
+    return is_kernel and find_spec("ipywidgets") is not None
 
 
 @contextmanager
@@ -217,5 +225,6 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(Text(plain(column)), overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    console = Console() if sys.stdout.isatty() else Console(width=1000)
+    width = None if sys.stdout.isatty() else 1000
+    console = Console(width=width, force_jupyter=False)
     console.print(table)

@@ -174,7 +174,8 @@ class _Tasks:
     def features(self) -> Iterator[Task]:
         """Yield the tasks that the pair's cells need."""
         pair = self.pair
-        if not store_of(pair.condition, self.plan.request.cache).certificate:
+        store = store_of(pair.condition, self.plan.request.cache)
+        if pair.upstream.reads == "waveforms" and not store.certificate:
             yield Task(
                 id=self.certified,
                 stage=self.certified,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -127,7 +127,7 @@ def show_runs(
     if utterance:
         _show_utterance(registry, found, utterance, files, form)
     elif form == "json":
-        values = [asdict(result) for result in found]
+        values = [_with_files(result, files) for result in found]
         print_json(values if len(values) > 1 else values[0])
     else:
         _show_whole(registry, found, files, form)
@@ -139,6 +139,15 @@ def _chosen(
     """Return the results that are named, among those that pass the filters."""
     there = kept.ids_of(read(runs, ("run_id",), filters_of(only), ()))
     return frozenset(kept.named(names, there)) if names else there
+
+
+def _with_files(result: Result, files: _Files) -> dict[str, Any]:
+    """Return all that is stored, and the file of each utterance where it is known."""
+    paths = files.of(result.condition.corpus)
+    value = asdict(result)
+    for one in value["predictions"]:
+        one["file"] = paths.get(one["utterance"])
+    return value
 
 
 def _show_whole(

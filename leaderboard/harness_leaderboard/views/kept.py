@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from harness.types import Condition, Entry, Table, leaf, leaves
-from harness_leaderboard.render.entries import NOTHING, number, percent, word
+from harness_leaderboard.render.entries import NOTHING, counted, number, percent, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +22,10 @@ LISTED = ("run_id", "upstream", "feeding", "downstream", "corpus", "split")
 """The columns of results (see ``results.tables``) that say what a run is."""
 
 
+SHARED = ("feeding", "split")
+"""Those of them that are said once, below, where they are the same for all."""
+
+
 def listed(results: pa.Table, metric: Metric) -> Table:
     """List results, a row each, by what they are of.
 
@@ -29,28 +33,34 @@ def listed(results: pa.Table, metric: Metric) -> Table:
         results: As ``results.tables.as_results`` returns them.
         metric: Which score is shown.
     """
-    needed = (*LISTED, "fold", "seed", metric.name, "training_created")
+    needed = (*LISTED, "fold", "seed", metric.name)
     rows = results.select(needed).to_pylist()
-    rows.sort(key=lambda row: [str(row[name]) for name in (*needed[1:6], *needed[6:8])])
+    rows.sort(
+        key=lambda row: [str(row[name]) for name in (*LISTED[1:], "fold", "seed")]
+    )
+    shared = {
+        name: rows[0][name] for name in SHARED if len({r[name] for r in rows}) < 2
+    }
+    names = [name for name in LISTED[1:] if name not in shared]
+    same = ", ".join(f"{name} {value}" for name, value in shared.items())
     return Table(
-        title=f"{len(rows)} stored results, {metric.title} in percent",
-        columns=(
-            *("run", "upstream", "feeding", "downstream", "corpus", "split"),
-            *("fold", "seed", metric.title, "trained on"),
-        ),
-        rows=tuple(_row(row, metric) for row in rows),
+        title=f"{counted(len(rows), 'stored result')}, {metric.title} in percent",
+        columns=("run", *names, "fold", "seed", metric.title),
+        rows=tuple(_row(row, names, metric) for row in rows),
+        notes=(f"All of them: {same}.",) if same else (),
     )
 
 
-def _row(row: Mapping[str, Any], metric: Metric) -> tuple[Entry, ...]:
+def _row(
+    row: Mapping[str, Any], names: Sequence[str], metric: Metric
+) -> tuple[Entry, ...]:
     score = row[metric.name]
     return (
         Entry(text=row["run_id"][:SHORT], value=row["run_id"]),
-        *(word(row[name]) for name in LISTED[1:]),
+        *(word(row[name]) for name in names),
         word(row["fold"]),
         number(row["seed"]),
         NOTHING if score is None else percent(score),
-        word((row["training_created"] or "")[:10]),
     )
 
 
@@ -127,16 +137,15 @@ def _scores(result: Result) -> Table:
 
 
 def _history(result: Result) -> Table:
-    best = result.best_epoch
     return Table(
-        title="Learning curve; the epoch that was tested is bold",
+        title=f"Learning curve; epoch {result.best_epoch} was tested",
         columns=(
             *("epoch", "learning rate", "loss in training", "loss in validation"),
             *("macro-F1 in validation", "UAR in validation"),
         ),
         rows=tuple(
             (
-                Entry(text=str(one.epoch), value=one.epoch, best=one.epoch == best),
+                number(one.epoch),
                 _float(one.learning_rate),
                 _float(one.train_loss),
                 _float(one.valid_loss),
@@ -167,20 +176,25 @@ def _wrong(result: Result, paths: Mapping[str, str]) -> Table:
     wrong = [one for one in result.predictions if one.predicted != one.label]
     return Table(
         title=f"{len(wrong)} wrong predictions of {len(result.predictions)}",
-        columns=(*SAID, *result.labels, "file"),
-        groups=(*[""] * len(SAID), *["probability"] * len(result.labels), ""),
-        rows=tuple(_prediction(one, paths) for one in wrong),
+        columns=(
+            *("speaker", "gender", "label", "predicted", "utterance"),
+            *("of the label", "of the predicted"),
+        ),
+        groups=(*[""] * 5, *["probability"] * 2),
+        rows=tuple(_prediction(one, result.labels, paths) for one in wrong),
     )
 
 
-SAID = ("utterance", "speaker", "gender", "label", "predicted")
-
-
-def _prediction(one: Prediction, paths: Mapping[str, str]) -> tuple[Entry, ...]:
+def _prediction(
+    one: Prediction, labels: Sequence[str], paths: Mapping[str, str]
+) -> tuple[Entry, ...]:
+    said = dict(zip(labels, one.scores, strict=True))
+    shown = paths.get(one.utterance, one.utterance)
     return (
-        *(word(getattr(one, name)) for name in SAID),
-        *map(percent, one.scores),
-        word(paths.get(one.utterance, "")),
+        *(word(name) for name in (one.speaker, one.gender, one.label, one.predicted)),
+        Entry(text=shown, value=one.utterance),
+        percent(said[one.label]),
+        percent(said[one.predicted]),
     )
 
 
