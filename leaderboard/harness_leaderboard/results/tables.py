@@ -104,11 +104,14 @@ def _piece(runs: Folder, results: pa.Table, labels: Sequence[str]) -> pa.Table:
     read, _ = reading.read_runs(runs, ("labels", PREDICTIONS), run_ids=frozenset(ids))
     place = {run_id: row for row, run_id in enumerate(read["run_id"].to_pylist())}
     there = [row for row, run_id in enumerate(ids) if run_id in place]
-    stored = read.take([place[ids[row]] for row in there]).combine_chunks()
+    picked = pa.array([place[ids[row]] for row in there], pa.int64())
+    stored = read.take(picked).combine_chunks()
     held = stored[PREDICTIONS].combine_chunks()
     owner = pc.list_parent_indices(held)
     said = held.flatten()
-    above = results.take(there).select(_above(results)).take(owner)
+    above = (
+        results.take(pa.array(there, pa.int64())).select(_above(results)).take(owner)
+    )
     fields = {name: pc.struct_field(said, name) for name in _said()}
     scores = _scores(stored["labels"].to_pylist(), owner, said, labels)
     columns = dict(zip(above.column_names, above.columns, strict=True))
