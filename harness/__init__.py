@@ -1,4 +1,9 @@
-"""The face of the harness: what a plugin imports."""
+"""The face of the harness: what a plugin imports, and the verbs for Python.
+
+The verbs are imported when they are first used, so that ``import harness`` is quick.
+"""
+
+from typing import TYPE_CHECKING
 
 from harness.errors import (
     CheckpointError,
@@ -53,6 +58,9 @@ from harness.types import (
     perform,
 )
 
+if TYPE_CHECKING:
+    from harness.api import features, plan, results, run
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -102,8 +110,26 @@ __all__ = [
     "Utterance",
     "__version__",
     "configured",
+    "features",
     "hookimpl",
     "metric",
     "perform",
+    "plan",
+    "results",
+    "run",
     "with_defaults",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import a verb when it is first used."""
+    if name not in ("plan", "results", "run"):
+        if name == "features":
+            from importlib import import_module
+
+            return import_module("harness.features")  # a package, which can be called
+        raise AttributeError(f"module 'harness' has no attribute '{name}'")
+    from harness import api
+
+    verb: object = getattr(api, name)
+    return verb

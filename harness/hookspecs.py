@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import click
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Executor,
         Metric,
         Renderer,
+        Results,
         RunFinished,
         RunStarted,
         RunStarting,
@@ -142,6 +143,21 @@ def harness_finished_runs(runs: Path) -> frozenset[str] | None:
 
     Args:
         runs: The folder of ``--runs``; it may not exist.
+    """
+
+
+@hookspec(firstresult=True)
+def harness_stored_results(
+    options: Mapping[str, object], run: RunFinished | None
+) -> Results | None:
+    """Return stored results for Python; read no more than it takes to refuse them.
+
+    ``click.get_current_context().obj`` is the ``harness.registry.Registry``.
+
+    Args:
+        options: ``runs``, the folder, and ``only``, as on the command line.
+        run: A run that has just ended, whose results are wanted alone; ``None`` for all
+            of a folder.
     """
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -148,7 +149,14 @@ def stages(*, quiet: bool) -> Stages:
     """Choose how progress is shown: not at all, by bars, or by lines."""
     if quiet:
         return silence
-    return _Bars() if sys.stderr.isatty() else _lines
+    return _Bars() if sys.stderr.isatty() or _in_notebook() else _lines
+
+
+def _in_notebook() -> bool:
+    """Return whether a notebook shows bars: those of rich need its widgets."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    is_kernel = type(shell).__name__ == "ZMQInteractiveShell"
+    return is_kernel and find_spec("ipywidgets") is not None
 
 
 @contextmanager

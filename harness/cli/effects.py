@@ -33,6 +33,7 @@ def refuse_idle(request: Request, registry: Registry) -> None:
             "--all-controls and --no-controls contradict each other."
         )
     refuse_idle_seed(request.split, request.split_seed, registry)
+    _refuse_idle_cut(request, registry)
     heads = dict.fromkeys(head for grid in request.grids for head in grid.downstreams)
     if not any(g.upstreams and g.downstreams and g.corpora for g in request.grids):
         raise HarnessError(
@@ -48,6 +49,17 @@ def refuse_idle(request: Request, registry: Registry) -> None:
             f"--frame-type {request.frame_type} changes nothing: no head of this "
             f"command ({', '.join(heads)}) reads frames. Leave it out."
         )
+
+
+def _refuse_idle_cut(request: Request, registry: Registry) -> None:
+    """Refuse to cut clips that an upstream does not read."""
+    names = (name for grid in request.grids for name in grid.upstreams)
+    for upstream in (registry.upstreams[name] for name in names):
+        if upstream.reads == "utterances" and request.max_seconds:
+            raise HarnessError(
+                f"--max-seconds cuts no clip of '{upstream.name}', whose features were "
+                "made elsewhere. Leave it out."
+            )
 
 
 def refuse_idle_seed(split: str, seed: int, registry: Registry) -> None:

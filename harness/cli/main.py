@@ -19,6 +19,7 @@ from harness.cli import logs
 from harness.cli.caching import cache
 from harness.cli.console import abandon, ready_streams, say
 from harness.cli.corpus import corpus
+from harness.cli.exporting import features
 from harness.cli.failures import report, traced
 from harness.cli.interrupts import Terminated, end_unheard, orderly_end
 from harness.cli.listing import list_offers
@@ -32,7 +33,7 @@ from harness.registry import PluginManager, Registry, plugin_manager
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERBS = (run, plan, list_offers, corpus, split, cache, check, new_plugin)
+VERBS = (run, plan, list_offers, corpus, split, features, cache, check, new_plugin)
 
 DEBUG = "harness.debug"
 """Among a context's ``meta``: whether tracebacks are printed."""

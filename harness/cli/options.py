@@ -203,6 +203,42 @@ SPLIT = (
         help="Of the split.",
     ),
 )
+FED = (
+    click.option(
+        "--feeding",
+        metavar="NAME",
+        help="How models are fed that can be fed in several ways, such as 'trimmed' "
+        "for Whisper. Results of different feedings are never averaged.",
+    ),
+    click.option(
+        "--max-seconds",
+        type=Seconds(),
+        metavar="S",
+        help="Cut every clip to its first S seconds.",
+    ),
+    click.option(
+        "--limit",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Take N utterances of each corpus, spread over labels and speakers: for a "
+        "first try. Results stand apart from those of the whole corpus.",
+    ),
+    click.option(
+        "--frame-type",
+        type=click.Choice(["float32", "float16"]),
+        default="float32",
+        show_default=True,
+        help="Of stored frames; float16 halves the disk and costs 3 digits.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16", "float16"]),
+        default="float32",
+        show_default=True,
+        help="Of the models' arithmetic on a GPU; results of different ones are never "
+        "averaged.",
+    ),
+)
 GRID = (
     click.option(
         "--upstream",
@@ -294,40 +330,7 @@ GRID = (
         help="The validation metric whose best epoch is tested, see 'harness list "
         "metrics'; macro_f1:epochs=5 averages the probabilities of the 5 best.",
     ),
-    click.option(
-        "--feeding",
-        metavar="NAME",
-        help="How models are fed that can be fed in several ways, such as 'trimmed' "
-        "for Whisper. Results of different feedings are never averaged.",
-    ),
-    click.option(
-        "--max-seconds",
-        type=Seconds(),
-        metavar="S",
-        help="Cut every clip to its first S seconds.",
-    ),
-    click.option(
-        "--limit",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Take N utterances of each corpus, spread over labels and speakers: for a "
-        "first try. Results stand apart from those of the whole corpus.",
-    ),
-    click.option(
-        "--frame-type",
-        type=click.Choice(["float32", "float16"]),
-        default="float32",
-        show_default=True,
-        help="Of stored frames; float16 halves the disk and costs 3 digits.",
-    ),
-    click.option(
-        "--precision",
-        type=click.Choice(["float32", "bfloat16", "float16"]),
-        default="float32",
-        show_default=True,
-        help="Of the models' arithmetic on a GPU; results of different ones are never "
-        "averaged.",
-    ),
+    *FED,
     SKIP_BAD,
     CHECKPOINT,
     DATA_ROOT,

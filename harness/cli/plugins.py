@@ -134,6 +134,11 @@ class _Setting:
                 f"{upstream.name} cannot be fed '{self.feeding}'. Known for it: "
                 f"{', '.join(upstream.feedings)}."
             )
+        if upstream.reads == "utterances":
+            raise HarnessError(
+                f"'{upstream.name}' is what another program made, and no model that "
+                "could be checked. 'harness plan' reads it for a corpus."
+            )
         check = UpstreamCheck(
             offer=upstream,
             checkpoints=self.checkpoints,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import click
 from harness.choices import offered
 from harness.cli.console import Reporter, print_json, say, show, stages
 from harness.cli.effects import workers_warning
-from harness.cli.options import GRID, MOST_WORKERS, together
+from harness.cli.options import GRID, MOST_WORKERS, names, together
 from harness.cli.planned import as_json
 from harness.cli.request import request_of
 from harness.cli.tables import print_table
@@ -26,8 +27,18 @@ if TYPE_CHECKING:
 
     from harness.execution.forecast import Forecast
     from harness.execution.plan import Pair, Plan
+    from harness.execution.request import Request
+    from harness.execution.run import RunOptions
     from harness.registry import Registry
+    from harness.types import RunFinished
 
+AGAIN = click.option(
+    "--again",
+    callback=names,
+    metavar="RUN[,RUN…]|all",
+    help="Compute these cells of the command again, though they have a result, which "
+    "is replaced; 'harness runs list' has their names.",
+)
 DEVICE = click.option(
     "--device",
     default="auto",
@@ -73,15 +84,14 @@ PLACE = (
 
 
 @click.command(
-    epilog="\b\nExamples:\n"
-    "  harness run --upstream fbank --downstream linear --corpus demo\n"
+    epilog="\b\nExample:\n"
     "  harness run --upstream whisper-base --downstream linear,nonlinear \\\n"
     "    --corpus emodb --split loso --seeds 0-2"
 )
-@together(*GRID, DEVICE, *PLACE)
+@together(*GRID, AGAIN, DEVICE, *PLACE)
 @click.option("--quiet", is_flag=True, help="Report failures only.")
 @click.pass_obj
-def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa: ANN401 - click's
+def run(registry: Registry, /, **options: Any) -> ExitCode:  # noqa: ANN401 - click's
     """Train and score classifiers on frozen speech models.
 
     The recordings of each corpus go through each speech model (upstream) once, and the
@@ -93,27 +103,45 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
     that was interrupted. 'harness plan' takes the same options and says beforehand what
     they would do.
     """
-    from harness.execution.run import RunOptions
-    from harness.execution.run import run as run_request
+    report = do(asked(registry, options))
+    incomplete = report.failed or report.missing or report.late
+    return ExitCode.SOME_CELLS_FAILED if incomplete else ExitCode.OK
 
-    names = (
-        "device",
-        "executor",
-        "workers",
-        "keep_going",
-        "keep_features",
-        "max_hours",
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a command asks for, where it is to be done, and whether to report on it."""
+
+    request: Request
+    place: RunOptions
+    registry: Registry
+    quiet: bool
+
+
+def asked(registry: Registry, options: dict[str, Any]) -> Asked:
+    """Read what a run is to do, and refuse what has no effect; nothing is done yet."""
+    from harness.execution.run import RunOptions
+
+    quiet = options.pop("quiet")
+    place = RunOptions(
+        **{one.name: options.pop(one.name) for one in fields(RunOptions)}
     )
-    place = RunOptions(**{name: options.pop(name) for name in names})
     request = request_of(options, registry)
-    goes_on = place.goes_on(request)
-    registry.manager.register(
-        Reporter(quiet=quiet, goes_on=goes_on, cache=request.cache)
-    )
     for sentence in workers_warning(registry.executors[place.executor], place.workers):
         say(f"warning: {sentence}")
+    return Asked(request=request, place=place, registry=registry, quiet=quiet)
+
+
+def do(asked: Asked) -> RunFinished:
+    """Compute what has no result yet, and report each cell."""
+    from harness.execution.run import run as run_request
+
+    request, place, registry = asked.request, asked.place, asked.registry
+    registry.manager.register(
+        Reporter(quiet=asked.quiet, goes_on=place.goes_on(request), cache=request.cache)
+    )
     with tidied(request.cache, request.runs):
-        report = run_request(request, registry, place, stages(quiet=quiet))
+        report = run_request(request, registry, place, stages(quiet=asked.quiet))
     for sentence in report.missing:
         say(f"left out: {sentence}")
     if report.late:
@@ -122,15 +150,14 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
             "(--max-hours). What is finished is kept; run the same command again to "
             "go on."
         )
-    incomplete = report.failed or report.missing or report.late
-    return ExitCode.SOME_CELLS_FAILED if incomplete else ExitCode.OK
+    return report
 
 
 # ---------------------------------------------------------------- plan
 
 
 @click.command()
-@together(*GRID, DEVICE, *PLACE)
+@together(*GRID, AGAIN, DEVICE, *PLACE)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option(
     "--format",
@@ -146,47 +173,49 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
     help="Try two clips of each upstream and two steps of each head for the forecast.",
 )
 @click.pass_obj
-def plan(
-    registry: Registry,
-    /,
-    quiet: bool,
-    device: str,
-    form: str,
-    measure: bool,
-    **options: Any,  # noqa: ANN401 - click's
-) -> None:
+def plan(registry: Registry, /, form: str, **options: Any) -> None:  # noqa: ANN401 - click's
     """Say what 'harness run' would do, and what that takes.
 
     Takes the options of 'harness run'. Nothing is downloaded, extracted or trained.
     """
-    from harness.execution.planner import make_plan
-
-    workers = _workers(options, registry)
-    request = request_of(options, registry)
-    with tempfile.TemporaryDirectory() as scratch:
-        todo = make_plan(
-            request, registry, stages=stages(quiet=quiet), scratch=Path(scratch)
-        )
-        found = _expected(todo, registry, device, workers, measure=measure)
+    with planned(registry, options) as (todo, found):
         if form == "json":
             print_json(as_json(todo, found))
-            return
-        _print_pairs(todo)
-        _print_splits(todo)
-        _print_seeds(todo)
-        for line in _forecast(todo, found):
-            show(line)
-        for line in _remarks(todo):
-            show(line)
+        else:
+            print_plan(todo, found)
 
 
-def _workers(options: dict[str, Any], registry: Registry) -> int:
-    """Take out where a run would do its tasks, and return how many at once at most."""
-    executor = registry.executors[options.pop("executor")]
-    workers = options.pop("workers") or os.cpu_count() or 1
-    for name in ("keep_going", "keep_features"):
-        del options[name]
-    return 1 if executor.window == 1 else workers
+@contextmanager
+def planned(
+    registry: Registry, options: dict[str, Any]
+) -> Iterator[tuple[Plan, Forecast]]:
+    """Decide what a run would do, and forecast what that takes.
+
+    Corpora that are not made yet lie there meanwhile.
+    """
+    from harness.execution.planner import make_plan
+
+    measure = options.pop("measure")
+    asks = asked(registry, options)
+    with tempfile.TemporaryDirectory() as scratch:
+        todo = make_plan(
+            asks.request,
+            registry,
+            stages=stages(quiet=asks.quiet),
+            scratch=Path(scratch),
+        )
+        yield todo, _expected(todo, asks, measure=measure)
+
+
+def print_plan(todo: Plan, found: Forecast) -> None:
+    """Print what is to be done, what it takes, and what is left out."""
+    _print_pairs(todo)
+    _print_splits(todo)
+    _print_seeds(todo)
+    for line in _forecast(todo, found):
+        show(line)
+    for line in _remarks(todo):
+        show(line)
 
 
 def _print_pairs(todo: Plan) -> None:
@@ -250,21 +279,22 @@ def _spelled(seeds: tuple[int, ...]) -> str:
     return f"seeds {','.join(map(str, seeds))}"
 
 
-def _expected(
-    todo: Plan, registry: Registry, device: str, cores: int, *, measure: bool
-) -> Forecast:
+def _expected(todo: Plan, asks: Asked, *, measure: bool) -> Forecast:
     """Forecast what is left to do, on this machine."""
     from harness.execution import cost, forecast
+    from harness.execution.run import workers_at
     from harness.execution.tasks import work_of
 
-    tasks = work_of(todo, registry, device=device, quiet=True).tasks
+    device, executor = asks.place.device, asks.registry.executors[asks.place.executor]
+    tasks = work_of(todo, asks.registry, device=device, quiet=True).tasks
     if not tasks:
         speed = forecast.Speed()
     elif measure:
         speed = forecast.measured(todo, tasks, device)
     else:
         speed = forecast.speed_of(device)
-    return forecast.forecast(tasks, speed, cores, cost.free_memory())
+    workers = 1 if executor.window == 1 else workers_at(asks.place)
+    return forecast.forecast(tasks, speed, workers, cost.free_memory())
 
 
 def _forecast(todo: Plan, found: Forecast) -> Iterator[str]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from concurrent import futures
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import HarnessError
@@ -53,6 +55,7 @@ class Processes(futures.Executor):
     def __init__(self, workers: int) -> None:
         """Start no process yet; each is started by a task that finds none free."""
         self._workers = workers
+        self._others = set(multiprocessing.active_children())
         self._pool = self._start()
 
     def _start(self) -> futures.ProcessPoolExecutor:
@@ -70,12 +73,13 @@ class Processes(futures.Executor):
         **kwargs: Any,  # noqa: ANN401
     ) -> futures.Future[Value]:
         """Hand a call to a process, of a new pool if the last one was broken."""
-        try:
-            return self._pool.submit(fn, *args, **kwargs)
-        except futures.BrokenExecutor:
-            self._pool.shutdown(wait=False)
-            self._pool = self._start()
-            return self._pool.submit(fn, *args, **kwargs)
+        with _main_is_not_run():
+            try:
+                return self._pool.submit(fn, *args, **kwargs)
+            except futures.BrokenExecutor:
+                self._pool.shutdown(wait=False)
+                self._pool = self._start()
+                return self._pool.submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes."""
@@ -93,9 +97,25 @@ class Processes(futures.Executor):
         lock or for the rest of a message that was cut off.
         """
         if kind is not None:
-            for worker in multiprocessing.active_children():
+            for worker in set(multiprocessing.active_children()) - self._others:
                 worker.kill()
         self.shutdown(wait=kind is None, cancel_futures=kind is not None)
+
+
+@contextmanager
+def _main_is_not_run() -> Iterator[None]:
+    """Start processes that do not run the program's own script once more.
+
+    A fresh process imports the main module, so that a script which calls
+    ``harness.run`` would call it in each of its workers. Tasks are of modules, and need
+    nothing of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _start_worker() -> None:

@@ -62,6 +62,7 @@ class Plan:
         unmade: Corpora that a run would synthesise.
         missing: Why a corpus or an upstream is left out, a sentence each.
         doubts: How corpora differ from what was published, a sentence each.
+        again: The runs that have a result and are computed all the same.
     """
 
     request: Request
@@ -70,6 +71,7 @@ class Plan:
     unmade: tuple[Corpus, ...] = ()
     missing: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    again: frozenset[str] = frozenset()
 
     @property
     def cells(self) -> tuple[Cell, ...]:

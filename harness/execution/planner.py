@@ -26,7 +26,7 @@ from harness.features import extraction
 from harness.features.checkpoints import Checkpoints, find_checkpoint
 from harness.features.extraction import kinds_for, store_of
 from harness.memory import FOLDER, Memory
-from harness.splits.transfer import SplitChoice, divisions
+from harness.splits.transfer import SplitChoice, divisions, undivided
 from harness.training import loop
 from harness.training.selection import read_selection, selection_name
 from harness.types import (
@@ -39,7 +39,7 @@ from harness.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from harness.data.manifest import Manifest, Recording
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from harness.registry import Registry
     from harness.splits.transfer import Division
     from harness.types import Corpus, Stages, Upstream
+
+ALL = "all"
+"""Of ``--again``: every cell of the command."""
 
 NOT_HERE = Checkpoints(folder=None, revision="", sha256="not on this machine")
 
@@ -75,6 +78,20 @@ def make_plan(
     """
     planner = _Planner(request, registry, stages, scratch, unavailable or {})
     plan = planner.plan()
+    planner.memory.save()
+    return plan
+
+
+def plan_features(
+    request: Request, registry: Registry, kinds: tuple[Kind, ...], stages: Stages
+) -> Plan:
+    """Decide what to extract for an upstream on a corpus, both of which are here.
+
+    Raises:
+        HarnessError: For every mistake that can be found before the work.
+    """
+    planner = _Planner(request, registry, stages, None, {})
+    plan = planner.features(kinds)
     planner.memory.save()
     return plan
 
@@ -118,7 +135,32 @@ class _Planner:
             unmade=tuple(self.unmade),
             missing=tuple(self.missing),
             doubts=tuple(filter(None, map(difference, self.manifests.values()))),
+            again=self._again(pairs),
         )
+
+    def features(self, kinds: tuple[Kind, ...]) -> Plan:
+        """Pair an upstream with a corpus, for features without heads."""
+        (grid,) = self.request.grids
+        (name,), (corpus,) = grid.upstreams, grid.corpora
+        upstream = self.registry.upstreams[name]
+        self._check_feeding([name])
+        self._check_checkpoints([name])
+        self._read({corpus: None})
+        checkpoint = self._checkpoint(upstream) or NOT_HERE
+        condition = self._condition(upstream, checkpoint)
+        manifests = self._lasting(corpora_of(corpus), upstream.min_seconds)
+        division = undivided(manifests)
+        pair = Pair(
+            upstream=upstream,
+            revision=checkpoint.revision,
+            condition=condition,
+            division=division,
+            jobs=(),
+            todo=(),
+            kinds=kinds,
+            missing=self._missing(condition, division, kinds),
+        )
+        return Plan(request=self.request, pairs=(pair,))
 
     # ------------------------------------------------------------ corpora
 
@@ -274,7 +316,7 @@ class _Planner:
         jobs = [
             job for name in heads for job in self._jobs(name, condition, data, division)
         ]
-        todo = tuple(job for job in jobs if job.cell.run_id not in self.finished)
+        todo = tuple(job for job in jobs if self._is_due(job.cell.run_id))
         kinds = kinds_for(job.downstream.reads for job in todo)
         return Pair(
             upstream=upstream,
@@ -328,6 +370,28 @@ class _Planner:
         )
         return found or frozenset()
 
+    def _is_due(self, run_id: str) -> bool:
+        """Return whether a cell is to be computed: for the first time, or again."""
+        return run_id not in self.finished or _names(self.request.again, run_id)
+
+    def _again(self, pairs: Iterable[Pair]) -> frozenset[str]:
+        """Return the stored results that are to be replaced.
+
+        Raises:
+            HarnessError: Where a run was named that is no cell of the command.
+        """
+        cells = {job.cell.run_id for pair in pairs for job in pair.jobs}
+        for name in self.request.again:
+            if name != ALL and not any(one.startswith(name) for one in cells):
+                raise HarnessError(
+                    f"--again names the run '{name}', which is no cell of this "
+                    "command. Name the upstream, downstream, corpus, split and seed "
+                    f"that 'harness runs show {name}' has."
+                )
+        return frozenset(
+            one for one in cells & self.finished if _names(self.request.again, one)
+        )
+
     def _missing(
         self, condition: UpstreamCondition, division: Division, kinds: tuple[Kind, ...]
     ) -> tuple[Recording, ...]:
@@ -340,6 +404,11 @@ class _Planner:
             for recording, key in zip(recordings, keys, strict=True)
             if key in lacking
         )
+
+
+def _names(again: tuple[str, ...], run_id: str) -> bool:
+    """Return whether a run is among those that are named by their beginnings."""
+    return ALL in again or any(run_id.startswith(name) for name in again)
 
 
 def _corpus_condition(division: Division) -> CorpusCondition:

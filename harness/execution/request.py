@@ -46,6 +46,8 @@ class Request:
         skip_missing: Go on without corpora and checkpoints that cannot be had.
         controls: Add the rows that a score must beat to mean anything.
         all_controls: And those that take as long as what they are compared with.
+        again: The runs whose results are computed again, by the beginnings of their
+            names, or ``all``.
         checkpoints: Local folders by upstream name.
         suite: The file that the grids come from, if they do.
         data_root: One folder a corpus.
@@ -69,6 +71,7 @@ class Request:
     skip_missing: bool = False
     controls: bool = False
     all_controls: bool = False
+    again: tuple[str, ...] = ()
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     suite: Path | None = None
     data_root: Path

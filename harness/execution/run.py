@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from harness.execution.scheduler import Outcome
     from harness.execution.tasks import Work
     from harness.registry import Registry
-    from harness.types import Cell, Executor, Pool, Stages, Task
+    from harness.types import Cell, Pool, Stages, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def run(
     registry.executors[place.executor]
     plan = make_plan(request, registry, stages=stages)
     _require_results_kept(request, registry)
-    _require_gpu(request, place)
+    require_gpu(request, place)
     running = _Running(plan, registry, place, stages)
     try:
         notify(hook.harness_run_starting, RunStarting(runs=request.runs))
@@ -116,7 +116,7 @@ def _require_results_kept(request: Request, registry: Registry) -> None:
         )
 
 
-def _require_gpu(request: Request, place: RunOptions) -> None:
+def require_gpu(request: Request, place: RunOptions) -> None:
     """Refuse a device that is not here, and less than float32 without a GPU."""
     if place.executor not in ("local", "serial"):
         return
@@ -126,6 +126,32 @@ def _require_gpu(request: Request, place: RunOptions) -> None:
             f"--precision {request.precision} needs a GPU: on a CPU it would be "
             "slower and less exact. Leave it out, or add --device cuda."
         )
+
+
+def workers_at(place: RunOptions) -> int:
+    """Return how many tasks are in flight at once: one a GPU, or one a core."""
+    if place.workers:
+        return place.workers
+    if place.executor in ("local", "serial"):
+        places = named(place.device)
+        if is_gpu(places[0]):
+            return len(places)
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def pool_for(
+    plan: Plan, work: Work, registry: Registry, place: RunOptions
+) -> Iterator[Pool]:
+    """Start the executor of a run; the nodes of a cluster are asked first."""
+    executor = registry.executors[place.executor]
+    with started(executor, workers_at(place)) as pool:
+        if executor.everywhere is None:
+            yield pool
+        else:
+            needed = needed_by(plan, work, registry)
+            ask_nodes(executor, pool, needed, work)
+            yield Cluster(executor, pool, needed)
 
 
 class _Running:
@@ -203,12 +229,15 @@ class _Running:
             return
         write_payloads(self.plan)
         executor = self.registry.executors[self.place.executor]
-        workers = self._workers(work)
+        workers = workers_at(self.place)
         memory = cost.free_memory() if executor.window is None else None
         titles = ("extracting", sum(work.audio.values()), "audio")
         times = self._forecast(work, workers)
         cells = ("fitting heads", len(work.jobs), "cells", sum(times.values()))
-        with closing(self.claims), self._started(executor, workers, work) as pool:
+        with (
+            closing(self.claims),
+            pool_for(self.plan, work, self.registry, self.place) as pool,
+        ):
             outcomes = run_tasks(
                 work.tasks,
                 pool,
@@ -244,17 +273,6 @@ class _Running:
         hours = self.place.max_hours
         return None if hours is None else time.monotonic() + hours * 3600
 
-    @contextmanager
-    def _started(self, executor: Executor, workers: int, work: Work) -> Iterator[Pool]:
-        """Start an executor; the nodes of a cluster are asked first."""
-        with started(executor, workers) as pool:
-            if executor.everywhere is None:
-                yield pool
-            else:
-                needed = needed_by(self.plan, work, self.registry)
-                ask_nodes(executor, pool, needed, work)
-                yield Cluster(executor, pool, needed)
-
     def _forecast(self, work: Work, workers: int) -> dict[str, float]:
         """Forecast what each task adds to the time of the run, by its id."""
         if self.stages is silence:
@@ -277,16 +295,7 @@ class _Running:
     def _finished(self) -> Collection[str]:
         """List the runs that have a result by now."""
         found = self.registry.hook.harness_finished_runs(runs=self.request.runs)
-        return found or frozenset()
-
-    def _workers(self, work: Work) -> int:
-        if self.place.workers:
-            return self.place.workers
-        if self.place.executor in ("local", "serial"):
-            places = named(self.place.device)
-            if is_gpu(places[0]):
-                return len(places)
-        return os.cpu_count() or 1
+        return (found or frozenset()) - self.plan.again
 
     def _end(self, job: Job, outcome: Outcome) -> None:
         """Pass on a result, or that there is none."""
@@ -295,7 +304,11 @@ class _Running:
             self.failed.append((job.cell, f"{type(error).__name__}: {error}"))
             notify(hook.harness_cell_failed, CellFailed(cell=job.cell, error=error))
         elif isinstance(outcome.value, Result):
-            finished = CellFinished(runs=self.request.runs, result=outcome.value)
+            finished = CellFinished(
+                runs=self.request.runs,
+                result=outcome.value,
+                again=job.cell.run_id in self.plan.again,
+            )
             notify(hook.harness_result, finished)
             state_of(self.request.places, job.cell).unlink(missing_ok=True)
             self.computed += 1

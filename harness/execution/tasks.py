@@ -95,6 +95,20 @@ def work_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work
     return Work(tasks=tuple(tasks.values()), jobs=jobs)
 
 
+def extraction_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work:
+    """List the tasks of a plan's features alone, and write what they refer to.
+
+    Raises:
+        StoreError: Where the cache cannot be written.
+    """
+    tasks: dict[str, Task] = {}
+    for pair in plan.pairs:
+        corpus = stored.store(plan.request.places, pair.manifest.recordings, ())
+        made = _Tasks(plan, pair, corpus, registry, device, quiet)
+        tasks |= {task.id: task for task in made.features()}
+    return Work(tasks=tuple(tasks.values()), jobs={})
+
+
 def chunks(pair: Pair, device: str = "cpu") -> Iterator[tuple[int, int]]:
     """Divide a corpus into the tasks of its extraction.
 
@@ -170,7 +184,8 @@ class _Tasks:
         """Yield the tasks that the pair's cells need."""
         pair = self.pair
         store = store_of(pair.condition, self.plan.request.cache)
-        if not store.is_certified(devices.kind_of(self.use.device)):
+        certified = store.is_certified(devices.kind_of(self.use.device))
+        if pair.upstream.reads == "waveforms" and not certified:
             yield Task(
                 id=self.certified,
                 stage=self.certified,

@@ -162,7 +162,9 @@ def certify(use: Use) -> None:
     """
     places = use.places.here()
     store = store_of(use.condition, places.cache)
-    if not store.is_certified(devices.kind_of(use.device)):
+    if use.upstream.reads == "waveforms" and not store.is_certified(
+        devices.kind_of(use.device)
+    ):
         source = find_source(use, places)
         device = devices.prepare(use.device)
         encode = encoder(source, device)
@@ -226,7 +228,7 @@ def _store_missing(
     unfit = pipeline.run(
         list(wanted.values()),
         pipeline.Steps(
-            decode=functools.partial(_decode, condition=source.condition),
+            decode=_input_of(source),
             encode=functools.partial(_encode, source, device, shards.lacking),
             store=functools.partial(shards.add, made),
             report=lambda said: _report(f"{source.upstream.name} on {device}: {said}"),
@@ -326,6 +328,13 @@ def _encode(
     return states.reduced(source, hidden, kinds)
 
 
+def _input_of(source: Source) -> Callable[[Recording], Tensor]:
+    """Return what turns a recording into what the upstream reads of it."""
+    if source.upstream.reads == "utterances":
+        return _utterance
+    return functools.partial(_decode, condition=source.condition)
+
+
 def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
     utterance = recording.utterance
     return audio.load(
@@ -336,6 +345,11 @@ def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
         max_seconds=condition.max_seconds,
         sha256=recording.sha256,
     )
+
+
+def _utterance(recording: Recording) -> Any:  # noqa: ANN401 - in a waveform's place
+    """Return what an upstream is passed that looks up what was made elsewhere."""
+    return recording.utterance
 
 
 def encoded(

@@ -91,6 +91,7 @@ class Names(Generic[Offered]):
             if found is None:
                 raise UnknownNameError(self._noun, name, self._offers, self.why(name))
             self._answers[name] = found
+            self._answers.setdefault(found[0].name, found)  # a place may have a name
         return self._answers[name]
 
     def _offered(self, name: str) -> tuple[Offered, Plugin] | None:

@@ -87,6 +87,14 @@ class Division:
     tested: tuple[str, ...] = ()
 
 
+def undivided(manifests: Sequence[Manifest]) -> Division:
+    """Join corpora whose features are wanted, and no split of them."""
+    source = manifests[0] if len(manifests) == 1 else join(manifests)
+    return Division(
+        manifest=source, split=Split(strategy="none", folds=()), trained=source.names
+    )
+
+
 def divisions(
     trained: Sequence[Manifest], tested: Sequence[Manifest], choice: SplitChoice
 ) -> Iterator[Division]:

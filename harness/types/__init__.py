@@ -59,6 +59,7 @@ from harness.types.splits import (
     SplitOptions,
     SplitStrategy,
 )
+from harness.types.stored import Results, Shown
 from harness.types.tables import (
     Entry,
     Order,
@@ -129,10 +130,12 @@ __all__ = [
     "Renderer",
     "Resources",
     "Result",
+    "Results",
     "RunFinished",
     "RunStarted",
     "RunStarting",
     "Schedule",
+    "Shown",
     "Split",
     "SplitOptions",
     "SplitStrategy",

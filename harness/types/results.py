@@ -44,7 +44,16 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What a head predicts of one test utterance; ``scores`` are (C,) probabilities."""
+    """What a head predicts of one test utterance.
+
+    Attributes:
+        utterance: Its id; of corpora that were joined it begins with the corpus' name.
+        speaker: Who speaks.
+        gender: ``female`` or ``male``, where the corpus documents it.
+        label: The true one.
+        predicted: The label of the highest score.
+        scores: (C,) probabilities, in the order of ``labels``.
+    """
 
     utterance: str
     speaker: str
@@ -56,7 +65,16 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One row of the learning curve."""
+    """One row of the learning curve.
+
+    Attributes:
+        epoch: Its number, from 1.
+        learning_rate: During the epoch.
+        train_loss: Mean over its batches.
+        valid_loss: Of the validation part after it.
+        valid_macro_f1: Macro-F1 of the validation part after it.
+        valid_uar: Unweighted average recall of the validation part after it.
+    """
 
     epoch: int
     learning_rate: float
@@ -125,14 +143,27 @@ class Result:
     Attributes:
         run_id: Hash of condition, fold and seed.
         condition: All that makes results incomparable where it differs.
+        fold: The fold's name: its number, or the test speaker in ``loso``.
+        seed: Of initial weights, batches and dropout.
+        n_train: Utterances of the training part.
+        n_valid: Utterances of the validation part.
+        n_test: Utterances of the test part.
+        speakers_train: Speakers of the training part, sorted.
+        speakers_valid: Speakers of the validation part, sorted.
+        speakers_test: Speakers of the test part, sorted.
         labels: The C classes, sorted; the order of scores and of the confusion.
         labels_absent: Those of them that the test part lacks.
         scores: Every metric of the test part, by name, as fractions of one.
         confusion: (C, C) counts, rows are true labels.
+        best_epoch: The epoch that was tested, chosen in validation.
+        epochs: How many were trained.
+        trainable_parameters: Of the head.
         layer_weights: (L,) learned by the head, empty where it has none.
         layer_norms: (L,) mean L2 norm of a frame over the training part.
         layer: The layer 1…L that a head on each of them chose in validation, else 0.
         layer_scores: (L,) test macro-F1 of the head on each layer, empty for others.
+        history: The learning curve, an epoch each.
+        predictions: Of each test utterance.
         skipped: Ids of utterances left out by ``--skip-bad``, each with its reason.
         training: Where and when it was trained.
         extraction: Where its features come from.
@@ -207,10 +238,12 @@ class CellFinished:
     Attributes:
         runs: The folder that results go to.
         result: Everything that was measured.
+        again: Whether it takes the place of an older result of the same cell.
     """
 
     runs: Path
     result: Result
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,8 @@ class Load(Protocol):
         ``more_checkpoints`` ``more=``, a folder for each name.
 
         Returns:
-            From waveforms, each (S,) float32 in [-1, 1] at the upstream's rate, to
+            From waveforms, each (S,) float32 in [-1, 1] at the upstream's rate (or from
+            utterances, see ``Upstream.reads``), to
             the hidden states of layers 1…L, each (L, T, D) float32; T is 1 where
             ``hop`` is ``None``. Frames that cover no audio are dropped; an utterance's
             states depend on it alone. Layer L is the model's output, after its final
@@ -77,6 +78,9 @@ class Upstream:
         dim: D.
         hop: Seconds from a frame to the next, or ``None`` for one vector a clip, such
             as an x-vector or an utterance embedding.
+        reads: What the encoder is passed: ``waveforms``, or ``utterances`` (see
+            ``Utterance``) where it looks up by their ids what was made elsewhere; no
+            audio is decoded then.
         rate: Sampling rate of its input, in hertz.
         min_seconds: The shortest clip that gives a frame.
         checkpoint: Id on the Hugging Face hub, the absolute path of a folder, or
@@ -108,6 +112,7 @@ class Upstream:
     layers: int
     dim: int
     hop: float | None
+    reads: Literal["waveforms", "utterances"] = "waveforms"
     rate: int = 16_000
     min_seconds: float = 0.025
     checkpoint: str | None = None

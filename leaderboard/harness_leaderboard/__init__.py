@@ -8,15 +8,15 @@ from harness import Renderer, hookimpl
 from harness_leaderboard import commands
 from harness_leaderboard.render import latex, page, terminal
 from harness_leaderboard.render import text as render
-from harness_leaderboard.results import store
+from harness_leaderboard.results import kept, store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import click
 
-    from harness.types import CellFinished, RunFinished, RunStarting
+    from harness.types import CellFinished, Results, RunFinished, RunStarting
 
 
 @hookimpl
@@ -47,6 +47,14 @@ def harness_finished_runs(runs: Path) -> frozenset[str]:
 
 
 @hookimpl
+def harness_stored_results(
+    options: Mapping[str, object], run: RunFinished | None
+) -> Results:
+    """Read results for Python."""
+    return commands.stored_results(options, run)
+
+
+@hookimpl
 def harness_run_starting(event: RunStarting) -> None:
     """Refuse a folder that cannot be written to, before there is any work to lose."""
     store.require_writable(event.runs)
@@ -54,8 +62,10 @@ def harness_run_starting(event: RunStarting) -> None:
 
 @hookimpl
 def harness_result(event: CellFinished) -> None:
-    """Store a finished cell."""
-    store.write_result(event.result, event.runs)
+    """Store a finished cell, in the place of an older one if it has such."""
+    path = store.write_result(event.result, event.runs)
+    if event.again:
+        kept.remove(event.runs, {event.result.run_id}, but=path)
 
 
 @hookimpl

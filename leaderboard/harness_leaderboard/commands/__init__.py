@@ -7,5 +7,14 @@ from harness_leaderboard.commands.compare import compare
 from harness_leaderboard.commands.figure import figure
 from harness_leaderboard.commands.publish import publish
 from harness_leaderboard.commands.runs import runs
+from harness_leaderboard.commands.stored import stored_results
 
-__all__ = ["compare", "figure", "leaderboard", "publish", "runs", "show_run"]
+__all__ = [
+    "compare",
+    "figure",
+    "leaderboard",
+    "publish",
+    "runs",
+    "show_run",
+    "stored_results",
+]

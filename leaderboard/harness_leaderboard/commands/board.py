@@ -237,8 +237,12 @@ def _metrics(question: Question) -> Collection[Metric]:
 
 
 def show_run(event: RunFinished) -> None:
-    """Print the board of a run's own cells, unless it stopped before any result."""
-    if event.stopped and not event.computed:
+    """Print the board of a run's own cells, unless it stopped before any result.
+
+    A run that Python called has no command's context: it returns its results.
+    """
+    in_python = click.get_current_context(silent=True) is None
+    if in_python or (event.stopped and not event.computed):
         return
     run_ids = frozenset(cell.run_id for cell in event.cells)
     needed = VIEWS["board"].columns(Question())
@@ -252,5 +256,5 @@ def show_run(event: RunFinished) -> None:
 
 def _controls() -> frozenset[str]:
     """Name the controls of the running program's plugins."""
-    context = click.get_current_context(silent=True)
-    return controls_of(context.obj) if context and context.obj else frozenset()
+    context = click.get_current_context()
+    return controls_of(context.obj) if context.obj else frozenset()

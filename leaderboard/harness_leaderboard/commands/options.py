@@ -12,7 +12,7 @@ import click
 from harness.choices import FIELDS, chosen, offered
 from harness.errors import ExitCode, HarnessError, UnknownNameError
 from harness_leaderboard.analysis.question import Question
-from harness_leaderboard.commands.output import warn
+from harness_leaderboard.commands.output import caller, warn
 from harness_leaderboard.results import folders, reading
 from harness_leaderboard.results.columns import chosen_by
 from harness_leaderboard.results.rescore import scored_anew
@@ -234,7 +234,9 @@ def read(
     """
     known = chosen_by()
     needed = (*columns, *(known[word] for word in only))
-    table, left_out = reading.read_runs(runs, tuple(dict.fromkeys(needed)))
+    by = caller()
+    ids = by.run_ids if by else None
+    table, left_out = reading.read_runs(runs, tuple(dict.fromkeys(needed)), run_ids=ids)
     warn(left_out)
     if any(reading.VANISHED in sentence for sentence in left_out):
         click.get_current_context().meta[INCOMPLETE] = True

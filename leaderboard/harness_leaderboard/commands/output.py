@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
@@ -20,7 +21,30 @@ if TYPE_CHECKING:
 
     from harness.types import Render, Table
 
+CALLER = "harness_leaderboard.caller"
+"""The key of a context's ``meta`` that holds who called a verb from Python."""
+
 PIPED_WIDTH = 100  # columns of a table that does not go to a terminal
+
+
+@dataclass(kw_only=True)
+class Caller:
+    """A call from Python, which gets tables instead of having them printed.
+
+    Attributes:
+        run_ids: The results that are looked at; ``None`` for all of the folder.
+        tables: What would have been printed.
+    """
+
+    run_ids: frozenset[str] | None = None
+    tables: list[Table] = field(default_factory=list)
+
+
+def caller() -> Caller | None:
+    """Return who called the verb from Python, ``None`` on the command line."""
+    context = click.get_current_context(silent=True)
+    found: Caller | None = context.meta.get(CALLER) if context else None
+    return found
 
 
 def show(
@@ -34,6 +58,9 @@ def show(
         out: The file to write instead.
         width: Where the form has widths of its own.
     """
+    if (called_by := caller()) and not out:
+        called_by.tables.append(table)
+        return
     if out:
         of_file = PIPED_WIDTH if width is None else width
         save(render(table, width=of_file, colour=False), out)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.errors import ExitCode, HarnessError
+from harness_leaderboard.commands import kept
 from harness_leaderboard.commands.options import RUNS, RUNS_HERE
 from harness_leaderboard.commands.output import warn
 from harness_leaderboard.render.entries import counted
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def runs() -> None:
-    """Check, merge and pack folders of results."""
+    """List, show, remove, export, check, merge and pack stored results."""
+
+
+for _verb in (kept.list_runs, kept.show_runs, kept.remove_runs, kept.export_runs):
+    runs.add_command(_verb)
 
 
 @runs.command()

@@ -45,6 +45,7 @@ def rich(table: Table, *, width: int, colour: bool) -> str:
         file=file,
         width=width,
         force_terminal=colour,
+        force_jupyter=False,
         color_system="auto" if colour else None,
         legacy_windows=False,
     )

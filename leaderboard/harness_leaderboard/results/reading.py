@@ -16,7 +16,7 @@ from harness_leaderboard.results.schema import SCHEMA, lacking, result_of, schem
 from harness_leaderboard.results.store import run_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -95,6 +95,11 @@ def whole_results(table: pa.Table) -> Iterator[Result | str]:
 def flattened(table: pa.Table, columns: Sequence[str]) -> pa.Table:
     """Return flat columns of rows as they are stored."""
     return _flat(table, {name: path_of(name) for name in ("run_id", *columns)})
+
+
+def empty(columns: Iterable[str]) -> pa.Table:
+    """Return flat columns of no row."""
+    return _empty({name: path_of(name) for name in ("run_id", *columns)})
 
 
 # ---------------------------------------------------------------- files

@@ -147,11 +147,11 @@ def _held(path: Path) -> Iterable[str]:
     if damaged:
         return ()
     run_id = run_id_of(path)
-    listed = [run_id] if run_id else _listed(path)
-    return _rows(path) if damaged is None or listed is None else listed
+    known = [run_id] if run_id else listed(path)
+    return _rows(path) if damaged is None or known is None else known
 
 
-def _listed(packed: Path) -> list[str] | None:
+def listed(packed: Path) -> list[str] | None:
     """Read the list beside a file of many results, if it is there and whole."""
     try:
         return read_sealed(packed.with_suffix(LISTED)).decode().split()

@@ -142,12 +142,13 @@ def compact(runs: Path) -> tuple[int, int, list[str]]:
 def _copy(path: File, runs: Path, run_ids: Collection[str]) -> None:
     """Copy a file of results into a folder, with a list beside it if it has many."""
     if not store.run_id_of(path):
-        _write_list(runs / path.name, run_ids)
+        write_list(runs / path.name, run_ids)
     with replacing(runs / path.name) as beside:
         beside.write_bytes(path.read_bytes())
 
 
-def _write_list(packed: Path, run_ids: Collection[str]) -> None:
+def write_list(packed: Path, run_ids: Collection[str]) -> None:
+    """Write beside a file of many results which ones it holds."""
     data = "\n".join(run_ids).encode() + b"\n"
     write_sealed(packed.with_suffix(store.LISTED), data)
 
@@ -177,7 +178,7 @@ def _pack(paths: Sequence[Path], corpus: str, runs: Path) -> None:
             f"{packed} did not read back as it was written; nothing was removed. "
             "Check the disk."
         )
-    _write_list(packed, run_ids)
+    write_list(packed, run_ids)
     for path, (_, left_out) in read.items():
         if not left_out:
             path.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
     if not name.startswith(PREFIX):
         return None
     trained = find(name.removeprefix(PREFIX))
-    if trained.checkpoint is None:
+    if trained.checkpoint is None or trained.reads == "utterances":
         raise CheckpointError(f"{trained.name} has no weights, so none can be random.")
     if trained.more_checkpoints:
         raise CheckpointError(
@@ -71,7 +71,8 @@ def harness_upstream(name: str, find: Callable[[str], Upstream]) -> Upstream | N
 @hookimpl
 def harness_control_upstreams(upstream: Upstream) -> Iterator[str]:
     """Set beside an upstream with weights the same one without."""
-    if upstream.checkpoint is not None and not upstream.name.startswith(PREFIX):
+    has_weights = upstream.checkpoint is not None and upstream.reads == "waveforms"
+    if has_weights and not upstream.name.startswith(PREFIX):
         yield PREFIX + upstream.name
 
 

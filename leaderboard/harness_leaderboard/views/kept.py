@@ -1,0 +1,244 @@
+"""What is stored, result by result: lists of runs, one in full, one utterance."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from harness.types import Condition, Entry, Table, leaf, leaves
+from harness_leaderboard.render.entries import NOTHING, counted, number, percent, word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from harness.types import Metric, Prediction, Result
+
+SHORT = 8
+"""Digits of a run's name that are printed; a command takes as many as tell it apart."""
+
+LISTED = ("run_id", "upstream", "feeding", "downstream", "corpus", "split")
+"""The columns of results (see ``results.tables``) that say what a run is."""
+
+
+SHARED = ("feeding", "split")
+"""Those of them that are said once, below, where they are the same for all."""
+
+
+def listed(results: pa.Table, metric: Metric) -> Table:
+    """List results, a row each, by what they are of.
+
+    Args:
+        results: As ``results.tables.as_results`` returns them.
+        metric: Which score is shown.
+    """
+    needed = (*LISTED, "fold", "seed", metric.name)
+    rows = results.select(needed).to_pylist()
+    rows.sort(
+        key=lambda row: [str(row[name]) for name in (*LISTED[1:], "fold", "seed")]
+    )
+    shared = {
+        name: rows[0][name] for name in SHARED if len({r[name] for r in rows}) < 2
+    }
+    names = [name for name in LISTED[1:] if name not in shared]
+    same = ", ".join(f"{name} {value}" for name, value in shared.items())
+    return Table(
+        title=f"{counted(len(rows), 'stored result')}, {metric.title} in percent",
+        columns=("run", *names, "fold", "seed", metric.title),
+        rows=tuple(_row(row, names, metric) for row in rows),
+        notes=(f"All of them: {same}.",) if same else (),
+    )
+
+
+def _row(
+    row: Mapping[str, Any], names: Sequence[str], metric: Metric
+) -> tuple[Entry, ...]:
+    score = row[metric.name]
+    return (
+        Entry(text=row["run_id"][:SHORT], value=row["run_id"]),
+        *(word(row[name]) for name in names),
+        word(row["fold"]),
+        number(row["seed"]),
+        NOTHING if score is None else percent(score),
+    )
+
+
+# ---------------------------------------------------------------- one in full
+
+
+def in_full(result: Result, paths: Mapping[str, str]) -> Iterator[Table]:
+    """Yield the tables of a result: condition, scores, history, confusion, errors.
+
+    Args:
+        result: Which.
+        paths: The files of utterances by id, as far as they are known.
+    """
+    yield _condition(result)
+    yield _facts(result)
+    yield _scores(result)
+    if result.history:
+        yield _history(result)
+    yield _confusion(result)
+    yield _wrong(result, paths)
+
+
+def _condition(result: Result) -> Table:
+    of = {".".join(path): leaf(result.condition, path) for path in leaves(Condition)}
+    more = {"fold": result.fold, "seed": result.seed}
+    return _pairs(f"Run {result.run_id}: {result.cell}", {**of, **more})
+
+
+def _facts(result: Result) -> Table:
+    facts = {
+        "utterances": f"{result.n_train} train, {result.n_valid} valid, "
+        f"{result.n_test} test",
+        "speakers of the test part": result.speakers_test,
+        "labels that it lacks": result.labels_absent,
+        "best epoch": f"{result.best_epoch} of {result.epochs}",
+        "parameters": result.trainable_parameters,
+        "left out": result.skipped,
+        **asdict(result.training),
+        **{f"features: {name}": one for name, one in asdict(result.extraction).items()},
+    }
+    return _pairs("Where it comes from", facts)
+
+
+def _pairs(title: str, facts: Mapping[str, object]) -> Table:
+    """Lay facts out, a row each, but those that are empty."""
+    rows = ((name, _said(value)) for name, value in facts.items())
+    return Table(
+        title=title,
+        columns=("what", "is"),
+        rows=tuple((word(name), word(text)) for name, text in rows if text),
+    )
+
+
+def _said(value: object) -> str:
+    """Write a value of a condition or of a record; one that is empty is nothing."""
+    match value:
+        case None | "" | () | {}:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case tuple() | list():
+            return ", ".join(map(_said, value))
+        case dict():
+            return ", ".join(f"{name} {_said(one)}" for name, one in value.items())
+    return str(value)
+
+
+def _scores(result: Result) -> Table:
+    return Table(
+        title="Scores of the test part in percent",
+        columns=("metric", "score"),
+        rows=tuple((word(name), percent(one)) for name, one in result.scores.items()),
+    )
+
+
+def _history(result: Result) -> Table:
+    return Table(
+        title=f"Learning curve; epoch {result.best_epoch} was tested",
+        columns=(
+            *("epoch", "learning rate", "loss in training", "loss in validation"),
+            *("macro-F1 in validation", "UAR in validation"),
+        ),
+        rows=tuple(
+            (
+                number(one.epoch),
+                _float(one.learning_rate),
+                _float(one.train_loss),
+                _float(one.valid_loss),
+                percent(one.valid_macro_f1),
+                percent(one.valid_uar),
+            )
+            for one in result.history
+        ),
+    )
+
+
+def _float(value: float) -> Entry:
+    return Entry(text=f"{value:.4g}", value=value)
+
+
+def _confusion(result: Result) -> Table:
+    return Table(
+        title="Confusion: a row for each true label",
+        columns=("label", *result.labels),
+        rows=tuple(
+            (word(label), *map(number, row))
+            for label, row in zip(result.labels, result.confusion, strict=True)
+        ),
+    )
+
+
+def _wrong(result: Result, paths: Mapping[str, str]) -> Table:
+    wrong = [one for one in result.predictions if one.predicted != one.label]
+    return Table(
+        title=f"{len(wrong)} wrong predictions of {len(result.predictions)}",
+        columns=(
+            *("speaker", "gender", "label", "predicted", "utterance"),
+            *("of the label", "of the predicted"),
+        ),
+        groups=(*[""] * 5, *["probability"] * 2),
+        rows=tuple(_prediction(one, result.labels, paths) for one in wrong),
+    )
+
+
+def _prediction(
+    one: Prediction, labels: Sequence[str], paths: Mapping[str, str]
+) -> tuple[Entry, ...]:
+    said = dict(zip(labels, one.scores, strict=True))
+    shown = paths.get(one.utterance, one.utterance)
+    return (
+        *(word(name) for name in (one.speaker, one.gender, one.label, one.predicted)),
+        Entry(text=shown, value=one.utterance),
+        percent(said[one.label]),
+        percent(said[one.predicted]),
+    )
+
+
+# ---------------------------------------------------------------- one utterance
+
+
+def of_utterance(utterance: str, results: Iterable[Result], file: str) -> Table:
+    """Show what each result predicted of one utterance.
+
+    Args:
+        utterance: Its id.
+        results: Those that tested it, and others.
+        file: Where it lies, empty where that is not known.
+    """
+    found = [
+        (result, one)
+        for result in results
+        for one in result.predictions
+        if one.utterance == utterance
+    ]
+    right = sum(one.predicted == one.label for _, one in found)
+    return Table(
+        title=f"{utterance}: {right} of {len(found)} results are right",
+        columns=(
+            *("run", "upstream", "downstream", "split", "fold", "seed"),
+            *("label", "predicted", "probability of the label"),
+        ),
+        rows=tuple(_spoken(result, one) for result, one in found),
+        notes=(f"The file is {file}.",) if file else (),
+    )
+
+
+def _spoken(result: Result, one: Prediction) -> tuple[Entry, ...]:
+    of = result.condition
+    texts: Sequence[str] = (
+        *(of.upstream.name, of.downstream.name),
+        *(of.corpus.strategy, result.fold),
+    )
+    probability = dict(zip(result.labels, one.scores, strict=True)).get(one.label, 0.0)
+    return (
+        Entry(text=result.run_id[:SHORT], value=result.run_id),
+        *map(word, texts),
+        number(result.seed),
+        word(one.label),
+        word(one.predicted),
+        percent(probability),
+    )
