@@ -163,7 +163,10 @@ def test_a_cell_that_fails_raises_if_nothing_else_was_asked_for(toys):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"upstreem": "toy"}, "No option of 'run' is called 'upstreem'. Did you mean"),
+        (
+            {"up_stream": "toy"},
+            "No option of 'run' is called 'up_stream'. Did you mean",
+        ),
         ({"upstream": "toi"}, "No upstream is called 'toi'. Did you mean 'toy'"),
         ({"folds": 2}, "--folds"),
         ({"corpus": None}, "Missing option '--corpus'"),
@@ -205,8 +208,8 @@ def test_results_are_chosen_as_on_the_command_line(toys):
     for only in ({"seed": [0, 2]}, {"seed": "0,2"}, "seed=0,2"):
         chosen = harness.results("runs", only=only, plugins=toys)
         assert sorted(chosen.results["seed"].to_pylist()) == [0, 2]
-    with pytest.raises(HarnessError, match="No column is called 'seet'"):
-        harness.results("runs", only={"seet": "0"}, plugins=toys)
+    with pytest.raises(HarnessError, match="No column is called 'seeed'"):
+        harness.results("runs", only={"seeed": "0"}, plugins=toys)
 
 
 def test_a_folder_without_results_is_said_at_once(toys):
