@@ -165,7 +165,7 @@ def test_a_cell_that_fails_raises_if_nothing_else_was_asked_for(toys):
     [
         (
             {"up_stream": "toy"},
-            "No option of 'run' is called 'up_stream'. Did you mean",
+            "No option of 'run' is called 'up_stream'",
         ),
         ({"upstream": "toi"}, "No upstream is called 'toi'. Did you mean 'toy'"),
         ({"folds": 2}, "--folds"),

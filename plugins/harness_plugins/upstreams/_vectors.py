@@ -237,14 +237,11 @@ def _parquet(path: Path) -> Vectors:
 
 
 def _unpacked_size(metadata: Any) -> int:  # noqa: ANN401 - pyarrow has no types
-    """Bound the bytes of all columns, whose pages may hold one value a million times."""
+    """Bound the bytes of all columns; a page may hold one value a million times."""
     groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
+    columns = (group.column(n) for group in groups for n in range(group.num_columns))
     return sum(
-        max(
-            group.column(n).num_values * WIDEST, group.column(n).total_uncompressed_size
-        )
-        for group in groups
-        for n in range(group.num_columns)
+        max(one.num_values * WIDEST, one.total_uncompressed_size) for one in columns
     )
 
 
