@@ -6,7 +6,7 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -18,8 +18,13 @@ from harness.api import FeatureOptions, PlanOptions, RunOptions
 from harness.cli import exporting, running
 from harness.cli.calling import keywords
 
-TOYS = {"upstream": "toy", "corpus": "tones", "controls": False, "quiet": True}
-SERIAL = {**TOYS, "executor": "serial", "downstream": "linear"}
+TOYS: dict[str, Any] = {
+    "upstream": "toy",
+    "corpus": "tones",
+    "controls": False,
+    "quiet": True,
+}
+SERIAL: dict[str, Any] = {**TOYS, "executor": "serial", "downstream": "linear"}
 
 
 @pytest.fixture
@@ -273,9 +278,9 @@ def test_frames_come_clip_by_clip(toys, frames, shape):
 
 
 def test_the_package_of_features_is_still_a_package():
-    import harness.features.store
+    from harness.features.store import FeatureStore
 
-    assert harness.features.store.FeatureStore
+    assert FeatureStore.__module__ == "harness.features.store"
     assert callable(harness.features)
 
 

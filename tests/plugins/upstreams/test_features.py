@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ import harness
 from harness import HarnessError, Utterance
 
 FORMS = ("npz", "parquet", "arrow")
-RUN = {
+RUN: dict[str, Any] = {
     "corpus": "tones",
     "downstream": "linear",
     "controls": False,
