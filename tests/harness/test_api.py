@@ -37,6 +37,12 @@ def toys(tmp_path, tones, monkeypatch):
     return [ToyPlugin()]
 
 
+def ran(results):
+    """How the run of these results went."""
+    assert results.run is not None
+    return results.run
+
+
 class Fails:
     """Offers a head that does not work on the second seed."""
 
@@ -140,7 +146,7 @@ def test_the_results_of_a_run_are_its_own_alone(toys):
     harness.run(**SERIAL, seeds=[0, 1], plugins=toys)
     again = harness.run(**SERIAL, seeds=1, plugins=toys)
     assert again.results["seed"].to_pylist() == [1]
-    assert again.run.computed == 0
+    assert ran(again).computed == 0
     assert len(again.board().table.rows) == 1
     assert len(harness.results(plugins=toys).results) == 2
 
@@ -148,7 +154,7 @@ def test_the_results_of_a_run_are_its_own_alone(toys):
 def test_a_cell_that_fails_is_in_what_is_returned_if_others_go_on(toys):
     asked = {**SERIAL, "downstream": ["never", "linear"]}
     results = harness.run(**asked, keep_going=True, plugins=[*toys, Fails()])
-    ((cell, reason),) = results.run.failed
+    ((cell, reason),) = ran(results).failed
     assert (cell.condition.downstream.name, reason) == ("never", "HarnessError: No.")
     assert results.results["downstream"].to_pylist() == ["linear"]
 
@@ -198,9 +204,9 @@ def test_a_run_is_done_again_where_that_is_asked_for(toys):
     first = harness.run(**SERIAL, seeds=range(2), plugins=toys)
     run_id = first.results["run_id"].to_pylist()[0]
     again = harness.run(**SERIAL, seeds=range(2), again=run_id[:6], plugins=toys)
-    assert again.run.computed == 1
+    assert ran(again).computed == 1
     assert again.results["macro_f1"] == first.results["macro_f1"]
-    assert harness.run(**SERIAL, again="all", plugins=toys).run.computed == 1
+    assert ran(harness.run(**SERIAL, again="all", plugins=toys)).computed == 1
     with pytest.raises(HarnessError, match="names the run 'abc', which is no cell"):
         harness.run(**SERIAL, again="abc", plugins=toys)
 

@@ -210,7 +210,7 @@ def test_hook_harness_stored_results():
             asked.append((dict(options), run, type(registry)))
             return "all of them"
 
-    found = results("here", only={"seed": 0}, plugins=[Plugin()])
+    found: object = results("here", only={"seed": 0}, plugins=[Plugin()])
     assert found == "all of them"
     assert asked == [({"runs": "here", "only": {"seed": 0}}, None, Registry)]
 

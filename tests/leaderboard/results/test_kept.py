@@ -31,7 +31,7 @@ def stored(make_result, tmp_path, monkeypatch, manager, capsys):
         printed = capsys.readouterr()
         return int(code), printed.out, printed.err
 
-    call.results = results
+    call.results = results  # type: ignore[attr-defined] # to compare with
     return call
 
 
