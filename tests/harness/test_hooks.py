@@ -18,6 +18,7 @@ from harness import (
     Table,
     hookimpl,
     metric,
+    results,
 )
 from harness.execution.executors import serial
 from harness.registry import Registry, plugin_manager
@@ -197,6 +198,21 @@ def test_hook_harness_finished_runs(harness, manager, listener):
     harness("run", *LINEAR)
     started = [event[1:3] for event in listener.noted if event[0] == "started"]
     assert started == [(1, 0), (1, 0)]
+
+
+def test_hook_harness_stored_results():
+    asked = []
+
+    class Plugin:
+        @hookimpl
+        def harness_stored_results(self, options, run):
+            registry = click.get_current_context().obj
+            asked.append((dict(options), run, type(registry)))
+            return "all of them"
+
+    found: object = results("here", only={"seed": 0}, plugins=[Plugin()])
+    assert found == "all of them"
+    assert asked == [({"runs": "here", "only": {"seed": 0}}, None, Registry)]
 
 
 def test_hook_harness_run_starting_may_stop_a_run(harness, manager, tmp_path):

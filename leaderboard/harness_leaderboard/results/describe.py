@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 HEAD = f"""# The columns of a result
 
-A result is one row of a Parquet file in `runs/`: nested structs, in schema {SCHEMA}, that
+A result is one row of a Parquet file in `runs/`: nested structs, schema {SCHEMA}, that
 `pyarrow`, pandas, polars and DuckDB read. A name with a dot is a field of a struct, one
 with `[]` a field of each member of a list. «In Python» is the column of
-`harness.results(…).results` and of `harness runs export`, where the same is flat. Metrics
-are fractions of one, times are in seconds, rates in hertz. A new column leaves the
-schema's number as it is; it is raised when one changes its meaning.
+`harness.results(…).results` and of `harness runs export`, where the same is flat.
+Metrics are fractions of one, times are in seconds, rates in hertz. A new column leaves
+the schema's number as it is; it is raised when one changes its meaning.
 
 This page is made of the types: `python -m harness_leaderboard.results.describe`.
 """

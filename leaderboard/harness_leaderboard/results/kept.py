@@ -81,11 +81,10 @@ def _without(path: Path, run_ids: Collection[str]) -> int:
     table, left_out = reading.read_whole(path)
     if left_out:
         return 0
-    listed = table["run_id"].to_pylist()
-    kept = [place for place, one in enumerate(listed) if one not in run_ids]
-    if len(kept) < len(listed):
-        _write(table.take(kept).combine_chunks(), path)
-    return len(listed) - len(kept)
+    kept = table.filter([one not in run_ids for one in table["run_id"].to_pylist()])
+    if len(kept) < len(table):
+        _write(kept.combine_chunks(), path)
+    return len(table) - len(kept)
 
 
 def _may_hold(packed: Path, run_ids: Collection[str]) -> bool:

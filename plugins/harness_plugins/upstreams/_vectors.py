@@ -31,6 +31,9 @@ MOST = 4 * 2**30
 TEXTS = 2**28
 """Bytes of ids or of another small array of an npz: a million ids of 64 letters."""
 
+WIDEST = 8
+"""Bytes of a number, at most."""
+
 LOCAL_HEADER = 30
 """Bytes before a member's name in a zip, at the place where its data begin."""
 
@@ -224,14 +227,22 @@ def _parquet(path: Path) -> Vectors:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        groups = (file.metadata.row_group(n) for n in range(file.num_row_groups))
-        if (size := sum(group.total_byte_size for group in groups)) > MOST:
+        if (size := _unpacked_size(file.metadata)) > MOST:
             raise ValueError(
                 f"it takes {size} bytes of memory; export it as npz or arrow, which "
                 "are read from disk"
             )
         names = [one for one in COLUMNS if one in file.schema_arrow.names]
         return _of_table(path, file.read(names))
+
+
+def _unpacked_size(metadata: Any) -> int:  # noqa: ANN401 - pyarrow has no types
+    """Bound the bytes of all columns; a page may hold one value a million times."""
+    groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
+    columns = (group.column(n) for group in groups for n in range(group.num_columns))
+    return sum(
+        max(one.num_values * WIDEST, one.total_uncompressed_size) for one in columns
+    )
 
 
 def _arrow(path: Path) -> Vectors:

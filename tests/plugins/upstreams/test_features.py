@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,7 @@ import harness
 from harness import HarnessError, Utterance
 
 FORMS = ("npz", "parquet", "arrow")
-RUN = {
+RUN: dict[str, Any] = {
     "corpus": "tones",
     "downstream": "linear",
     "controls": False,
@@ -33,8 +35,6 @@ def utterance(id):
 def states_of(name, *ids):
     """What the upstream returns of these utterances, each (L, T, D)."""
     upstream = features.harness_upstream(name)
-    from pathlib import Path
-
     encode = upstream.load(Path(upstream.checkpoint), device="cpu", feeding="full")
     return [state.numpy() for state in encode([utterance(id) for id in ids])]
 
@@ -234,7 +234,7 @@ def test_an_npz_that_contradicts_itself_is_refused(tmp_path, ids, more, sentence
 def test_no_pickle_is_ever_read(tmp_path):
     ids = np.array(["a", {}], dtype=object)
     np.savez(tmp_path / "mine.npz", ids=ids, features=np.ones((2, 4)))
-    with pytest.raises(HarnessError, match="pickle|Object arrays"):
+    with pytest.raises(HarnessError, match=r"pickle|Object arrays"):
         features.harness_upstream(f"features:{tmp_path}/mine.npz")
 
 
@@ -310,7 +310,7 @@ def test_an_utterance_without_a_row_is_named(tmp_path):
 
 def test_a_value_that_is_no_number_names_the_utterance(tmp_path):
     write(tmp_path / "mine.npz", values=nan(np.ones((2, 4))))
-    with pytest.raises(HarnessError, match="features of 'b' in .* hold NaN"):
+    with pytest.raises(HarnessError, match=r"features of 'b' in .* hold NaN"):
         states_of(f"features:{tmp_path}/mine.npz", "b")
 
 
