@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.console import print_table, show
+from harness.cli.console import print_table, say, show
 from harness.cli.options import CACHE, RUNS
 from harness.errors import ExitCode, HarnessError
 from harness.text import age, counted, size
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.registry import Registry
+
+
+OUTDATED = "outdated"
+"""Of features that were made by another version of the code."""
 
 
 @click.group(invoke_without_command=True)
@@ -67,21 +71,47 @@ def _print_features(folder: Path) -> None:
         (
             store.name,
             _feeding(store),
+            _age(store),
             str(len({key for one in shards_in(store / "pooled") for key in one.keys})),
             *(size(_bytes(_files(store, kind))) for kind in KINDS),
         )
         for store in _stores(folder)
     ]
-    print_table(("features", "feeding", "utterances", *KINDS), rows)
+    columns = ("features", "feeding", "code", "utterances", *KINDS)
+    print_table(columns, rows)
+    if any(row[2] == OUTDATED for row in rows):
+        show()
+        show(
+            f"{OUTDATED}: made by code that another version of the harness has, and "
+            "never read by this one. 'harness cache prune --all --only NAME' removes "
+            "them."
+        )
+
+
+def _about(store: Path) -> dict[str, Any]:
+    """Read what a store's features were made from; nothing where that is damaged."""
+    try:
+        about = json.loads((store / "about.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def _feeding(store: Path) -> str:
-    """Read how a store's model was fed, where that can be read."""
-    try:
-        about = json.loads((store / "about.json").read_text("utf-8"))
-        return str(about["feeding"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    """Return how a store's model was fed, where that is known."""
+    return str(_about(store).get("feeding", "?"))
+
+
+def _age(store: Path) -> str:
+    """Say whether a store is of this version of the harness."""
+    from harness.data import audio
+    from harness.features import extraction
+
+    about = _about(store)
+    made = about.get("decoding"), about.get("extraction")
+    if None in made:
         return "?"
+    return "current" if made == (audio.VERSION, extraction.VERSION) else OUTDATED
 
 
 def _print_unfinished(folder: Path) -> None:
@@ -128,21 +158,71 @@ def prune_cache(
 
 def _drop_features(folder: Path, only: str, *, means: bool) -> int:
     """Remove frames, damaged means, and all means if so asked; return the bytes."""
+    from harness.features.packing import remove_retired
     from harness.features.shards import KINDS, is_whole
     from harness.leftovers import remove
 
-    stores = [store for store in _stores(folder) if only in store.name]
-    if only and not stores:
-        raise HarnessError(
-            f"No store's name has '{only}'. See 'harness cache' for their names."
-        )
-    return sum(
+    stores = _chosen(folder, only)
+    return sum(map(remove_retired, stores)) + sum(
         remove(path)
         for store in stores
         for kind in KINDS
         for path in _files(store, kind)
         if means or kind != "pooled" or not is_whole(path)
     )
+
+
+@cache.command("compact")
+@click.option("--only", metavar="TEXT", default="", help="Stores whose name has this.")
+@click.pass_context
+def compact_cache(context: click.Context, only: str) -> None:
+    """Pack many small files of features into few big ones.
+
+    Runs may go on meanwhile, on other machines, too: no utterance is lost or extracted
+    again, whatever ends this command, and features stay the same, bit by bit. A
+    damaged file is named and left; the run that needs it extracts it again.
+    """
+    from harness.features.packing import remove_retired, stop_reading
+
+    folder: Path = context.parent.params["cache_folder"] if context.parent else Path()
+    stores = _chosen(folder, only)
+    rows = [row for store in stores for row in _compacted(store, folder)]
+    freed = sum(map(remove_retired, stores))
+    kept = sum(_bytes((store / "retired").glob("*")) for store in stores)
+    stop_reading()
+    if rows:
+        print_table(("features", "kind", "files before", "after"), rows)
+    show(f"{size(freed)} of old files removed" if rows else "nothing to pack")
+    if kept:
+        show(
+            f"{size(kept)} of old files stay until the runs that read them end; the "
+            "next run or 'harness cache compact' removes them"
+        )
+
+
+def _compacted(store: Path, cache: Path) -> Iterator[tuple[str, ...]]:
+    """Pack each kind of a store, and yield a row for each that this changed."""
+    from harness.features.packing import pack
+    from harness.features.shards import KINDS
+
+    for kind in KINDS:
+        done = pack(store / kind)
+        for path in done.damaged:
+            say(f"{path.relative_to(cache)} is damaged, and left as it is")
+        if done.busy:
+            say(f"another process packs {(store / kind).relative_to(cache)}")
+        if done.after < done.before:
+            yield store.name, kind, str(done.before), str(done.after)
+
+
+def _chosen(folder: Path, only: str) -> list[Path]:
+    """List the stores whose name has a text; refuse one that none has."""
+    stores = [store for store in _stores(folder) if only in store.name]
+    if only and not stores:
+        raise HarnessError(
+            f"No store's name has '{only}'. See 'harness cache' for their names."
+        )
+    return stores
 
 
 @cache.command("verify")

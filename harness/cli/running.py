@@ -199,6 +199,7 @@ def _forecast(todo: Plan, registry: Registry, device: str) -> Iterator[str]:
 def _remarks(todo: Plan) -> Iterator[str]:
     """Say what differs from what was published, is left out, or would be fetched."""
     yield from todo.doubts
+    yield from todo.outdated
     for sentence in todo.missing:
         yield f"left out: {sentence}"
     for corpus in todo.unmade:

@@ -62,6 +62,8 @@ class Plan:
         unmade: Corpora that a run would synthesise.
         missing: Why a corpus or an upstream is left out, a sentence each.
         doubts: How corpora differ from what was published, a sentence each.
+        outdated: Which stored features are not used, as other code made them, a
+            sentence each.
     """
 
     request: Request
@@ -70,6 +72,7 @@ class Plan:
     unmade: tuple[Corpus, ...] = ()
     missing: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
