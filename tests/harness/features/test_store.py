@@ -236,7 +236,8 @@ def test_frames_begin_at_a_cache_line_whatever_lies_beside_them(
     (shard,) = store.shards("all")
     header = int.from_bytes(shard.path.read_bytes()[:8], "little")
     assert (8 + header) % ALIGNMENT == 0
-    assert all(shard.seconds[key] == took for key, (_, took) in utterances.items())
+    (origin,) = shard.origins
+    assert all(origin.seconds[key] == took for key, (_, took) in utterances.items())
     reader = store.read("all", list(frames))
     assert all(torch.equal(reader[key], frames[key]) for key in frames)
     assert all(reader[key].data_ptr() % ALIGNMENT == 0 for key in frames)
