@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.choices import FIELDS, chosen
-from harness.cli.console import show
+from harness.cli.console import say, show
 from harness.cli.options import CACHE, RUNS
 from harness.cli.tables import print_table
 from harness.errors import ExitCode, HarnessError
@@ -27,8 +27,20 @@ PRUNED_BY = {
     "feeding": "feeding",
     "precision": "precision",
     "frame_type": "frame_type",
+    "code": "code",
 }
 """Fields that features are chosen by, as a store spells them."""
+
+ONLY = click.option(
+    "--only",
+    multiple=True,
+    metavar=FIELDS,
+    help="Only features that have one of these values, such as upstream=whisper-base. "
+    f"Takes {', '.join(PRUNED_BY)}.",
+)
+
+OUTDATED = "outdated"
+"""Of features that were made by another version of the code."""
 
 
 @click.group(invoke_without_command=True)
@@ -77,28 +89,54 @@ def _print_features(folder: Path) -> None:
     rows = [
         (
             store.name,
-            str(_about(store).get("feeding", "?")),
+            _feeding(store),
+            _age(store),
             str(len({key for one in shards_in(store / "pooled") for key in one.keys})),
             *(size(_bytes(_files(store, kind))) for kind in KINDS),
         )
         for store in _stores(folder)
     ]
-    print_table(("features", "feeding", "utterances", *KINDS), rows)
+    columns = ("features", "feeding", "code", "utterances", *KINDS)
+    print_table(columns, rows)
+    if any(row[2] == OUTDATED for row in rows):
+        show()
+        show(
+            f"{OUTDATED}: made by code that another version of the harness has, and "
+            "never read by this one. 'harness cache prune --all --only code=outdated' "
+            "removes them."
+        )
 
 
-def _about(store: Path) -> dict[str, object]:
-    """Read what a store holds; nothing where that cannot be read."""
+def _about(store: Path) -> dict[str, Any]:
+    """Read what a store's features were made from; nothing where that is damaged."""
     try:
         about = json.loads((store / "about.json").read_text("utf-8"))
-        return dict(about)
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         return {}
+    return about if isinstance(about, dict) else {}
 
 
 def _has(store: Path, only: Mapping[str, tuple[str, ...]]) -> bool:
     """Say whether what a store holds has one of the values of each field."""
+    facts = _about(store) | {"code": _age(store)}
+    return all(str(facts.get(PRUNED_BY[field])) in of for field, of in only.items())
+
+
+def _feeding(store: Path) -> str:
+    """Return how a store's model was fed, where that is known."""
+    return str(_about(store).get("feeding", "?"))
+
+
+def _age(store: Path) -> str:
+    """Say whether a store is of this version of the harness."""
+    from harness.data import audio
+    from harness.features import extraction
+
     about = _about(store)
-    return all(str(about.get(PRUNED_BY[field])) in of for field, of in only.items())
+    made = about.get("decoding"), about.get("extraction")
+    if None in made:
+        return "?"
+    return "current" if made == (audio.VERSION, extraction.VERSION) else OUTDATED
 
 
 def _print_unfinished(folder: Path) -> None:
@@ -120,13 +158,7 @@ def _print_unfinished(folder: Path) -> None:
     is_flag=True,
     help="Means over time, too, and unfinished work of any age.",
 )
-@click.option(
-    "--only",
-    multiple=True,
-    metavar=FIELDS,
-    help="Only features that have one of these values, such as upstream=whisper-base. "
-    f"Takes {', '.join(PRUNED_BY)}.",
-)
+@ONLY
 @RUNS
 @click.pass_context
 def prune_cache(
@@ -142,34 +174,82 @@ def prune_cache(
 
     registry: Registry = context.find_root().obj
     folder: Path = context.parent.params["cache_folder"] if context.parent else Path()
-    asked = chosen(only, PRUNED_BY)
-    freed = _drop_features(folder, asked, means=everything)
+    freed = _drop_features(folder, only, means=everything)
     if not only:
         finished = registry.hook.harness_finished_runs(runs=runs) or frozenset()
         freed += prune(folder, finished=finished, older=-1.0 if everything else OLD)
     show(f"{size(freed)} freed")
 
 
-def _drop_features(
-    folder: Path, only: Mapping[str, tuple[str, ...]], *, means: bool
-) -> int:
+def _drop_features(folder: Path, only: tuple[str, ...], *, means: bool) -> int:
     """Remove frames, damaged means, and all means if so asked; return the bytes."""
+    from harness.features.packing import remove_retired
     from harness.features.shards import KINDS, is_whole
     from harness.leftovers import remove
 
-    stores = [store for store in _stores(folder) if _has(store, only)]
-    if only and not stores:
-        asked = " ".join(f"{field}={','.join(of)}" for field, of in only.items())
-        raise HarnessError(
-            f"No stored features are of {asked}. 'harness cache' lists what there is."
-        )
-    return sum(
+    stores = _chosen(folder, only)
+    return sum(map(remove_retired, stores)) + sum(
         remove(path)
         for store in stores
         for kind in KINDS
         for path in _files(store, kind)
         if means or kind != "pooled" or not is_whole(path)
     )
+
+
+@cache.command("compact")
+@ONLY
+@click.pass_context
+def compact_cache(context: click.Context, only: tuple[str, ...]) -> None:
+    """Pack many small files of features into few big ones.
+
+    Runs may go on meanwhile, on other machines, too: no utterance is lost or extracted
+    again, whatever ends this command, and features stay the same, bit by bit. A
+    damaged file is named and left; the run that needs it extracts it again.
+    """
+    from harness.features.packing import remove_retired, stop_reading
+
+    folder: Path = context.parent.params["cache_folder"] if context.parent else Path()
+    stores = _chosen(folder, only)
+    rows = [row for store in stores for row in _compacted(store, folder)]
+    freed = sum(map(remove_retired, stores))
+    kept = sum(_bytes((store / "retired").glob("*")) for store in stores)
+    stop_reading()
+    if rows:
+        print_table(("features", "kind", "files before", "after"), rows)
+    show(f"{size(freed)} of old files removed" if rows else "nothing to pack")
+    if kept:
+        show(
+            f"{size(kept)} of old files stay until the runs that read them end; the "
+            "next run or 'harness cache compact' removes them"
+        )
+
+
+def _compacted(store: Path, cache: Path) -> Iterator[tuple[str, ...]]:
+    """Pack each kind of a store, and yield a row for each that this changed."""
+    from harness.features.packing import pack
+    from harness.features.shards import KINDS
+
+    for kind in KINDS:
+        done = pack(store / kind)
+        for path in done.damaged:
+            say(f"{path.relative_to(cache)} is damaged, and left as it is")
+        if done.busy:
+            say(f"another process packs {(store / kind).relative_to(cache)}")
+        if done.after < done.before:
+            yield store.name, kind, str(done.before), str(done.after)
+
+
+def _chosen(folder: Path, only: tuple[str, ...]) -> list[Path]:
+    """List the stores that have values of fields; refuse what none has."""
+    asked = chosen(only, PRUNED_BY)
+    stores = [store for store in _stores(folder) if _has(store, asked)]
+    if asked and not stores:
+        words = " ".join(f"{field}={','.join(of)}" for field, of in asked.items())
+        raise HarnessError(
+            f"No stored features are of {words}. 'harness cache' lists what there is."
+        )
+    return stores
 
 
 @cache.command("verify")

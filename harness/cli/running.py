@@ -322,6 +322,7 @@ def _forecast(todo: Plan, found: Forecast) -> Iterator[str]:
 def _remarks(todo: Plan) -> Iterator[str]:
     """Say what differs from what was published, is left out, or would be fetched."""
     yield from todo.doubts
+    yield from todo.outdated
     for sentence in todo.missing:
         yield f"left out: {sentence}"
     for corpus in todo.unmade:

@@ -63,6 +63,8 @@ class Plan:
         missing: Why a corpus or an upstream is left out, a sentence each.
         doubts: How corpora differ from what was published, a sentence each.
         again: The runs that have a result and are computed all the same.
+        outdated: Which stored features are not used, as other code made them, a
+            sentence each.
     """
 
     request: Request
@@ -72,6 +74,7 @@ class Plan:
     missing: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     again: frozenset[str] = frozenset()
+    outdated: tuple[str, ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:

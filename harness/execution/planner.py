@@ -25,6 +25,7 @@ from harness.execution.plan import Job, Pair, Plan
 from harness.features import extraction
 from harness.features.checkpoints import Checkpoints, find_checkpoint
 from harness.features.extraction import kinds_for, store_of
+from harness.features.store import outdated
 from harness.memory import FOLDER, Memory
 from harness.splits.transfer import SplitChoice, divisions, undivided
 from harness.training import loop
@@ -136,6 +137,19 @@ class _Planner:
             missing=tuple(self.missing),
             doubts=tuple(filter(None, map(difference, self.manifests.values()))),
             again=self._again(pairs),
+            outdated=tuple(dict.fromkeys(filter(None, map(self._outdated, pairs)))),
+        )
+
+    def _outdated(self, pair: Pair) -> str:
+        """Say which features of a pair are extracted again, as the code has changed."""
+        store = store_of(pair.condition, self.request.cache)
+        if not pair.missing or not (older := outdated(store)):
+            return ""
+        names = ", ".join(one.folder.name for one in older)
+        return (
+            f"features of {pair.upstream.name} that another version of the code made "
+            f"are not used ({names}); what is asked for is extracted again. 'harness "
+            "cache prune --all --only NAME' removes them."
         )
 
     def features(self, kinds: tuple[Kind, ...]) -> Plan:

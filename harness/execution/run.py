@@ -6,13 +6,13 @@ import os
 import sys
 import time
 from collections import Counter
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.data.corpora import LocalCorpora
-from harness.errors import CheckpointError, HarnessError
+from harness.errors import CheckpointError, HarnessError, StoreError
 from harness.execution import cost
 from harness.execution.claims import Claim, Claims
 from harness.execution.events import notify
@@ -25,6 +25,7 @@ from harness.execution.tasks import work_of, write_payloads
 from harness.features.checkpoints import find_checkpoint
 from harness.features.device import is_gpu, named
 from harness.features.extraction import store_of
+from harness.features.packing import MANY, pack, remove_retired, stop_reading
 from harness.files import replacing
 from harness.leftovers import forget
 from harness.memory import FOLDER, Memory
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from harness.execution.request import Request
     from harness.execution.scheduler import Outcome
     from harness.execution.tasks import Work
+    from harness.features.store import FeatureStore
     from harness.registry import Registry
     from harness.types import Cell, Pool, Stages, Task
 
@@ -183,6 +185,8 @@ class _Running:
             self._plan_again()
         if self.plan.absent:
             self._plan_again(self._fetch())
+        if self.stages is not silence:
+            sys.stderr.writelines(f"{sentence}\n" for sentence in self.plan.outdated)
         cells = self.plan.cells
         todo = {job.cell.run_id for job in self.plan.todo}
         forget(self.request.cache, {cell.run_id for cell in cells} - todo)
@@ -234,7 +238,9 @@ class _Running:
         titles = ("extracting", sum(work.audio.values()), "audio")
         times = self._forecast(work, workers)
         cells = ("fitting heads", len(work.jobs), "cells", sum(times.values()))
+        features = _Features(self.plan, self.place)
         with (
+            closing(features),
             closing(self.claims),
             pool_for(self.plan, work, self.registry, self.place) as pool,
         ):
@@ -247,7 +253,6 @@ class _Running:
                 until=self._deadline(),
                 alone=executor.everywhere is None,
             )
-            frames = _Frames(self.plan, self.place)
             with (
                 self.stages(*titles) as extracted,
                 self.stages(*cells) as fitted,
@@ -262,7 +267,7 @@ class _Running:
                         continue
                     self.ended += 1
                     self._end(job, outcome)
-                    frames.release(job)
+                    features.release(job)
                     fitted(1, seconds)
                     if outcome.error is not None and not self.keep_going:
                         raise outcome.error
@@ -327,27 +332,39 @@ class _Running:
         )
 
 
-class _Frames:
-    """Which stored frames some cell still needs, to drop those that none does."""
+class _Features:
+    """Which pairs still have cells to compute, to tidy the features of the others."""
 
     def __init__(self, plan: Plan, place: RunOptions) -> None:
         self.dropping = place.keep_features == "pooled"
         self.plan = plan
-        self.left = Counter(
-            id(pair) for pair in plan.pairs for _ in pair.todo if self.dropping
-        )
+        self.left = Counter(id(pair) for pair in plan.pairs for _ in pair.todo)
         self.pair_of = {
             job.cell.run_id: pair for pair in plan.pairs for job in pair.todo
         }
 
     def release(self, job: Job) -> None:
-        """Note that a cell is done; drop the frames of its pair if it was the last."""
-        if not self.dropping:
-            return
+        """Note that a cell is done; tidy the features of its pair if it was the last.
+
+        Means are packed where that is worth it, and frames dropped if so asked.
+        """
         pair = self.pair_of[job.cell.run_id]
         self.left[id(pair)] -= 1
-        if not self.left[id(pair)]:
+        if self.left[id(pair)]:
+            return
+        if self.dropping:
             self.drop(pair)
+        with suppress(StoreError):  # a full disk: they stay as they are
+            pack(self._store(pair).folder / "pooled", least=MANY)
+
+    def close(self) -> None:
+        """Remove the shards that were packed, now that no worker is left."""
+        for folder in {self._store(pair).folder for pair in self.plan.pairs}:
+            remove_retired(folder)
+        stop_reading()
+
+    def _store(self, pair: Pair) -> FeatureStore:
+        return store_of(pair.condition, self.plan.request.cache)
 
     def drop(self, pair: Pair) -> int:
         """Remove the frames of a pair that no other needs; return the bytes freed."""
@@ -355,5 +372,5 @@ class _Frames:
         for other in self.plan.pairs:
             if self.left[id(other)] and other.condition == pair.condition:
                 keys -= {recording.key for recording in other.manifest.recordings}
-        store = store_of(pair.condition, self.plan.request.cache)
+        store = self._store(pair)
         return store.drop("last", keys) + store.drop("all", keys)

@@ -292,6 +292,24 @@ def stored(root: Path) -> list[FeatureStore]:
     return stores
 
 
+CODE = ("version", "plugin", "decoding", "extraction")
+"""What of an identity says by which code the features were made."""
+
+
+def outdated(store: FeatureStore) -> list[FeatureStore]:
+    """List the stores of the same features that other versions of the code made."""
+
+    def made_from(one: FeatureStore) -> dict[str, object]:
+        return {name: said for name, said in one.identity.items() if name not in CODE}
+
+    here = json.loads(json.dumps(made_from(store)))
+    return [
+        other
+        for other in stored(store.folder.parent)
+        if other.folder != store.folder and made_from(other) == here
+    ]
+
+
 def _acquired(lock: FileLock) -> bool:
     """Take a lock if nobody has it."""
     try:

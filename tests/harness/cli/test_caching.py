@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pyarrow import parquet
 from toys import GRID
 
 from harness.data import stored
 from harness.data.places import Places
+from harness.features.index import index_of
 from harness.features.store import FeatureStore
 from harness.memory import Memory
 
@@ -116,3 +118,83 @@ def test_a_finished_run_leaves_no_lock_and_nothing_hidden(harness, tmp_path):
     cache, runs = tmp_path / "cache", tmp_path / "runs"
     assert [*cache.rglob("*.lock"), *cache.rglob(".*"), *runs.glob(".*")] == []
     assert (cache / "features").is_dir()
+
+
+# ---------------------------------------------------------------- packing
+
+
+def run(harness, *heads):
+    return harness("run", *GRID, "--downstream", ",".join(heads), "--quiet")
+
+
+def scores(tmp_path):
+    """Every score of every prediction, by run."""
+    tables = map(parquet.read_table, sorted((tmp_path / "runs").glob("*.parquet")))
+    rows = [row for table in tables for row in table.to_pylist()]
+    return {
+        row["run_id"]: (row["predictions"], row["history"], row["layer_weights"])
+        for row in rows
+    }
+
+
+def test_results_after_packing_are_those_before_bit_by_bit(
+    harness, tmp_path, monkeypatch
+):
+    heads = ("linear", "nonlinear", "multilayer")
+    monkeypatch.setattr("harness.execution.tasks.BYTES", 1)  # a shard an utterance
+    assert run(harness, *heads)[0] == 0
+    cache, before = tmp_path / "cache", scores(tmp_path)
+    assert len(before) >= len(heads)
+    many = len([*shards(cache, "pooled"), *shards(cache, "all")])
+    code, out, err = harness("cache", "compact")
+    assert code == 0, err
+    assert len([*shards(cache, "pooled"), *shards(cache, "all")]) == 2 < many
+    assert " all " in out
+    assert "of old files removed" in out
+    (tmp_path / "runs").rename(tmp_path / "before")
+    index_of.cache_clear()
+    monkeypatch.setattr("harness.features.extraction._store_missing", None)
+    assert run(harness, *heads)[0] == 0
+    assert scores(tmp_path) == before
+
+
+def test_a_run_packs_its_means_and_leaves_nothing_else(harness, tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.execution.tasks.BYTES", 1)
+    monkeypatch.setattr("harness.execution.run.MANY", 2)
+    assert run(harness, "linear")[0] == 0
+    cache = tmp_path / "cache"
+    assert len(shards(cache, "pooled")) == 1
+    (store,) = (cache / "features").iterdir()
+    assert not (store / "retired").exists()
+    assert list(store.rglob("*.lock")) == []
+
+
+def test_compacting_twice_does_nothing_more(harness, cache):
+    assert harness("cache", "compact")[0] == 0
+    before = shards(cache, "pooled"), shards(cache, "all")
+    assert list(map(len, before)) == [1, 1]
+    code, out, _ = harness("cache", "compact", "--only", "toy")
+    assert (code, out.splitlines()[0]) == (0, "nothing to pack")
+    assert before == (shards(cache, "pooled"), shards(cache, "all"))
+
+
+def test_a_damaged_file_is_named_by_compact_and_left(harness, cache):
+    path = shards(cache, "pooled")[3]
+    path.write_bytes(DAMAGES["payload"](path.read_bytes()))
+    code, _, err = harness("cache", "compact")
+    assert code == 0
+    assert f"{path.relative_to(cache)} is damaged, and left as it is" in err
+    assert path in shards(cache, "pooled")
+
+
+def test_a_store_of_another_version_is_said_to_be_outdated(
+    harness, tmp_path, monkeypatch
+):
+    assert run(harness, "linear")[0] == 0
+    assert "current" in harness("cache")[1]
+    monkeypatch.setattr("harness.features.extraction.VERSION", 99)
+    _, out, _ = harness("cache")
+    assert "outdated: made by code that another version" in out
+    plan = ("plan", *GRID[:4], "--downstream", "linear")
+    assert "made are not used" in harness(*plan)[1]
+    assert "made are not used" in harness("run", *GRID, "--downstream", "linear")[2]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness import StoreError
 from harness.errors import FeaturesGoneError
 from harness.features.shards import ALIGNMENT, NORMS
-from harness.features.store import FeatureStore, stored
+from harness.features.store import FeatureStore, outdated, stored
 
 IDENTITY = {"name": "toy", "checkpoint": "abc"}
 
@@ -236,7 +236,20 @@ def test_frames_begin_at_a_cache_line_whatever_lies_beside_them(
     (shard,) = store.shards("all")
     header = int.from_bytes(shard.path.read_bytes()[:8], "little")
     assert (8 + header) % ALIGNMENT == 0
-    assert all(shard.seconds[key] == took for key, (_, took) in utterances.items())
+    (origin,) = shard.origins
+    assert all(origin.seconds[key] == took for key, (_, took) in utterances.items())
     reader = store.read("all", list(frames))
     assert all(torch.equal(reader[key], frames[key]) for key in frames)
     assert all(reader[key].data_ptr() % ALIGNMENT == 0 for key in frames)
+
+
+def test_a_store_of_another_version_of_the_code_is_outdated(tmp_path):
+    now = IDENTITY | {"extraction": 2, "decoding": 2}
+    for other in ({"extraction": 1}, {"decoding": 1}, {"checkpoint": "other"}):
+        fill(FeatureStore(tmp_path, now | other), "a")
+    store = FeatureStore(tmp_path, now)
+    fill(store, "a")
+    found = [one.identity for one in outdated(store)]
+    assert len(found) == 2
+    assert now | {"extraction": 1} in found
+    assert now | {"decoding": 1} in found
