@@ -44,6 +44,11 @@ def test_a_node_without_the_data_root_is_said_by_its_path(needed, monkeypatch):
     )
 
 
+def test_a_folder_in_which_nothing_is_read_may_be_absent(needed, monkeypatch):
+    monkeypatch.setenv("HARNESS_WORKER_DATA", "/nowhere/at/all")
+    assert lacks(replace(needed, files=("cache:file",))) == []
+
+
 def test_a_folder_of_the_same_name_with_something_else_in_it_is_said(needed):
     (needed.places.cache / "file").unlink()
     assert lacks(needed) == [str(needed.places.cache / "file")]
@@ -66,7 +71,7 @@ def test_nodes_that_lack_the_same_stand_together():
     lack = ["the data folder /data"]
     answers = {"a": lack, "b": [], "c": lack, "d": lack, "e": lack, "f": OSError("no")}
     assert nodes._complaint(answers) == (
-        "a, c, d and 1 more lacks the data folder /data. "
+        "a, c, d and 1 more lack the data folder /data. "
         "f lacks an answer (OSError: no)."
     )
 

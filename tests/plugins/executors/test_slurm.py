@@ -67,6 +67,7 @@ def test_the_job_script_runs_ray_on_two_nodes(words, harness, tmp_path, monkeypa
     script, log = tmp_path / "ray.sh", tmp_path / "job.txt"
     script.write_text(block("sh", "#SBATCH"))
     monkeypatch.setenv("PATH", str(commands), prepend=os.pathsep)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_PORT", str(free_port()))
     folder = tmp_path / "slurm"
     folder.mkdir()
