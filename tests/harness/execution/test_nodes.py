@@ -69,7 +69,8 @@ def test_another_build_of_the_same_version_is_the_same(needed, monkeypatch):
 
 def test_nodes_that_lack_the_same_stand_together():
     lack = ["the data folder /data"]
-    answers = {"a": lack, "b": [], "c": lack, "d": lack, "e": lack, "f": OSError("no")}
+    answers: dict[str, list[str] | BaseException] = dict.fromkeys("acde", lack)
+    answers |= {"b": [], "f": OSError("no")}
     assert nodes._complaint(answers) == (
         "a, c, d and 1 more lack the data folder /data. "
         "f lacks an answer (OSError: no)."
@@ -106,7 +107,7 @@ def test_a_node_that_joins_later_is_asked_by_its_first_task(needed, monkeypatch)
 def test_an_error_of_an_engine_is_explained(needed):
     class Broken:
         def submit(self, function, task):
-            future = Future()
+            future: Future[object] = Future()
             future.set_exception(OSError("node down"))
             return future
 
