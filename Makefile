@@ -6,6 +6,7 @@
 #   make test-lowest   run the tests on the lowest versions that pyproject.toml allows
 #   make docs    build the documents as a site, in build/site
 #   make campaign   kill, damage and mutate some thousand times, and count wrongs
+#   make slurm   run the tests that start a Slurm of their own, as root
 #   make real    run the tests that need real recordings and weights
 #   make clean   remove .venv and what tools leave behind
 
@@ -20,7 +21,7 @@ LOWEST := .venv-lowest
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-transformers4 test-lowest check docs campaign real clean
+.PHONY: demo test test-transformers4 test-lowest check docs campaign slurm real clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -80,6 +81,9 @@ docs: $(READY)
 
 campaign: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m campaign $(CAMPAIGN)
+
+slurm: $(READY)
+	$(BIN)/python -m pytest -m slurm
 
 real: $(READY)
 	$(BIN)/python -m pytest -m real

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ import psutil
 import yaml
 from harness_plugins.executors.ray import QUIET
 
+HAS_SLURM = all(map(shutil.which, ("slurmctld", "slurmd", "munged", "sbatch")))
 TESTS = str(Path(__file__).parent)
 NODES = 3
 """Two are lost, one after the other; Slurm has two, and its jobs are replaced."""

@@ -16,9 +16,9 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PluginError
 from harness.hookspecs import hookimpl
-from harness.registry.isolation import ended
+from harness.registry.isolation import ended, reason
 from harness.types import Executor
 
 if TYPE_CHECKING:
@@ -147,9 +147,11 @@ def started(executor: Executor, workers: int) -> Iterator[Pool]:
                 f"The executor '{name}' needs the package '{error.name}', which is not "
                 f"installed: pip install 'speech-harness[{name.partition(':')[0]}]'."
             ) from error
-        except (OSError, ValueError) as error:
-            raise HarnessError(
-                f"The executor '{name}' cannot start: {ended(str(error).strip())} "
+        except HarnessError:
+            raise
+        except Exception as error:  # isolates the executor that is named
+            raise PluginError(
+                f"The executor '{name}' cannot start: {ended(reason(error))} "
                 "docs/cluster.md says what it needs."
             ) from error
         if threading.current_thread() is threading.main_thread():

@@ -167,8 +167,9 @@ def _lacking(needed: Needed) -> Iterator[str]:
         if _public(here) != _public(wanted):
             yield f"{name} {wanted} (it has {here or 'none'})"
     places = needed.places.here()
+    used = {name.partition(":")[0] for name in needed.files}
     for role, variable in VARIABLES.items():
-        if not (folder := getattr(places, role)).is_dir():
+        if role in used and not (folder := getattr(places, role)).is_dir():
             yield f"the {role} folder {folder} ({variable} names it there)"
     if places.cache.is_dir() and not os.access(places.cache, os.W_OK):
         yield f"the right to write to {places.cache}"
@@ -229,7 +230,10 @@ def _complaint(answers: Mapping[str, list[str] | BaseException]) -> str:
             nodes[f"an answer ({type(answer).__name__}: {answer})"].append(name)
         elif answer:
             nodes["; ".join(answer)].append(name)
-    return " ".join(f"{_listed(names)} lacks {what}." for what, names in nodes.items())
+    return " ".join(
+        f"{_listed(names)} {'lacks' if len(names) == 1 else 'lack'} {what}."
+        for what, names in nodes.items()
+    )
 
 
 def _listed(names: list[str]) -> str:

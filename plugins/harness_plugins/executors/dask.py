@@ -76,12 +76,6 @@ def start(workers: int, *, options: Options) -> Iterator[Pool]:
         yield Pool(client)
 
 
-def explain(error: BaseException) -> BaseException:
-    """Say of a task that has lost several workers what the scheduler can act on."""
-    lost = type(error).__name__ == "KilledWorker"
-    return BrokenExecutor(str(error)) if lost else error
-
-
 @hookimpl
 def harness_executors() -> Iterator[Executor]:
     """Offer Dask's clusters."""
@@ -92,5 +86,5 @@ def harness_executors() -> Iterator[Executor]:
         window=1000,
         options=Options,
         everywhere=Pool.everywhere,
-        explain=explain,
+        explain=lambda e: BrokenExecutor(str(e)) if "Killed" in repr(type(e)) else e,
     )

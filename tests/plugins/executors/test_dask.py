@@ -77,4 +77,4 @@ def test_an_address_where_nobody_answers_is_a_sentence(harness, tones):
             *("--executor", "dask:address=tcp://127.0.0.1:9"),
         )
     assert code == 2
-    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in err
+    assert "The executor 'dask:address=tcp://127.0.0.1:9' cannot start" in err
