@@ -5,6 +5,7 @@
 #   make test-transformers4   run the tests of models on transformers 4.57
 #   make test-lowest   run the tests on the lowest versions that pyproject.toml allows
 #   make campaign   kill, damage and mutate some thousand times, and count wrongs
+#   make gpu     run the tests that need a GPU, then measure it (GPU='--clips 256' to vary)
 #   make real    run the tests that need real recordings and weights
 #   make clean   remove .venv and what tools leave behind
 
@@ -19,7 +20,7 @@ LOWEST := .venv-lowest
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-transformers4 test-lowest check campaign real clean
+.PHONY: demo test test-transformers4 test-lowest check campaign gpu real clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -69,6 +70,10 @@ check: $(READY)
 
 campaign: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m campaign $(CAMPAIGN)
+
+gpu: $(READY)
+	$(BIN)/python -m pytest -m gpu tests/gpu
+	$(BIN)/python benchmarks/gpu.py $(GPU)
 
 real: $(READY)
 	$(BIN)/python -m pytest -m real
