@@ -39,9 +39,9 @@ def test_more_than_there_is_is_all():
 
 
 def test_a_limited_run_is_said_and_stands_apart(harness):
-    grid = ("--upstream", "toy", "--downstream", "linear", "--corpus", "tones")
-    grid += ("--executor", "serial", "--no-controls")
-    code, out, said = harness("plan", *grid[:-3], "--no-controls", "--limit", "20")
+    asked = ("--upstream", "toy", "--downstream", "linear", "--corpus", "tones")
+    grid = (*asked, "--executor", "serial", "--no-controls")
+    code, out, said = harness("plan", *asked, "--no-controls", "--limit", "20")
     assert code == 0
     assert "limited to 20" in out
     assert "--limit 20 takes a part" in said
@@ -55,8 +55,8 @@ def test_a_limited_run_is_said_and_stands_apart(harness):
 
 
 def test_a_run_that_ran_out_of_time_says_how_to_go_on(harness):
-    grid = ("--upstream", "toy", "--downstream", "linear", "--corpus", "tones")
-    grid += ("--executor", "serial", "--no-controls")
+    asked = ("--upstream", "toy", "--downstream", "linear", "--corpus", "tones")
+    grid = (*asked, "--executor", "serial", "--no-controls")
     code, _, said = harness("run", *grid, "--max-hours", "1e-9")
     assert code == 3
     assert "1 cell left after 1e-09 h" in said
