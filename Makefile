@@ -7,6 +7,7 @@
 #   make docs    build the documents as a site, in build/site
 #   make campaign   kill, damage and mutate some thousand times, and count wrongs
 #   make slurm   run the tests that start a Slurm of their own, as root
+#   make gpu     run the tests that need a GPU, then measure it (GPU='--clips 256' to vary)
 #   make real    run the tests that need real recordings and weights
 #   make clean   remove .venv and what tools leave behind
 
@@ -21,7 +22,7 @@ LOWEST := .venv-lowest
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-transformers4 test-lowest check docs campaign slurm real clean
+.PHONY: demo test test-transformers4 test-lowest check docs campaign gpu slurm real clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -84,6 +85,10 @@ campaign: $(READY)
 
 slurm: $(READY)
 	$(BIN)/python -m pytest -m slurm
+
+gpu: $(READY)
+	$(BIN)/python -m pytest -m gpu tests/gpu
+	$(BIN)/python benchmarks/gpu.py $(GPU)
 
 real: $(READY)
 	$(BIN)/python -m pytest -m real

@@ -70,7 +70,7 @@ class Family:
         else:
             transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder)
 
-    def encoder(self, folder: Path, device: str) -> Callable[..., list[Tensor]]:
+    def encoder(self, folder: Path, device: str) -> Any:
         """Load what was written."""
         place = folder if self.kind else None
         return self.load(place, device=device, feeding=self.feeding)

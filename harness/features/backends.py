@@ -84,7 +84,9 @@ class CpuBackend:
 
     def is_full(self, error: BaseException) -> bool:
         """Return whether torch's allocator or Python's failed."""
-        return isinstance(error, MemoryError) or (
+        import torch
+
+        return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
             isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
         )
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 from conditions import upstream_condition
-from families import SIX, TINY, clips, gap
+from families import SIX, TINY, Family, clips, gap
 from toys import TONES, TOY
 
 from harness.data import stored
@@ -170,7 +170,7 @@ def task(tones, tmp_path, device):
 class _Loading:
     """Loads a family from a folder that the plan knows nothing of."""
 
-    family: object
+    family: Family
     folder: object
 
     def __call__(self, checkpoint, *, device, feeding):
@@ -218,7 +218,8 @@ def test_the_certificate_is_measured_as_features_are_made(task, precision):
 def test_out_of_memory_halves_the_batch(device, tones, tmp_path):
     listed = read_manifest(TONES, tones, Memory(tmp_path / "facts")).recordings
     seconds = sum(one.seconds for one in listed)
-    said, stored_clips = [], []
+    said: list[str] = []
+    stored_clips: list[pipeline.Clip] = []
     budget = pipeline.Budget()
     budget.seconds = 1000.0
 

@@ -103,4 +103,5 @@ def test_the_mean_over_time_repeats_and_has_a_gradient(device):
     first.sum().backward()
     counts = torch.tensor(lengths, dtype=torch.float32)
     by_frame = (1 / counts).repeat_interleave(torch.tensor(lengths))
+    assert frames.grad is not None
     assert frames.grad.cpu().allclose(by_frame[:, None].expand(-1, 64), atol=1e-6)

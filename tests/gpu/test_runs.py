@@ -22,7 +22,7 @@ def test_a_run_has_the_scores_of_the_cpu(harness, device):
 
 
 def test_the_kit_passes(harness, device):
-    code, out, _ = harness("check", "toy", "linear", "nonlinear", "--device", device)
+    code, out, _ = harness("check", "fbank", "linear", "nonlinear", "--device", device)
     assert code == 0, out
 
 

@@ -205,3 +205,16 @@ def test_an_interrupt_in_a_task_ends_the_run():
 
     with pytest.raises(KeyboardInterrupt):
         ended([task("0", same)], Interrupted())
+
+
+def test_nothing_is_started_after_the_time_that_is_given():
+    tasks = [task(str(number), same, number) for number in range(3)]
+    late = run_tasks(tasks, Serial(), window=1, until=time.monotonic() - 1)
+    assert list(late) == []
+
+
+def test_what_runs_when_the_time_is_over_is_finished():
+    tasks = [task(str(number), time.sleep, 0.2) for number in range(4)]
+    with futures.ThreadPoolExecutor(2) as pool:
+        outcomes = run_tasks(tasks, pool, window=2, until=time.monotonic() + 0.1)
+        assert [outcome.task.id for outcome in outcomes] == ["0", "1"]

@@ -14,6 +14,7 @@ from harness import CheckpointError, DataError, PluginError, Reads
 from harness.data import audio, stored
 from harness.data.manifest import read_manifest
 from harness.data.places import Places
+from harness.features import extraction
 from harness.features.extraction import (
     Extraction,
     Use,
@@ -419,3 +420,75 @@ def test_a_file_that_is_gone_since_it_was_planned_is_named(tasks, tones):
         DataError, match=r"Cannot decode .*s0_high_0\.wav: No such file"
     ):
         extract(planned[0])
+
+
+# ---------------------------------------------------------------- batches
+
+
+def test_batches_store_what_clips_one_by_one_do(tasks, use, tmp_path):
+    for task in tasks():
+        extract(task)
+    alone = stored_by(use())
+    places = dataclasses.replace(use().places, cache=tmp_path / "other")
+    batched = dataclasses.replace(use(), device="cpu:0", places=places)
+    for task in tasks(used=batched):
+        extract(task)
+    for kind in ("pooled", "all"):
+        keys = sorted(alone.keys(kind))
+        one, other = alone.read(kind, keys), stored_by(batched).read(kind, keys)
+        for key in keys:
+            assert torch.allclose(one[key], other[key], atol=1e-6)
+
+
+def test_a_shard_is_written_within_a_task_and_outlives_what_ends_it(
+    tasks, use, monkeypatch
+):
+    monkeypatch.setattr(extraction, "SHARD_BYTES", 1)
+
+    class Failing(Counting):
+        def __call__(self, checkpoint, *, device, feeding):
+            encode = super().__call__(checkpoint, device=device, feeding=feeding)
+
+            def failing(waveforms):
+                if self.clips == 10:
+                    raise ValueError("lost")
+                return encode(waveforms)
+
+            return failing
+
+    used = use(Failing())
+    with pytest.raises(PluginError, match="lost"):
+        extract(tasks(used=used)[0])
+    kept = len(stored_by(used).keys("pooled"))
+    assert 7 <= kept <= 10  # some were on their way
+    encoder.cache_clear()
+    again = Counting()
+    extract(tasks(used=use(again))[0])
+    assert again.clips == CHUNK - kept
+
+
+def test_a_clip_that_does_not_fit_is_named_and_the_others_are_stored(tasks, use):
+    class Small(Counting):
+        def __call__(self, checkpoint, *, device, feeding):
+            encode = super().__call__(checkpoint, device=device, feeding=feeding)
+
+            def small(waveforms):
+                if max(map(len, waveforms)) > 0.45 * TOY.rate:
+                    raise torch.OutOfMemoryError("CUDA out of memory.")
+                return encode(waveforms)
+
+            return small
+
+    used = use(Small())
+    with pytest.raises(DataError, match=r"too long for toy .* --max-seconds"):
+        extract(tasks(used=used)[0])
+    assert 0 < len(stored_by(used).keys("pooled")) < CHUNK
+
+
+def test_a_certificate_is_one_of_a_kind_of_device(use):
+    store = stored_by(use())
+    assert not store.is_certified("cpu")
+    store.certify({"batched_delta": 0.1}, "cpu")
+    store.certify({"batched_delta": 0.2}, "cuda")
+    assert store.is_certified("cuda")
+    assert store.certificate == {"batched_delta": 0.2}
