@@ -83,7 +83,12 @@ def test_python_in_a_document_runs(document):
 
 COMMANDS = [
     (document, line)
-    for document in ("README.md", "CONTRIBUTING.md", "docs/corpora.md")
+    for document in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/corpora.md",
+        "docs/publish.md",
+    )
     for block in blocks(document, "sh")
     for line in block.replace("\\\n", " ").splitlines()
     if re.search(r"^(\w+=\S+ )*harness (?!corpus download)", line)

@@ -141,6 +141,13 @@ def test_a_card_says_what_is_in_it(publish, tmp_path):
     assert set(named) - {"results"} <= set(table.column_names)
 
 
+def test_predictions_can_be_left_out(publish, tmp_path):
+    assert publish("results", "--out", "made", "--no-predictions")[0] == 0
+    assert not (tmp_path / "made/predictions.parquet").exists()
+    card = (tmp_path / "made/README.md").read_text("utf-8")
+    assert "predictions.parquet" not in card
+
+
 # ---------------------------------------------------------------- a model's scores
 
 SCHEMA = {
@@ -323,7 +330,7 @@ def test_what_is_no_path_stays(text):
 @pytest.mark.parametrize(
     ("text", "cut"),
     [
-        ("csv:/home/x/my data/t.csv", "csv:t.csv"),
+        ("csv:/Users/x/my data/t.csv", "csv:t.csv"),
         ("C:\\Users\\x\\t.csv", "t.csv"),
         ("csv:~/x/t.csv", "csv:t.csv"),
         ("read '/a/b.wav', then /c/d.wav", "read 'b.wav', then d.wav"),

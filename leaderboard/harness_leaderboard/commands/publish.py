@@ -132,15 +132,28 @@ def page(registry: Registry, asked: Asked, title: str) -> None:
 @click.option(
     "--licence", default="", metavar="ID", help="Of the results, such as cc-by-4.0."
 )
+@click.option(
+    "--no-predictions",
+    is_flag=True,
+    help="Leave out the table of predictions, which names utterances and speakers.",
+)
 @click.pass_obj
 @_options
-def results(registry: Registry, asked: Asked, licence: str) -> None:
+def results(
+    registry: Registry, asked: Asked, licence: str, no_predictions: bool
+) -> None:
     """Publish results and predictions as a dataset with a card."""
     from harness_leaderboard.publish import dataset as form
 
     question = question_of(registry, asked.metric)
     with _clean(asked) as (runs, private):
-        made = form.parcel(runs, tuple(registry.metrics), question.controls, licence)
+        made = form.parcel(
+            runs,
+            tuple(registry.metrics),
+            question.controls,
+            licence=licence,
+            predictions=not no_predictions,
+        )
         _finish(made, private, asked)
 
 
