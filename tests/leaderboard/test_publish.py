@@ -146,6 +146,8 @@ def test_predictions_can_be_left_out(publish, tmp_path):
     assert not (tmp_path / "made/predictions.parquet").exists()
     card = (tmp_path / "made/README.md").read_text("utf-8")
     assert "predictions.parquet" not in card
+    table = pq.read_table(tmp_path / "made/results.parquet")
+    assert not {"skipped", "speakers_test"} & set(table.column_names)
 
 
 # ---------------------------------------------------------------- a model's scores
@@ -197,6 +199,13 @@ def test_a_paragraph_for_the_card_is_written_and_never_sent(publish, hub, tmp_pa
     text = (tmp_path / "made/card-paragraph.md").read_text("utf-8")
     assert "| emodb | de | speaker-independent | yes |" in text
     assert list(hub.sent) == [".eval_results/speech-harness-emodb-probe.yaml"]
+
+
+def test_without_a_benchmark_there_is_a_paragraph_and_nothing_to_send(publish):
+    code, out, err = publish(*MODEL)
+    assert code == 0
+    assert "──── card-paragraph.md" in out
+    assert "by --benchmark" in err
 
 
 def test_scores_are_proposed_as_a_pull_request(publish, hub):

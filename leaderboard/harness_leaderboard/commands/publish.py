@@ -135,7 +135,7 @@ def page(registry: Registry, asked: Asked, title: str) -> None:
 @click.option(
     "--no-predictions",
     is_flag=True,
-    help="Leave out the table of predictions, which names utterances and speakers.",
+    help="Leave out predictions, and columns that name utterances or speakers.",
 )
 @click.pass_obj
 @_options
@@ -237,15 +237,19 @@ def _finish(parcel: Parcel, private: Private, asked: Asked) -> None:
     if asked.push and not (asked.to and parcel.files):
         lacking = "--to OWNER/NAME" if parcel.files else "--benchmark"
         raise HarnessError(f"There is nothing to send, or nowhere: name {lacking}.")
+    if asked.out:
+        parcel.write(asked.out)
     for path, short in private.cut.items():
         click.echo(f"cut   {path} to {short}")
     for line in parcel.shown(asked.to or "OWNER/NAME"):
         click.echo(line)
     if asked.out:
-        parcel.write(asked.out)
         click.echo(f"\nWritten to {asked.out}.")
     if asked.push:
         made = parcel.push(asked.to or "", private=asked.hidden)
         click.echo(f"\nSent: {made}")
-    else:
+    elif parcel.files:
         click.echo("\nNothing was sent; --push sends it.", err=True)
+    else:
+        lacking = "name the hub's leaderboard of a corpus by --benchmark"
+        click.echo(f"\nThere is no score to send: {lacking}.", err=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SHARED = ("run_id", "upstream", "downstream", "corpus_trained", "corpus_tested")
 """Columns of a result that stand beside each of its predictions."""
 
+NAMING = ("speakers_train", "speakers_valid", "speakers_test", "skipped")
+"""Columns of a result that name speakers or utterances."""
+
 SOURCE = "https://github.com/speech-harness/speech-harness"
 
 MEANING = {
@@ -59,6 +62,8 @@ def parcel(
     tables = {"results": _results(runs, metrics, controls)}
     if predictions:
         tables["predictions"] = _predictions(runs)
+    else:
+        tables["results"] = tables["results"].drop_columns(list(NAMING))
     files = {"README.md": _card(tables, licence).encode()}
     files |= {f"{name}.parquet": _parquet(table) for name, table in tables.items()}
     return Parcel(kind="dataset", files=files)
