@@ -141,6 +141,15 @@ def test_a_card_says_what_is_in_it(publish, tmp_path):
     assert set(named) - {"results"} <= set(table.column_names)
 
 
+def test_predictions_can_be_left_out(publish, tmp_path):
+    assert publish("results", "--out", "made", "--no-predictions")[0] == 0
+    assert not (tmp_path / "made/predictions.parquet").exists()
+    card = (tmp_path / "made/README.md").read_text("utf-8")
+    assert "predictions.parquet" not in card
+    table = pq.read_table(tmp_path / "made/results.parquet")
+    assert not {"skipped", "speakers_test"} & set(table.column_names)
+
+
 # ---------------------------------------------------------------- a model's scores
 
 SCHEMA = {
@@ -190,6 +199,13 @@ def test_a_paragraph_for_the_card_is_written_and_never_sent(publish, hub, tmp_pa
     text = (tmp_path / "made/card-paragraph.md").read_text("utf-8")
     assert "| emodb | de | speaker-independent | yes |" in text
     assert list(hub.sent) == [".eval_results/speech-harness-emodb-probe.yaml"]
+
+
+def test_without_a_benchmark_there_is_a_paragraph_and_nothing_to_send(publish):
+    code, out, err = publish(*MODEL)
+    assert code == 0
+    assert "──── card-paragraph.md" in out
+    assert "by --benchmark" in err
 
 
 def test_scores_are_proposed_as_a_pull_request(publish, hub):
@@ -323,7 +339,7 @@ def test_what_is_no_path_stays(text):
 @pytest.mark.parametrize(
     ("text", "cut"),
     [
-        ("csv:/home/x/my data/t.csv", "csv:t.csv"),
+        ("csv:/Users/x/my data/t.csv", "csv:t.csv"),
         ("C:\\Users\\x\\t.csv", "t.csv"),
         ("csv:~/x/t.csv", "csv:t.csv"),
         ("read '/a/b.wav', then /c/d.wav", "read 'b.wav', then d.wav"),

@@ -134,15 +134,28 @@ def page(registry: Registry, asked: Asked, title: str) -> None:
 @click.option(
     "--licence", default="", metavar="ID", help="Of the results, such as cc-by-4.0."
 )
+@click.option(
+    "--no-predictions",
+    is_flag=True,
+    help="Leave out predictions, and columns that name utterances or speakers.",
+)
 @click.pass_obj
 @_options
-def results(registry: Registry, asked: Asked, licence: str) -> None:
+def results(
+    registry: Registry, asked: Asked, licence: str, no_predictions: bool
+) -> None:
     """Publish results and predictions as a dataset with a card."""
     from harness_leaderboard.publish import dataset as form
 
     question = question_of(registry, asked.metric)
     with _clean(asked) as (runs, private):
-        made = form.parcel(runs, tuple(registry.metrics), question.controls, licence)
+        made = form.parcel(
+            runs,
+            tuple(registry.metrics),
+            question.controls,
+            licence=licence,
+            predictions=not no_predictions,
+        )
         _finish(made, private, asked)
 
 
@@ -226,15 +239,19 @@ def _finish(parcel: Parcel, private: Private, asked: Asked) -> None:
     if asked.push and not (asked.to and parcel.files):
         lacking = "--to OWNER/NAME" if parcel.files else "--benchmark"
         raise HarnessError(f"There is nothing to send, or nowhere: name {lacking}.")
+    if asked.out:
+        parcel.write(asked.out)
     for path, short in private.cut.items():
         click.echo(f"cut   {path} to {short}")
     for line in parcel.shown(asked.to or "OWNER/NAME"):
         click.echo(line)
     if asked.out:
-        parcel.write(asked.out)
         click.echo(f"\nWritten to {asked.out}.")
     if asked.push:
         made = parcel.push(asked.to or "", private=asked.hidden)
         click.echo(f"\nSent: {made}")
-    else:
+    elif parcel.files:
         click.echo("\nNothing was sent; --push sends it.", err=True)
+    else:
+        lacking = "name the hub's leaderboard of a corpus by --benchmark"
+        click.echo(f"\nThere is no score to send: {lacking}.", err=True)

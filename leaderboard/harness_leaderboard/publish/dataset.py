@@ -9,7 +9,7 @@ from harness_leaderboard.results import reading
 from harness_leaderboard.results.columns import column_type, paths, scored
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SHARED = ("run_id", "upstream", "downstream", "corpus_trained", "corpus_tested")
 """Columns of a result that stand beside each of its predictions."""
+
+NAMING = ("speakers_train", "speakers_valid", "speakers_test", "skipped")
+"""Columns of a result that name speakers or utterances."""
 
 SOURCE = "https://github.com/speech-harness/speech-harness"
 
@@ -40,16 +43,29 @@ MEANING = {
 
 
 def parcel(
-    runs: Path, metrics: Sequence[Metric], controls: Collection[str], licence: str
+    runs: Path,
+    metrics: Sequence[Metric],
+    controls: Collection[str],
+    *,
+    licence: str,
+    predictions: bool,
 ) -> Parcel:
-    """Make the files of a dataset from a clean copy of results."""
-    results = _results(runs, metrics, controls)
-    predictions = _predictions(runs)
-    files = {
-        "README.md": _card(results, predictions, licence).encode(),
-        "results.parquet": _parquet(results),
-        "predictions.parquet": _parquet(predictions),
-    }
+    """Make the files of a dataset from a clean copy of results.
+
+    Args:
+        runs: The copy.
+        metrics: Each is a column.
+        controls: Upstreams and downstreams that others must beat.
+        licence: Of the results, by the hub's id, or empty.
+        predictions: Whether predictions, which name speakers, are a table of it.
+    """
+    tables = {"results": _results(runs, metrics, controls)}
+    if predictions:
+        tables["predictions"] = _predictions(runs)
+    else:
+        tables["results"] = tables["results"].drop_columns(list(NAMING))
+    files = {"README.md": _card(tables, licence).encode()}
+    files |= {f"{name}.parquet": _parquet(table) for name, table in tables.items()}
     return Parcel(kind="dataset", files=files)
 
 
@@ -107,11 +123,11 @@ def _parquet(table: pa.Table) -> bytes:
 # ---------------------------------------------------------------- card
 
 
-def _card(results: pa.Table, predictions: pa.Table, licence: str) -> str:
+def _card(tables: Mapping[str, pa.Table], licence: str) -> str:
     """Write the card: what is in it, how it was made, what columns mean."""
     from huggingface_hub import DatasetCardData
 
-    tables = {"results": results, "predictions": predictions}
+    results = tables["results"]
     top = DatasetCardData(
         license=licence or None,
         pretty_name="Emotion in frozen speech models, by speech-harness",
@@ -134,8 +150,7 @@ def _card(results: pa.Table, predictions: pa.Table, licence: str) -> str:
 # Emotion in frozen speech models
 
 How much emotion small heads read out of frozen speech models: {len(results)} results,
-each of one head trained on one fold with one seed, and their {len(predictions)}
-predictions. There is no audio here; utterances are called as in their corpora.
+each of one head trained on one fold with one seed. There is no audio here.
 
 Corpora: {names}. They are not part of this, and each has its own licence.
 
@@ -156,10 +171,7 @@ score must beat.
 | `results` | is |
 |---|---|
 {meaning}
-
-`predictions` has one row a test utterance and result: `utterance`, `speaker`, `gender`,
-`label`, `predicted`, and `scores`, the probability of each of `labels`.
-
+{PREDICTIONS * ("predictions" in tables)}
 ```python
 from datasets import load_dataset
 
@@ -173,6 +185,13 @@ results[~results.control].groupby(place).scores_macro_f1.mean()
 Cite what you use: the corpora, the models, and F. D'Asaro, J. J. Márquez Villacís, G.
 Rizzo, A. Bottino, *Using Large Speech Models for Feature Extraction in Cross-Lingual
 Speech Emotion Recognition*, CLiC-it 2024, the study that the heads come from.
+"""
+
+
+PREDICTIONS = """
+`predictions` has one row a result and test utterance: `utterance`, `speaker` and
+`gender` as the corpus has them, `label`, `predicted`, and `scores`, the probability of
+each of `labels`.
 """
 
 

@@ -3,9 +3,8 @@
     pip install 'speech-harness[mlflow]'
     MLFLOW_TRACKING_URI=http://127.0.0.1:5000 harness run …
 
-Parameters are the condition, the fold and the seed; metrics are the scores, and the
-learning curve. The tag ``harness.run_id`` names the stored result. Predictions are not
-sent. ``MLFLOW_EXPERIMENT_NAME`` is MLflow's own.
+Parameters are the condition, the fold and the seed; metrics are the scores and the
+learning curve; the tag ``harness.run_id`` names the stored result. Predictions stay.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import soundfile
 from harness_plugins.corpora import hub
 from pyarrow import parquet
 
-from harness import DataError, HarnessError, Utterance
+from harness import Corpus, DataError, HarnessError, Utterance
 
 datasets = pytest.importorskip("datasets")
 pytestmark = [  # the library leaves files open
@@ -75,6 +75,19 @@ def write_folder(folder: Path, metadata: str) -> Path:
     return folder
 
 
+def described(place: Path | str) -> Corpus:
+    """Describe a dataset by its place and options."""
+    corpus = hub.harness_corpus(name=f"hf-dataset:{place}")
+    assert corpus is not None
+    return corpus
+
+
+def unpack(corpus: Corpus, root: Path) -> None:
+    """Do what a run does before it reads a folder's dataset."""
+    assert corpus.make is not None
+    corpus.make(root)
+
+
 METADATA = "file_name,label,speaker,gender,mood\n" + "".join(
     f"x{n}.wav,{('Anger', 'joy')[n % 2]},s{n},{'fm'[n % 2]},5\n" for n in range(4)
 )
@@ -97,11 +110,11 @@ def read(tmp_path):
 
     def read(place, options=""):
         name = f"hf-dataset:{place}" + f":{options}" * bool(options)
-        corpus = hub.harness_corpus(name=name)
+        corpus = described(name.removeprefix("hf-dataset:"))
         root = tmp_path / "unpacked" / hashlib.md5(name.encode()).hexdigest()
         if not root.exists():
             root.mkdir(parents=True)
-            corpus.make(root)
+            unpack(corpus, root)
         return sorted(corpus.read(root), key=lambda one: one.id)
 
     return read
@@ -109,7 +122,7 @@ def read(tmp_path):
 
 def test_other_names_are_not_answered():
     assert hub.harness_corpus(name="csv:x.csv") is None
-    table = replace(hub.harness_corpus("hf-dataset:a/b"), name="csv:x.csv")
+    table = replace(described("a/b"), name="csv:x.csv")
     assert hub.harness_corpus_root(table, Path()) is None
 
 
@@ -129,21 +142,21 @@ def test_audio_in_parquet_becomes_files_and_labels_have_their_names(embedded, re
 
 
 def test_bytes_are_written_as_they_are(embedded, tmp_path):
-    corpus = hub.harness_corpus(f"hf-dataset:{embedded}")
+    corpus = described(embedded)
     (tmp_path / "root").mkdir()
-    corpus.make(tmp_path / "root")
+    unpack(corpus, tmp_path / "root")
     assert (tmp_path / "root/train/take3.wav").read_bytes() == sound(221)
 
 
 def test_a_folder_is_named_by_its_content_and_described_by_its_card(embedded, tmp_path):
-    corpus = hub.harness_corpus(f"hf-dataset:{embedded}")
+    corpus = described(embedded)
     shutil.copytree(embedded, tmp_path / "other" / "embedded")
-    copy = hub.harness_corpus(f"hf-dataset:{tmp_path / 'other' / 'embedded'}")
+    copy = described(tmp_path / "other" / "embedded")
     assert corpus.name == copy.name
     assert corpus.name == f"hf-dataset:embedded@{corpus.version}"
     assert corpus.licence == "cc-by-4.0"
     (embedded / "README.md").write_text("another")
-    assert hub.harness_corpus(f"hf-dataset:{embedded}").name != corpus.name
+    assert described(embedded).name != corpus.name
 
 
 def test_one_part_of_several_is_read(embedded, read):
