@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.data import audio
 from harness.data.names import refuse_lookalikes
+from harness.data.nearby import nearby
 from harness.errors import DataError, MissingCorpusError
 from harness.files import sha256_json
 from harness.types import silence
@@ -228,10 +229,11 @@ def _probe(
 def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
     """Read a corpus' folder, and check what its plugin returns."""
     if not root.is_dir():
-        raise MissingCorpusError(
-            f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain} Then set "
-            "HARNESS_DATA (or --data-root) to the folder above it."
+        way_out = nearby(corpus.base, root) or (
+            f"{corpus.obtain} Then set HARNESS_DATA (or --data-root) to the folder "
+            "above it."
         )
+        raise MissingCorpusError(f"Corpus '{corpus.name}' is not at {root}. {way_out}")
     utterances = sorted(corpus.read(root), key=lambda utterance: utterance.id)
     if not utterances:
         raise DataError(

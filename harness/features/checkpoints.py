@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import hub
 from harness.errors import CheckpointError
 from harness.files import sha256_file, sha256_json
 from harness.types import HubCheckpoint
@@ -171,7 +172,7 @@ def _from_hub(wanted: _Wanted, *, download: bool) -> Path | None:
         wanted.source.id,
         revision=wanted.source.revision,
         allow_patterns=list(wanted.source.files),
-        local_files_only=not download,
+        local_files_only=not (download and hub.reachable()),
     )
     has_weights = any(not name.endswith(".json") for name in wanted.source.files)
     try:

@@ -97,7 +97,9 @@ def test_one_seed_says_nothing_of_seeds_and_the_row_says_so(predicting):
         == row["to detect 5 points: seeds"].text
         == ""
     )
-    assert row["figures"].text == "pooled over speakers, one fold, one seed"
+    assert (
+        row["corpus"].details["figures"] == "pooled over speakers, one fold, one seed"
+    )
     assert any("two seeds or more" in note for note in table.notes)
 
 
