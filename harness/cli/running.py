@@ -11,7 +11,7 @@ import click
 
 from harness.choices import offered
 from harness.cli.console import Reporter, print_json, say, show, stages
-from harness.cli.effects import workers_warning
+from harness.cli.effects import threads_warning, workers_warning
 from harness.cli.options import GRID, MOST_WORKERS, together
 from harness.cli.planned import as_json
 from harness.cli.request import request_of
@@ -95,7 +95,8 @@ def run(registry: Registry, /, quiet: bool, **options: Any) -> ExitCode:  # noqa
     registry.manager.register(
         Reporter(quiet=quiet, goes_on=goes_on, cache=request.cache)
     )
-    for sentence in workers_warning(registry.executors[place.executor], place.workers):
+    executor = registry.executors[place.executor]
+    for sentence in (*workers_warning(executor, place.workers), *threads_warning()):
         say(f"warning: {sentence}")
     with tidied(request.cache, request.runs):
         report = run_request(request, registry, place, stages(quiet=quiet))

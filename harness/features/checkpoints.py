@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -76,6 +77,8 @@ def find_checkpoint(
         one = _find(wanted, given, download=download)
         if one is None:
             return None
+        if not wanted.key:
+            _refuse_other(upstream, one[0])
         found[wanted.key] = (*one, _digest(wanted, one[0], memory))
     return _together(upstream, found)
 
@@ -161,6 +164,26 @@ def _local(wanted: _Wanted, given: Mapping[str, Path]) -> Path | None:
             f"Name another one by --checkpoint {wanted.names[0]}=FOLDER."
         )
     return described
+
+
+def _refuse_other(upstream: Upstream, folder: Path) -> None:
+    """Refuse a checkpoint that its configuration shows to be another model's.
+
+    Whether it can be read is for the upstream to say.
+    """
+    if not upstream.unlike:
+        return
+    try:
+        said = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return
+    for name, value in upstream.unlike.items():
+        if isinstance(said, dict) and said.get(name) == value:
+            raise CheckpointError(
+                f"The checkpoint {folder} is not of {upstream.name}: its config.json "
+                f"has {name} {value}, as another model of the family does. Name "
+                f"another folder, or let its files describe it: --upstream hf:{folder}."
+            )
 
 
 def _from_hub(wanted: _Wanted, *, download: bool) -> Path | None:

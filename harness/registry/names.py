@@ -90,7 +90,7 @@ class Names(Generic[Offered]):
             found = self._offered(name) or self._configured(name) or self._ask(name)
             if found is None:
                 raise UnknownNameError(self._noun, name, self._offers, self.why(name))
-            self._answers[name] = found
+            self._answers[name] = self._answers[found[0].name] = found
         return self._answers[name]
 
     def _offered(self, name: str) -> tuple[Offered, Plugin] | None:
