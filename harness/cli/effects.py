@@ -6,6 +6,7 @@ warned of where the results are the same without it.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -40,7 +41,8 @@ def refuse_idle(request: Request, registry: Registry) -> None:
             "Nothing is left to run: no grid of the suite has all that --only names."
         )
     for name in (name for grid in request.grids for name in grid.corpora):
-        if len(set(corpora_of(name))) < len(corpora_of(name)):
+        joined = [registry.corpora[one].name for one in corpora_of(name)]
+        if len(set(joined)) < len(joined):
             raise HarnessError(f"'{name}' joins a corpus with itself. Name it once.")
     if request.frame_type != "float32" and not any(
         registry.downstreams[head].reads.frames for head in heads
@@ -101,6 +103,19 @@ def warnings(request: Request, registry: Registry) -> Iterator[str]:
         yield (
             "--test-corpus names what is trained on: the test part of its own split "
             "is tested, as without the option."
+        )
+
+
+def threads_warning() -> Iterator[str]:
+    """Say that a number of threads that the user set is not used by the arithmetic."""
+    from harness.features.device import THREADS
+
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > THREADS:
+        yield (
+            f"OMP_NUM_THREADS={asked} changes nothing: each task computes with "
+            f"{THREADS} thread, so that numbers are the same on every machine; "
+            "--workers says how many tasks run at once."
         )
 
 

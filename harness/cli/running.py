@@ -12,7 +12,7 @@ import click
 
 from harness.choices import offered
 from harness.cli.console import Reporter, print_json, say, show, stages
-from harness.cli.effects import workers_warning
+from harness.cli.effects import threads_warning, workers_warning
 from harness.cli.options import GRID, MOST_WORKERS, names, together
 from harness.cli.planned import as_json
 from harness.cli.request import request_of
@@ -127,7 +127,8 @@ def asked(registry: Registry, options: dict[str, Any]) -> Asked:
         **{one.name: options.pop(one.name) for one in fields(RunOptions)}
     )
     request = request_of(options, registry)
-    for sentence in workers_warning(registry.executors[place.executor], place.workers):
+    executor = registry.executors[place.executor]
+    for sentence in (*workers_warning(executor, place.workers), *threads_warning()):
         say(f"warning: {sentence}")
     return Asked(request=request, place=place, registry=registry, quiet=quiet)
 

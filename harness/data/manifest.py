@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness.data import audio
 from harness.data.limit import spread
 from harness.data.names import refuse_lookalikes
+from harness.data.nearby import nearby
 from harness.errors import DataError, MissingCorpusError
 from harness.files import sha256_json
 from harness.types import silence
@@ -254,10 +255,10 @@ def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
     """Read a corpus' folder, and check what its plugin returns."""
     if not root.is_dir():
         then = " Then set HARNESS_DATA (or --data-root) to the folder above it."
-        raise MissingCorpusError(
-            f"Corpus '{corpus.name}' is not at {root}. {corpus.obtain}"
-            f"{then * (corpus.download is None)}"
+        way_out = nearby(corpus.base, root) or (
+            f"{corpus.obtain}{then * (corpus.download is None)}"
         )
+        raise MissingCorpusError(f"Corpus '{corpus.name}' is not at {root}. {way_out}")
     utterances = sorted(corpus.read(root), key=lambda utterance: utterance.id)
     if not utterances:
         raise DataError(

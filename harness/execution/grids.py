@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
@@ -17,13 +19,28 @@ if TYPE_CHECKING:
 JOIN = "+"
 """Stands between corpora that are trained on together, on the command line."""
 
+CORPUS = re.compile(r"[\w@-]+|[\w-]+:.+")
+"""A corpus' name, or a word, a colon and a path; not the end of a file's name."""
+
 MEANS = Reads(layers="last", frames=False)
 """What a control upstream is read by: it has one layer."""
 
 
 def corpora_of(name: str) -> tuple[str, ...]:
-    """Name the corpora that are trained on together; a name with a path is one."""
-    return (name,) if ":" in name else tuple(name.split(JOIN))
+    """Name the corpora that are trained on together, such as ``csv:a.csv+demo@a``.
+
+    A path may have the sign between them, too: where there is such a file or folder,
+    or what stands behind the sign is a part of a path.
+    """
+    if Path(name.partition(":")[2]).expanduser().exists() and ":" in name:
+        return (name,)
+    found: list[str] = []
+    for piece in name.split(JOIN):
+        if found and ":" in found[-1] and not CORPUS.fullmatch(piece):
+            found[-1] += JOIN + piece
+        else:
+            found.append(piece)
+    return tuple(found)
 
 
 def grids_of(request: Request, registry: Registry) -> tuple[Grid, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import hub
 from harness.errors import CheckpointError
 from harness.files import sha256_file, sha256_json
 from harness.types import HubCheckpoint
@@ -75,6 +77,8 @@ def find_checkpoint(
         one = _find(wanted, given, download=download)
         if one is None:
             return None
+        if not wanted.key:
+            _refuse_other(upstream, one[0])
         found[wanted.key] = (*one, _digest(wanted, one[0], memory))
     return _together(upstream, found)
 
@@ -162,6 +166,26 @@ def _local(wanted: _Wanted, given: Mapping[str, Path]) -> Path | None:
     return described
 
 
+def _refuse_other(upstream: Upstream, folder: Path) -> None:
+    """Refuse a checkpoint that its configuration shows to be another model's.
+
+    Whether it can be read is for the upstream to say.
+    """
+    if not upstream.unlike:
+        return
+    try:
+        said = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return
+    for name, value in upstream.unlike.items():
+        if isinstance(said, dict) and said.get(name) == value:
+            raise CheckpointError(
+                f"The checkpoint {folder} is not of {upstream.name}: its config.json "
+                f"has {name} {value}, as another model of the family does. Name "
+                f"another folder, or let its files describe it: --upstream hf:{folder}."
+            )
+
+
 def _from_hub(wanted: _Wanted, *, download: bool) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -171,7 +195,7 @@ def _from_hub(wanted: _Wanted, *, download: bool) -> Path | None:
         wanted.source.id,
         revision=wanted.source.revision,
         allow_patterns=list(wanted.source.files),
-        local_files_only=not download,
+        local_files_only=not (download and hub.reachable()),
     )
     has_weights = any(not name.endswith(".json") for name in wanted.source.files)
     try:

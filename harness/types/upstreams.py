@@ -88,6 +88,8 @@ class Upstream:
         revision: The hub's commit.
         checkpoint_of: The upstream whose local checkpoint serves this one, too.
         files: Patterns of the checkpoint's files that are read (and hashed).
+        unlike: What ``config.json`` says of another model only, by field, such as the
+            vocabulary of an English-only one: a folder that says so is refused.
         more_checkpoints: Further ones, by names of the plugin's own; a local folder is
             given for each by ``--checkpoint UPSTREAM/NAME=FOLDER``.
         feedings: The ways it can be fed; the first is the default.
@@ -119,6 +121,7 @@ class Upstream:
     revision: str = "main"
     checkpoint_of: str = ""
     files: tuple[str, ...] = FILES
+    unlike: Mapping[str, object] = field(default_factory=dict, hash=False)
     more_checkpoints: Mapping[str, HubCheckpoint] = field(
         default_factory=dict, hash=False
     )

@@ -22,6 +22,6 @@ def test_views_and_figures_are_listed_with_what_they_show(harness, plural, known
 
 
 def test_what_is_in_no_list_is_refused_with_what_is(harness):
-    code, _, err = harness("list", "viwes")
+    code, _, err = harness("list", "view")
     assert code == 2
     assert "'views'" in err

@@ -88,7 +88,8 @@ def history(runs: pa.Table, question: Question) -> Figure:
                 onto.plot(epochs, values, color=colour, alpha=0.35, lw=0.8)
             axis.plot([], [], color=colour, label=name.replace("_", " "))
         chosen = [row["best_epoch"] for row in rows if row["history"]]
-        axis.axvline(float(np.median(chosen)), color="0.4", lw=0.8, ls=":")
+        median = float(np.median(chosen))
+        axis.axvline(median, color="0.4", lw=0.8, ls=":", label="epoch chosen (median)")
         score.set_ylim(0, 1)
         score.spines["right"].set_visible(True)
         axis.set_ylim(bottom=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     for axis, label in zip(axes, COSTS, strict=True):
         axis.set_xscale("log")
         axis.set_xlabel(label)
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_locator(LogLocator(subs=_subs(*axis.get_xlim())))
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.xaxis.set_minor_locator(NullLocator())
         axis.tick_params(axis="x", labelsize=7)
@@ -62,6 +63,15 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, fontsize=7, loc="outside right upper")
     return figure
+
+
+def _subs(low: float, high: float) -> tuple[float, ...]:
+    """Return which multiples of powers of ten get a label, so that none touch.
+
+    At least two stand on an axis of a power of ten, and at most six on any of five.
+    """
+    powers = math.log10(high / low)
+    return (1, 2, 5) if powers < 1.5 else (1, 3) if powers < 3 else (1,)
 
 
 def _spent(runs: pa.Table, question: Question) -> dict[System, tuple[float, float]]:

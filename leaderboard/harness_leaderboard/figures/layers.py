@@ -96,22 +96,33 @@ def probes(runs: pa.Table, question: Question) -> Figure:
             "No stored result has probes of several layers; run the downstream "
             "'layerwise' on an upstream that has some."
         )
-    figure = Figure(figsize=(max(4.0, 3.2 * len(probing)), 4.4))
+    learned = [_learned(system, systems) for system in probing]
+    heights = (3, 2) if any(learned) else (3,)
+    figure = Figure(figsize=(max(4.0, 3.2 * len(probing)), 0.4 + 0.8 * sum(heights)))
     axes = figure.subplots(
-        2, len(probing), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2)
+        *(len(heights), len(probing)),
+        squeeze=False,
+        sharex="col",
+        sharey="row",
+        height_ratios=heights,
     )
     colours = _language_colours(probing)
-    for (above, below), system in zip(axes.T, probing, strict=True):
+    for column, system, shares in zip(axes.T, probing, learned, strict=True):
+        above, below = column[0], column[-1]
         places = range(1, system.layers + 1)
         for language, curves in system.by_language.items():
             values = [100 * value for value in mean([curve.values for curve in curves])]
             colour, width = colours[language], 2.0 if language == ALL else 1.0
             above.plot(places, values, ".-", color=colour, lw=width)
-        below.bar(places, _learned(system, systems), color="0.75")
+        if shares:
+            below.bar(places, shares, color="0.75")
+        elif any(learned):
+            below.text(0.5, 0.5, "no such head", ha="center", transform=below.transAxes)
         above.set_title(_name(system, probing))
         _layer_axis(below)
     axes[0][0].set_ylabel("probe's macro-F1, %")
-    axes[1][0].set_ylabel("learned weight × norm")
+    if any(learned):
+        axes[1][0].set_ylabel("learned weight × norm")
     for language, colour in colours.items():
         axes[0][0].plot([], [], ".-", color=colour, label=language)
     legend(figure, axes[0][0])
@@ -119,14 +130,14 @@ def probes(runs: pa.Table, question: Question) -> Figure:
 
 
 def _learned(system: Layered, systems: Sequence[Layered]) -> Sequence[float]:
-    """Return the shares that heads learned of the same upstream's layers, or zeros."""
+    """Return the shares that heads learned of an upstream's layers, if any did."""
     curves = [
         curve
         for other in systems
         if not other.probes and other.names[0] == system.names[0]
         for curve in other.corpora.values()
     ]
-    return mean([curve.shares for curve in curves]) if curves else [0.0] * system.layers
+    return mean([curve.shares for curve in curves]) if curves else ()
 
 
 def _language_colours(systems: Sequence[Layered]) -> Mapping[str, str]:

@@ -136,12 +136,22 @@ def _glued(heading: str) -> str:
 
 
 def _parts(table: Table, widths: Sequence[int], width: int) -> Iterator[list[int]]:
-    """Share the columns out over as many tables as the width demands."""
+    """Share the columns out over as many tables as the width demands.
+
+    A column that has nothing in any row is left out.
+    """
     names = name_columns(table)
+    kept = [
+        column
+        for column in range(len(table.columns))
+        if column < names or any(row[column].text for row in table.rows)
+    ]
     least = sum(widths[name] + GAP for name in range(names))
     if least > width / 2:  # long names fold
         least = min(least, (NAME + GAP) * names)
-    return column_parts([one + GAP for one in widths], names, width, least)
+    sizes = [widths[column] + GAP for column in kept]
+    for part in column_parts(sizes, names, width, least):
+        yield [kept[place] for place in part]
 
 
 def _folded(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, UnknownNameError
@@ -36,7 +36,17 @@ if TYPE_CHECKING:
     from harness_leaderboard.analysis.statistics import Estimate
 
 COLUMNS = (
-    *("corpus", "figures", "speakers", "A", "B", "A−B", "95 % of it", "p", "p (Holm)"),
+    *(
+        "corpus",
+        "figures",
+        "speakers",
+        "A",
+        "B",
+        "A−B",
+        "95 % interval",
+        "p",
+        "p (Holm)",
+    ),
     *("seed", "speaker", "detectable"),
 )
 GROUPS = (*[""] * 9, *["deviation of one"] * 2, "")
@@ -108,8 +118,12 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
     ]
     more = ("speakers", "seeds") if question.detect else ()
     width = len(COLUMNS) + len(more)
+    heads = {head(one.samples) for one in found.values()}
+    alike = f", {heads.pop()}" if len(heads) == 1 else ""
+    if alike:  # the title says for all what each row would
+        body = [(_with(row[0], row[1]), NOTHING, *row[2:]) for row in body]
     return Table(
-        title=f"{question.metric.title} in percent: A is "
+        title=f"{question.metric.title} in percent{alike}: A is "
         f"{' · '.join(matrix.systems[a])}, B is {' · '.join(matrix.systems[b])}",
         columns=(*COLUMNS, *more),
         groups=(*GROUPS, *[f"to detect {_points(question.detect)}"] * len(more)),
@@ -129,9 +143,14 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
     )
 
 
+def _with(corpus: Entry, figures: Entry) -> Entry:
+    """Hold beside a corpus, for programs, what its figures are of."""
+    return replace(corpus, details={"figures": figures.text})
+
+
 PLAN = (
     "Speakers, or else seeds, with which that difference is found four times in five, "
-    "as a range; «none» where no number would do."
+    "as a range; 'none' where more of them would not help."
 )
 
 
@@ -254,8 +273,8 @@ def _doubts(
             yield f"{matrix.corpora[task]}: {'; '.join(told)}."
     if all(len(pair.samples[0].seeds) == 1 for pair in found.values()):
         yield (
-            "How much seeds move it is known from two seeds or more: run with "
-            "--seeds 0-2."
+            "How much another seed would change it is known from two seeds on: run "
+            "with --seeds 0-2."
         )
 
 

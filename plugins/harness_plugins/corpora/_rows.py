@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import re
 import unicodedata
 from collections import Counter
 from datetime import timedelta
@@ -52,7 +53,7 @@ PARTS = {
 
 
 def corpus_of(
-    name: str,
+    prefix: str,
     table: Path,
     rows: Iterable[Mapping[str, str]],
     *,
@@ -64,8 +65,11 @@ def corpus_of(
 ) -> Corpus:
     """Build the description of a corpus from a table.
 
+    It is called by its title and the first digits of its version, which is a hash of
+    its content: the same table in another folder is the same corpus.
+
     Args:
-        name: The corpus' name, as the user wrote it.
+        prefix: What its name begins with.
         table: The table's path, for error messages.
         rows: Cells by column, all text.
         folder: The folder that relative paths start from.
@@ -88,7 +92,7 @@ def corpus_of(
     _refuse_repeats(table, utterances)
     found = Counter(u.language for u in utterances.values() if u.language)
     return Corpus(
-        name=name,
+        name=f"{prefix}{_named(title or table.stem)}@{version[:8]}",
         title=title or table.stem,
         version=version,
         languages=languages or tuple(sorted(found)) or ("und",),
@@ -100,6 +104,11 @@ def corpus_of(
         read=lambda root: utterances.values(),
         root=folder,
     )
+
+
+def _named(title: str) -> str:
+    """Write a title as a word of the command line."""
+    return re.sub(r"[^\w.-]+", "-", title)
 
 
 def column_name(written: str) -> str:

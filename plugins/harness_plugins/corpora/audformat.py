@@ -43,7 +43,7 @@ def harness_corpus(name: str) -> Corpus | None:
     content = header.read_bytes()
     database = _load(folder, content)
     return corpus_of(
-        name,
+        PREFIX,
         header,
         text_rows(header, _rows(database, folder)),
         folder=folder,
@@ -128,7 +128,10 @@ def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: 
             for key in _keys(database.get("emotion", splits=[split]))
         }
     except _FAULTS as error:
-        raise DataError(f"Cannot read the tables of {folder}: {error}.") from error
+        reason = str(error).strip().partition("\n")[0].rstrip(".:")
+        raise DataError(
+            f"Cannot read the tables of {folder}: {reason}.{_way_out(database)}"
+        ) from error
     table = table[table["emotion"].notna()].astype(object)
     table = table.where(table.notna(), None)
     segmented = audformat.utils.to_segmented_index(table)
@@ -146,6 +149,22 @@ def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: 
             "end": end.total_seconds(),
             "split": parts.get(key),
         }
+
+
+def _way_out(database: Any) -> str:  # noqa: ANN401 - audformat is not typed
+    """Say what to do where several columns, such as those of raters, differ."""
+    found = [
+        f"'{name}' of '{table}'"
+        for table in database.tables
+        for name, column in database[table].columns.items()
+        if column.scheme_id == "emotion"
+    ]
+    if len(found) < 2:
+        return ""
+    return (
+        f" Emotions stand in {', '.join(found)}, and do not agree. Make one column of "
+        "them, such as the label that most raters chose, and remove the others."
+    )
 
 
 def _keys(table: Any) -> list[object]:  # noqa: ANN401 - audformat is not typed

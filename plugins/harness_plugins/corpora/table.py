@@ -6,6 +6,8 @@ What     A table with one row an utterance. Required columns: path, label, speak
          Labels are converted to lower case, so that corpora can share them. Words
          such as nan, n/a and unknown count as an empty cell.
 Form     CSV in UTF-8 with commas, semicolons or tabs; Parquet by the file's ending.
+Name     The file's name and the first digits of its hash, such as csv:mine@1a2b3c4d:
+         the same table in another folder is the same corpus.
 Paths    Relative ones start from the table's folder and may not leave it, neither by
          .. nor by a link; \ is read as /. An absolute path is taken as it is, and is
          then the utterance's id, too.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,22 +48,31 @@ READ = (*REQUIRED, *OPTIONAL)
 def harness_corpus(name: str) -> Corpus | None:
     """Build the description of a corpus from a table."""
     if not name.startswith(PREFIX):
-        if Path(name).is_file():
-            raise DataError(
-                f"{name} is a file. To read it as a table, use {PREFIX}{name}."
-            )
+        _refuse_bare(name)
         return None
     table = Path(name.removeprefix(PREFIX)).expanduser()
     try:
         content = table.read_bytes()
         rows = _parquet(table, content) if _is_parquet(table) else _csv(table, content)
         version = sha256_bytes(content)[:12]
-        return corpus_of(name, table, rows, folder=table.parent, version=version)
+        return corpus_of(PREFIX, table, rows, folder=table.parent, version=version)
     except UnicodeDecodeError as error:
         raise DataError(f"{table} is not UTF-8 text. {_advice(content)}") from error
     except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"Cannot read the table {table}: {reason}.") from error
+
+
+def _refuse_bare(name: str) -> None:
+    """Say how recordings of one's own are read to who names their file or folder."""
+    if Path(name).is_file():
+        raise DataError(f"{name} is a file. To read it as a table, use {PREFIX}{name}.")
+    if os.sep in name and Path(name).expanduser().is_dir():
+        raise DataError(
+            f"{name} is a folder. Write a table of its recordings with the columns "
+            f"{', '.join(REQUIRED)}, and name it by {PREFIX}FILE; or, if it is a "
+            f"database of audformat's, write audformat:{name}."
+        )
 
 
 @hookimpl

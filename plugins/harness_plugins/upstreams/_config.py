@@ -54,8 +54,13 @@ class Description:
     settings: Mapping[str, Any]
 
 
-def read(folder: Path, *families: str) -> Description:
+def read(folder: Path, *families: str, otherwise: str = "") -> Description:
     """Read what describes a checkpoint, which must be of one of the families.
+
+    Args:
+        folder: Holds its JSON files.
+        families: Model types.
+        otherwise: The next step where it is of another one.
 
     Raises:
         CheckpointError: Where a file is missing or broken, or says what is not
@@ -64,8 +69,10 @@ def read(folder: Path, *families: str) -> Description:
     said = read_json(folder / "config.json")
     name = said.pop("model_type", None)
     if name not in families:
-        known = " or ".join(map(repr, families))
-        raise refusal(folder, f"is of the family {shown(name)}, not {known}", HF)
+        *most, last = map(repr, families)
+        known = f"{', '.join(most)} or {last}" if most else last
+        problem = f"is of the family {shown(name)}, not {known}"
+        raise refusal(folder, problem, otherwise or HF)
     family = FAMILIES[str(name)]
     config = _held(folder / "config.json", said, family.config, _schema.PASSED_OVER)
     settings = _settings(folder, family)

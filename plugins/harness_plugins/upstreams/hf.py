@@ -10,12 +10,14 @@ fetched to describe it, and the commit that it was found at is the one that is u
 from __future__ import annotations
 
 import os
+import re
 from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import CheckpointError, Upstream, hookimpl
+from harness.hub import reachable
 from harness_plugins.upstreams import (
     _config,
     _wav2vec2_bert,
@@ -34,18 +36,49 @@ if TYPE_CHECKING:
     from harness_plugins.upstreams._rules import Fields
 
 
-@hookimpl
+ID = re.compile(r"[\w.-]+/[\w.-]+(@\w+)?")
+"""A checkpoint's name on the hub, and perhaps its commit."""
+
+FAMILY = (
+    "For a model of another family, write a plugin: 'harness new-plugin NAME' makes a "
+    "package that works, to put it in."
+)
+
+
+NO_CONFIG = (
+    "Name a folder in Hugging Face's layout, or the id of a model on its hub; for a "
+    "model of another kind 'harness new-plugin NAME' writes a package to put it in."
+)
+
+
+@hookimpl(trylast=True)
 def harness_upstream(name: str) -> Upstream | None:
     """Describe ``hf:PATH``, ``hf:ID`` or ``hf:ID@REVISION``."""
     kind, _, place = name.partition(":")
-    if kind != "hf" or not place:
+    if kind != "hf":
+        _refuse_bare(name)
         return None
+    if not place:
+        raise CheckpointError(
+            "hf: names nothing. Add a folder, or an id of the Hugging Face hub, such "
+            "as hf:openai/whisper-tiny."
+        )
     for folder in _folders(name, place):
         if folder.is_dir():
             return describe(name, folder.absolute(), str(folder.absolute()), "local")
     checkpoint, _, revision = place.partition("@")
     folder = _fetch(name, checkpoint, revision or "main")
     return describe(name, folder, checkpoint, revision=folder.name)
+
+
+def _refuse_bare(name: str) -> None:
+    """Say how a checkpoint is named to who writes its id or folder alone."""
+    if ID.fullmatch(name) or (os.sep in name and Path(name).expanduser().is_dir()):
+        raise CheckpointError(
+            f"No upstream is called '{name}'. A checkpoint of the Hugging Face hub, or "
+            f"in a folder, is named by hf:{name}; 'harness list upstreams' has those "
+            "with a name of their own."
+        )
 
 
 def _folders(name: str, place: str) -> list[Path]:
@@ -66,7 +99,10 @@ def _fetch(name: str, checkpoint: str, revision: str) -> Path:
     try:
         return Path(
             snapshot_download(
-                checkpoint, revision=revision, allow_patterns=list(_config.CONFIG)
+                checkpoint,
+                revision=revision,
+                allow_patterns=list(_config.CONFIG),
+                local_files_only=not reachable(),
             )
         )
     except HFValidationError:
@@ -95,7 +131,9 @@ def describe(name: str, folder: Path, checkpoint: str, revision: str) -> Upstrea
         CheckpointError: Where its family is unknown, or a file says what is not
             understood.
     """
-    found = _config.read(folder, *LOADS)
+    if not (folder / "config.json").exists():
+        raise _config.refusal(folder, "has no config.json", NO_CONFIG)
+    found = _config.read(folder, *LOADS, otherwise=FAMILY)
     family, rate = found.family, found.settings["sampling_rate"]
     size = SIZES.get(family, _convolutional)(family, found.config, rate)
     return Upstream(

@@ -57,6 +57,10 @@ ENGLISH = "438 000 h of transcribed English speech from the web"
 MULTILINGUAL = "680 000 h of transcribed speech from the web, in 99 languages"
 
 
+VOCABULARY = 51_865
+"""Tokens of the multilingual ones but large-v3; the English-only ones have one less."""
+
+
 @hookimpl
 def harness_upstreams() -> Iterator[Upstream]:
     """Offer five sizes of Whisper."""
@@ -86,6 +90,7 @@ def _whisper(size: str, layers: int, dim: int, revision: str) -> Upstream:
         parameters=layers * block + front + 2 * dim,
         computed=computed,
         languages=("en",) if english else ("mul",),
+        unlike={"vocab_size": VOCABULARY if english else VOCABULARY - 1},
         pretraining=ENGLISH if english else MULTILINGUAL,
         licence="Apache-2.0",
         version=VERSION,

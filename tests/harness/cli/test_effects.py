@@ -172,3 +172,14 @@ def test_a_split_that_tests_every_speaker_is_not_remarked_on(harness, verb, spli
 def test_a_split_is_described_with_the_same_words(harness):
     assert "rest on one speaker each" in harness("split", "tones")[1]
     assert "rest on one speaker" not in harness("split", "tones", "--split", "loso")[1]
+
+
+@pytest.mark.parametrize(
+    ("threads", "warned"), [("8", True), ("1", False), ("", False)]
+)
+def test_a_number_of_threads_that_is_not_used_is_said(
+    threads, warned, harness, monkeypatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    _, _, err = harness("run", *GRID, "--downstream", "linear", "--quiet")
+    assert ("OMP_NUM_THREADS=8 changes nothing" in err) == warned

@@ -24,6 +24,7 @@ from harness import (
 )
 from harness.data import audio
 from harness.errors import MissingCorpusError, UnknownNameError
+from harness.execution.grids import corpora_of
 from harness.execution.planner import NOT_HERE, make_plan
 from harness.execution.request import Grid
 from harness.features import extraction
@@ -620,3 +621,23 @@ def test_a_plan_asks_the_registry_of_its_own_manager(ask, manager, offer):
     offer(upstreams=[other_upstream("late")])
     planned = make_plan(ask(upstream="late"), Registry.of(manager))
     assert planned.pairs[0].upstream.name == "late"
+
+
+@pytest.mark.parametrize(
+    ("name", "corpora"),
+    [
+        ("emodb+aesdd", ("emodb", "aesdd")),
+        ("csv:a.csv+demo@a", ("csv:a.csv", "demo@a")),
+        ("demo@a+csv:b/a.csv", ("demo@a", "csv:b/a.csv")),
+        ("csv:a.csv+csv:b.csv", ("csv:a.csv", "csv:b.csv")),
+        ("csv:my+data/a.csv", ("csv:my+data/a.csv",)),
+        ("csv:a+b.csv+emodb", ("csv:a+b.csv", "emodb")),
+    ],
+)
+def test_corpora_are_joined_whatever_their_names_look_like(name, corpora):
+    assert corpora_of(name) == corpora
+
+
+def test_a_folder_whose_name_has_the_sign_is_one_corpus(tmp_path):
+    (tmp_path / "a+b").mkdir()
+    assert corpora_of(f"audformat:{tmp_path}/a+b") == (f"audformat:{tmp_path}/a+b",)

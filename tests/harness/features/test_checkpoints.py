@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import replace
@@ -212,3 +213,18 @@ def test_random_weights_depend_on_the_configuration_alone(folder, tmp_path):
     assert digest(drawn, folder, tmp_path).sha256 == before
     (folder / "config.json").write_text('{"a": 1}')
     assert digest(drawn, folder, tmp_path).sha256 != before
+
+
+@pytest.mark.parametrize(
+    ("name", "vocabulary"), [("whisper-tiny", 51_864), ("whisper-small-en", 51_865)]
+)
+def test_weights_for_other_languages_are_refused(name, vocabulary, registry, tmp_path):
+    folder = tmp_path / "given"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"vocab_size": vocabulary}))
+    (folder / "model.safetensors").write_bytes(b"weights")
+    memory = Memory(tmp_path / "memory")
+    with pytest.raises(CheckpointError, match=f"not of {name}.*--upstream hf:"):
+        find_checkpoint(
+            registry.upstreams[name], {name: folder}, memory, download=False
+        )

@@ -169,3 +169,18 @@ def test_a_header_that_is_none_is_reported(tmp_path, text):
     (tmp_path / "db.yaml").write_text(text)
     with pytest.raises(DataError, match="Cannot read"):
         plugin.harness_corpus(name=f"audformat:{tmp_path}")
+
+
+def test_raters_who_differ_are_named_and_no_table_is_printed(save, tmp_path):
+    save()
+    database = audformat.Database.load(str(tmp_path / "mini"))
+    for rater, said in (("r1", "Anger"), ("r2", "neutral")):
+        database.raters[rater] = audformat.Rater("human")
+        table = database["emotion.test"]
+        column = audformat.Column(scheme_id="emotion", rater_id=rater)
+        table[f"emotion.{rater}"] = column
+        table[f"emotion.{rater}"].set(said)
+    del database["emotion.test"].columns["emotion"]
+    database.save(str(tmp_path / "mini"))
+    with pytest.raises(DataError, match=r"'emotion.r1' of 'emotion.test'.*most raters"):
+        opened(f"audformat:{tmp_path / 'mini'}")

@@ -42,7 +42,7 @@ def test_three_columns_are_enough(describe, tmp_path):
     assert utterances(corpus) == [
         Utterance(id="a/b.wav", path="a/b.wav", label="anger", speaker="s1")
     ]
-    assert corpus.name == f"csv:{tmp_path / 'mine.csv'}"
+    assert corpus.name == f"csv:mine@{corpus.version[:8]}"
     assert corpus.title == "mine"
     assert corpus.labels == ("anger",)
     assert corpus.languages == ("und",)
@@ -489,3 +489,22 @@ def test_the_published_lists_are_tables(describe, tmp_path):
     assert {one.id: (one.label, one.part) for one in utterances(corpus)} == {
         id: (file.label, file.part) for id, file in EMODB.files().items()
     }
+
+
+def test_the_same_table_in_another_folder_is_the_same_corpus(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.csv").write_text("path,label,speaker\na.wav,joy,s1\n")
+    one, other = (
+        table.harness_corpus(name=f"csv:{tmp_path / name / 'mine.csv'}")
+        for name in ("one", "other")
+    )
+    assert one.name == other.name
+    (tmp_path / "one" / "mine.csv").write_text("path,label,speaker\na.wav,fear,s1\n")
+    changed = table.harness_corpus(name=f"csv:{tmp_path / 'one' / 'mine.csv'}")
+    assert changed.name != other.name
+
+
+def test_a_folder_of_recordings_needs_a_table(tmp_path):
+    with pytest.raises(DataError, match="name it by csv:FILE"):
+        table.harness_corpus(name=str(tmp_path))

@@ -319,6 +319,8 @@ def hub(tmp_path, tiny, monkeypatch):
     shutil.copytree(tiny("wavlm"), tmp_path / "repository")
     made = Hub(tmp_path / "repository", tmp_path / "hub")
     monkeypatch.setattr("huggingface_hub.snapshot_download", made)
+    monkeypatch.setattr("harness_plugins.upstreams.hf.reachable", lambda: True)
+    monkeypatch.setattr("harness.hub.reachable", lambda: True)
     return made
 
 
