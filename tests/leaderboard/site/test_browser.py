@@ -135,9 +135,9 @@ def test_a_cell_of_the_board_is_that_of_the_other_forms(
 def test_a_heading_sorts_down_then_up_then_as_it_was(reader: Reader, site: Path):
     reader.open(site)
     before = reader.rows("#systems")
-    head = reader.one("#systems thead th:nth-child(4)")
+    head = reader.one("#systems thead th:nth-child(6)")
     assert head.text.startswith("emodb")
-    by_emodb = sorted(before, key=lambda row: float(row[3].split()[0]))
+    by_emodb = sorted(before, key=lambda row: float(row[5].split()[0]))
     seen = []
     for _ in range(3):
         head.find_element("tag name", "button").click()
@@ -184,7 +184,7 @@ def test_boxes_choose_systems_and_corpora(reader: Reader, site: Path):
     assert corpora.find_element("tag name", "summary").text.endswith("1 of 2")
     reader.press("Show everything")
     assert len(reader.rows("#systems")) == 3
-    assert len(reader.rows("#systems")[0]) == 5
+    assert len(reader.rows("#systems")[0]) == 6
 
 
 def test_what_is_chosen_stands_in_the_address(reader: Reader, site: Path):
@@ -214,7 +214,7 @@ def test_a_map_is_chosen_by_downstream(reader: Reader, site: Path):
     reader.open(site)
     Select(reader.one("#map-pane")).select_by_visible_text("linear")
     assert [one.is_displayed() for one in reader.all("#best, #map-1")] == [False, True]
-    board = {(row[0], row[1]): row[2:] for row in reader.rows("#systems")}
+    board = {(row[0], row[1]): row[4:] for row in reader.rows("#systems")}
     turned = [board["whisper", "linear"], board["mel", "linear"]]
     assert [row[1:] for row in reader.rows("#map-1")] == [
         [of_system[corpus] for of_system in turned] for corpus in (0, 1)
@@ -373,7 +373,7 @@ def test_the_csv_holds_the_rows_and_columns_that_are_shown(reader: Reader, site:
     assert [row["upstream"] for row in read] == ["mel"]
     assert list(read[0]) == [
         *("upstream", "downstream", "cafe"),
-        *("cafe error", "cafe runs", "cafe estimand"),
+        *("cafe error", "cafe low", "cafe high", "cafe runs", "cafe estimand"),
     ]
 
 
@@ -494,7 +494,7 @@ def test_nothing_is_asked_of_the_network(reader: Reader, site: Path):
 
 
 def test_a_screen_reader_reads_what_everything_is(reader: Reader, site: Path):
-    reader.open(site, "sort=systems.2.descending")
+    reader.open(site, "sort=systems.3.descending")
     nodes = reader.ask("Accessibility.getFullAXTree")["nodes"]
     read = {
         (node.get("role", {}).get("value"), node.get("name", {}).get("value"))
@@ -509,6 +509,7 @@ def test_a_screen_reader_reads_what_everything_is(reader: Reader, site: Path):
         ("table", title),
         ("searchbox", "Rows that contain"),
         ("rowheader", "whisper"),
+        ("rowheader", "linear"),
         ("button", "Download as CSV"),
     } <= read
     assert not {(role, "") for role in ("button", "link", "table", "region")} & read
