@@ -33,12 +33,13 @@ def weights(runs: pa.Table, question: Question) -> Figure:
         _strip(row[1], mean([curve.shares for curve in curves]))
         row[0].set_ylabel(_name(system, systems), rotation=0, ha="right", va="center")
     axes[0][0].set_title("weights")
-    axes[0][1].set_title("weights × norms of the layers")
+    axes[0][1].set_title("weights × norms")
     for axis in axes[-1]:
         axis.set_xlabel("layer")
     note(
         figure,
-        "The darker, the higher; each row is scaled to its own highest.",
+        "The darker, the higher; each row is scaled to its own highest. Norms: of the "
+        "states of a layer.",
         _over(systems),
     )
     return figure

@@ -139,15 +139,15 @@ def panels(
 
 
 def legend(figure: Figure, axis: Axes) -> None:
-    """Explain the signs of one panel below all of them."""
+    """Explain the signs of one panel above all of them."""
     handles, names = axis.get_legend_handles_labels()
     longest = max((len(name) for name in names), default=1)
     room = figure.get_size_inches()[0] * 72 / (4.2 * longest + 34)  # of a sign: 34 pt
     columns = min(len(names), max(1, int(room)))
-    figure.legend(handles, names, loc="outside lower center", ncols=columns)
+    figure.legend(handles, names, loc="outside upper center", ncols=columns)
 
 
 def note(figure: Figure, *sentences: str) -> None:
     """Say below a figure what it rests on, in lines that are no wider than it is."""
-    letters = int(figure.get_size_inches()[0] * 72 / 4.2)  # of 8 pt, on average
+    letters = int(figure.get_size_inches()[0] * 72 / 4.4)  # of 8 pt, on average
     figure.supxlabel("\n".join(textwrap.wrap(" ".join(sentences), letters)))

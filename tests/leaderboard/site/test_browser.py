@@ -296,7 +296,7 @@ def test_arrow_keys_go_from_figure_to_figure(reader: Reader, site: Path):
     reader.run("arguments[0].focus()", reachable[0])
     reader.type(Keys.ARROW_DOWN)
     reader.type(Keys.ARROW_RIGHT)
-    assert reader.driver.switch_to.active_element.text == reader.rows("#systems")[1][3]
+    assert reader.driver.switch_to.active_element.text == reader.rows("#systems")[1][4]
     assert len(reader.all("#systems td button[tabindex='0']")) == 1
 
 
