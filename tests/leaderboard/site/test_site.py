@@ -198,6 +198,27 @@ def test_a_speaker_with_a_single_label_ends_no_page(make_result: MakeResult):
     assert "Provenance" in headings(page)
 
 
+def test_predictions_that_cannot_be_packed_leave_the_tables(
+    make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(details, "packed", fail)
+    page = page_of(study(make_result))
+    assert "Board" in headings(page)
+    assert "predictions could not be added: ZeroDivisionError" in page
+
+
+def test_the_paper_stands_beside_where_it_is_asked_for(make_result: MakeResult):
+    results = study(make_result)
+    assert "Beside the paper" not in headings(page_of(results))
+    asked = replace(QUESTION, against=True)
+    runs = read(results, site.columns(asked))
+    chosen = read(results, site.chosen_columns(asked))
+    assert "Beside the paper" in headings(site.site(runs, chosen, asked))
+
+
 def test_a_row_that_a_broken_plugin_had_part_in_is_marked(make_result: MakeResult):
     page = page_of([make_result(training_warnings=("deterministic: 0.1 apart",))])
     assert 'data-full="whisper-base">whisper-base ¶</th>' in page
