@@ -297,7 +297,7 @@ def test_arrow_keys_go_from_figure_to_figure(reader: Reader, site: Path):
     reader.run("arguments[0].focus()", reachable[0])
     reader.type(Keys.ARROW_DOWN)
     reader.type(Keys.ARROW_RIGHT)
-    assert reader.driver.switch_to.active_element.text == reader.rows("#systems")[1][4]
+    assert reader.driver.switch_to.active_element.text == reader.rows("#systems")[1][5]
     assert len(reader.all("#systems td button[tabindex='0']")) == 1
 
 
@@ -367,7 +367,7 @@ def test_two_systems_are_set_side_by_side_utterance_by_utterance(
     assert {row[5] for row in shown} == {"only this one"}
 
 
-PAIR = "dialog h3 + div .plain"
+PAIR = "dialog div:has(> .tools > #other) .plain"
 
 
 @pytest.fixture
