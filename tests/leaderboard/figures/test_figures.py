@@ -81,7 +81,7 @@ def test_a_figure_is_as_wide_as_it_stands_in_print_and_no_letter_below_8_pt(
         figure.canvas.draw()
         assert figure.get_size_inches()[0] * 25.4 == pytest.approx(millimetres)
         written = [one for one in figure.findobj(Text) if one.get_text().strip()]
-        assert min(one.get_fontsize() for one in written) >= 8
+        assert min(float(one.get_fontsize()) for one in written) >= 8
         edge = figure.bbox.width + 1
         assert all(one.get_window_extent().x1 <= edge for one in figure.legends)
 

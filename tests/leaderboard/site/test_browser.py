@@ -333,7 +333,7 @@ def test_the_dialog_leads_to_speakers_curves_layers_cost_and_files(
     ]
     assert len(reader.rows("dialog .plain")) == 6  # speakers
     pictures = [one.get_attribute("aria-label") for one in reader.all("dialog svg")]
-    assert any("layer 3 has the most" in label for label in pictures)
+    assert any("layer 3 has the most" in (label or "") for label in pictures)
     reader.one("dialog details summary").click()
     files = [one.text for one in reader.all(".runs li")]
     assert len(files) == 2
