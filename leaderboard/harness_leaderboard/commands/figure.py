@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -14,8 +15,10 @@ from harness_leaderboard.commands.options import (
     METRIC,
     ONLY,
     RUNS,
+    WIDTH,
     Reading,
     filters_of,
+    made_by,
     question_of,
     read,
 )
@@ -39,6 +42,7 @@ DRAWINGS = Described(
 @RUNS
 @METRIC
 @ONLY
+@WIDTH
 @click.option(
     "--out",
     multiple=True,
@@ -53,6 +57,7 @@ def figure(
     runs: Folder,
     metric: str,
     only: tuple[str, ...],
+    width: Literal["column", "page"] | None,
     out: tuple[Path, ...],
 ) -> None:
     """Draw stored results.
@@ -63,10 +68,10 @@ def figure(
     against seconds and parameters.
     """
     drawing = figures.DRAWINGS[name]
-    question = question_of(registry, metric)
+    question = replace(question_of(registry, metric), width=width or "")
     metrics = [question.metric, macro_f1]
     table = read(runs, drawing.columns(question), filters_of(only), metrics)
     paths = out or (Path(f"{name}.png"),)
-    figures.save(drawing, table, question, paths)
+    figures.save(drawing, table, question, paths, made_by=made_by())
     for path in paths:
         click.echo(path)

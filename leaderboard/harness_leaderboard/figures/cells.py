@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness_leaderboard.analysis.facets import labels, system_names
 from harness_leaderboard.analysis.figures import current
-from harness_leaderboard.figures.sheet import COLOURS, legend, panels
+from harness_leaderboard.figures.sheet import COLOURS, legend, note, panels
 from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
     from matplotlib.figure import Figure
@@ -42,7 +42,9 @@ def confusion(runs: pa.Table, question: Question) -> Figure:
     import numpy as np
 
     cells = _cells(runs, question, "labels", "confusion")
-    figure, axes = panels(len(cells), width=3.6, height=3.6)
+    longest = max((len(rows[0]["labels"]) for rows in cells.values()), default=1)
+    side = max(2.2, 1.0 + 0.27 * longest)  # a field holds three digits
+    figure, axes = panels(len(cells), width=question.width, least=side, height=side)
     for axis, (title, rows) in zip(axes, cells.items(), strict=True):
         known = rows[0]["labels"]
         counts = np.sum([row["confusion"] for row in rows], axis=0)
@@ -56,15 +58,26 @@ def confusion(runs: pa.Table, question: Question) -> Figure:
                 ha="center",
                 va="center",
                 color="white" if share[true, guess] > 0.55 else "black",
-                fontsize=7,
             )
         names = [plain(label) for label in known]
         axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
         axis.set_yticks(range(len(names)), names)
-        axis.set_title(title, fontsize=8)
+        axis.set_title(f"{title}, n = {int(counts.sum())}")
     axes[0].set_ylabel("true")
     axes[0].set_xlabel("predicted")
+    runs_each = _counts(map(len, cells.values()))
+    note(
+        figure,
+        "Percent of each true label, so that a row adds up to 100; n counts the",
+        f"predictions of {runs_each} runs. The darker, the more.",
+    )
     return figure
+
+
+def _counts(numbers: Iterable[int]) -> str:
+    """Say a number, or the least and the most."""
+    found = sorted(set(numbers))
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def history(runs: pa.Table, question: Question) -> Figure:
@@ -76,7 +89,7 @@ def history(runs: pa.Table, question: Question) -> Figure:
         for title, rows in _cells(runs, question, "history", "best_epoch").items()
         if any(row["history"] for row in rows)
     }
-    figure, axes = panels(len(cells), height=2.8)
+    figure, axes = panels(len(cells), width=question.width, height=2.2)
     curves = ("train_loss", "valid_loss", "valid_macro_f1")
     for axis, (title, rows) in zip(axes, cells.items(), strict=True):
         score = axis.twinx()
@@ -93,7 +106,7 @@ def history(runs: pa.Table, question: Question) -> Figure:
         score.set_ylim(0, 1)
         score.spines["right"].set_visible(True)
         axis.set_ylim(bottom=0)
-        axis.set_title(title, fontsize=8)
+        axis.set_title(f"{title}, {len(rows)} runs")
         axis.set_xlabel("epoch")
     axes[0].set_ylabel("loss")
     score.set_ylabel("macro-F1")
@@ -109,28 +122,30 @@ def speakers(runs: pa.Table, question: Question) -> Figure:
     cells = _cells(runs, question, "predictions")
     right = {title: _right(rows) for title, rows in cells.items()}
     longest = max((len(of_cell) for of_cell in right.values()), default=0)
-    figure, axes = panels(len(cells), height=max(2.4, 0.7 + 0.16 * longest))
+    high = max(2.2, 0.8 + 0.17 * longest)
+    figure, axes = panels(len(cells), width=question.width, height=high)
     for axis, (title, of_cell) in zip(axes, right.items(), strict=True):
         ordered = sorted(of_cell, key=lambda speaker: (of_cell[speaker][1], speaker))
         for place, speaker in enumerate(ordered):
-            gender, share = of_cell[speaker]
+            gender, share, _ = of_cell[speaker]
             colour, marker = GENDERS.get(gender, GENDERS[None])
             axis.plot(100 * share, place, marker, color=colour, ms=5)
-        axis.set_yticks(
-            range(len(ordered)), [plain(one) for one in ordered], fontsize=6
-        )
+        axis.set_yticks(range(len(ordered)), [plain(one) for one in ordered])
         axis.set_xlim(0, 101)
         axis.grid(axis="x", lw=0.3)
-        axis.set_title(title, fontsize=8)
-        axis.set_xlabel("right, % of utterances")
+        axis.set_title(f"{title}, n = {sum(count for *_, count in of_cell.values())}")
+        axis.set_xlabel("right, % of predictions")
     for gender, (colour, marker) in GENDERS.items():
         axes[0].plot([], [], marker, color=colour, label=gender or "not known")
     legend(figure, axes[0])
+    note(figure, "n counts predictions, of all seeds and folds.")
     return figure
 
 
-def _right(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[str | None, float]]:
-    """Return each speaker's gender and share of right predictions."""
+def _right(
+    rows: Sequence[dict[str, Any]],
+) -> dict[str, tuple[str | None, float, int]]:
+    """Return each speaker's gender, share of right predictions, and their number."""
     found: dict[str, list[bool]] = defaultdict(list)
     gender = {}
     for row in rows:
@@ -138,6 +153,6 @@ def _right(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[str | None, float]
             found[said["speaker"]].append(said["label"] == said["predicted"])
             gender[said["speaker"]] = said["gender"]
     return {
-        speaker: (gender[speaker], sum(hits) / len(hits))
+        speaker: (gender[speaker], sum(hits) / len(hits), len(hits))
         for speaker, hits in found.items()
     }

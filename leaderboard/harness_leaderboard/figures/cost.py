@@ -6,12 +6,15 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from harness.errors import HarnessError
 from harness_leaderboard.analysis.figures import current, figures
 from harness_leaderboard.analysis.matrix import Matrix
-from harness_leaderboard.figures.sheet import COLOURS, panels
+from harness_leaderboard.figures.sheet import COLOURS, legend, note, panels
 from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
     from matplotlib.figure import Figure
 
@@ -30,10 +33,12 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     found, _ = figures(runs, question.metric)
     matrix = Matrix(found, question.metric)
     matrix.require_common_mean()
+    kept = current(runs, question.metric).runs
     spent = _spent(runs, question)
-    figure, axes = panels(2, width=4, height=3.4)
     heads = sorted({downstream for _, downstream in matrix.systems.values()})
     upstreams = sorted({upstream for upstream, _ in matrix.systems.values()})
+    _require_distinct(upstreams, heads)
+    figure, axes = panels(2, width=question.width, least=1.5, height=2.6)
     for system, (upstream, downstream) in matrix.systems.items():
         mean = matrix.mean(system)
         if mean is None:
@@ -51,7 +56,6 @@ def cost(runs: pa.Table, question: Question) -> Figure:
         axis.xaxis.set_major_locator(LogLocator(subs=_subs(*axis.get_xlim())))
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.xaxis.set_minor_locator(NullLocator())
-        axis.tick_params(axis="x", labelsize=7)
         axis.grid(lw=0.3)
     for place, upstream in enumerate(upstreams):
         colour = COLOURS[place % len(COLOURS)]
@@ -60,8 +64,12 @@ def cost(runs: pa.Table, question: Question) -> Figure:
         marker = MARKERS[place % len(MARKERS)]
         axes[0].plot([], [], marker, color="0.5", label=plain(head))
     axes[0].set_ylabel(f"{question.metric.title}, %")
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, fontsize=7, loc="outside right upper")
+    legend(figure, axes[0])
+    note(
+        figure,
+        f"Mean over {len(matrix.corpora)} corpora ({len(kept)} runs); of the runs the",
+        "mean seconds and parameters. Colour: upstream; shape: downstream.",
+    )
     return figure
 
 
@@ -72,6 +80,23 @@ def _subs(low: float, high: float) -> tuple[float, ...]:
     """
     powers = math.log10(high / low)
     return (1, 2, 5) if powers < 1.5 else (1, 3) if powers < 3 else (1,)
+
+
+def _require_distinct(upstreams: Sequence[str], heads: Sequence[str]) -> None:
+    """Refuse what colours and shapes cannot distinguish.
+
+    Raises:
+        HarnessError: Where there are more than these.
+    """
+    for kind, names, signs in (
+        ("upstream", upstreams, COLOURS),
+        ("downstream", heads, MARKERS),
+    ):
+        if len(names) > len(signs):
+            raise HarnessError(
+                f"{len(names)} {kind}s cannot be told apart in one figure; choose at "
+                f"most {len(signs)} with --only {kind}={','.join(names[:2])},…"
+            )
 
 
 def _spent(runs: pa.Table, question: Question) -> dict[System, tuple[float, float]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness_leaderboard.analysis.layers import ALL, layered, mean
-from harness_leaderboard.figures.sheet import COLOURS, legend, panels
+from harness_leaderboard.figures.sheet import COLOURS, inches, legend, note, panels
 from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def weights(runs: pa.Table, question: Question) -> Figure:
     from matplotlib.figure import Figure
 
     systems = _weighing(runs)
-    figure = Figure(figsize=(7, 0.5 + 0.42 * len(systems)))
+    figure = Figure(figsize=(inches(question.width), 1.1 + 0.42 * len(systems)))
     axes = figure.subplots(len(systems), 2, squeeze=False)
     for row, system in zip(axes, systems, strict=True):
         curves = system.corpora.values()
@@ -33,10 +33,23 @@ def weights(runs: pa.Table, question: Question) -> Figure:
         _strip(row[1], mean([curve.shares for curve in curves]))
         row[0].set_ylabel(_name(system, systems), rotation=0, ha="right", va="center")
     axes[0][0].set_title("weights")
-    axes[0][1].set_title("weights × norms of the layers")
+    axes[0][1].set_title("weights × norms")
     for axis in axes[-1]:
         axis.set_xlabel("layer")
+    note(
+        figure,
+        "The darker, the higher; each row is scaled to its own highest. Norms: of the "
+        "states of a layer.",
+        _over(systems),
+    )
     return figure
+
+
+def _over(systems: Sequence[Layered]) -> str:
+    """Say what curves are means of."""
+    counts = sorted({len(system.corpora) for system in systems})
+    known = "–".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    return f"Means over runs, then over {known} corpora."
 
 
 def _strip(axis: Axes, weights: Sequence[float]) -> None:
@@ -51,8 +64,8 @@ def _strip(axis: Axes, weights: Sequence[float]) -> None:
         extent=(0.5, layers + 0.5, 0, 1),
     )
     axis.set_yticks([])
-    axis.set_xticks([1, *range(layers // 4, layers + 1, max(1, layers // 4))])
-    axis.tick_params(labelsize=6, length=2)
+    axis.set_xticks(sorted({1, max(1, layers // 2), layers}))
+    axis.tick_params(length=2)
     axis.spines[["top", "right"]].set_visible(True)
 
 
@@ -61,7 +74,7 @@ def spread(runs: pa.Table, question: Question) -> Figure:
     import numpy as np
 
     systems = _weighing(runs)
-    figure, axes = panels(len(systems))
+    figure, axes = panels(len(systems), width=question.width, height=1.7)
     for axis, system in zip(axes, systems, strict=True):
         curves = system.corpora.values()
         kinds = {
@@ -74,14 +87,22 @@ def spread(runs: pa.Table, question: Question) -> Figure:
             place = np.arange(1, len(middle) + 1)
             axis.plot(place, middle, color=colour, label=label)
             axis.fill_between(
-                place, middle - reach, middle + reach, color=colour, alpha=0.2, lw=0
+                place,
+                middle - reach,
+                middle + reach,
+                color=colour,
+                alpha=0.2,
+                lw=0,
+                label=f"{label}, deviation over corpora",
             )
-        axis.axhline(1 / values.shape[1], color="0.6", lw=0.8, ls=":")
+        equal = 1 / values.shape[1]
+        axis.axhline(equal, color="0.6", lw=0.8, ls=":", label="equal weights")
         axis.set_title(_name(system, systems))
         axis.set_ylim(bottom=0)
         _layer_axis(axis)
     axes[0].set_ylabel("share")
     legend(figure, axes[0])
+    note(figure, _over(systems))
     return figure
 
 
@@ -98,7 +119,8 @@ def probes(runs: pa.Table, question: Question) -> Figure:
         )
     learned = [_learned(system, systems) for system in probing]
     heights = (3, 2) if any(learned) else (3,)
-    figure = Figure(figsize=(max(4.0, 3.2 * len(probing)), 0.4 + 0.8 * sum(heights)))
+    size = (inches(question.width, len(probing)), 0.4 + 0.8 * sum(heights))
+    figure = Figure(figsize=size)
     axes = figure.subplots(
         *(len(heights), len(probing)),
         squeeze=False,
@@ -126,6 +148,7 @@ def probes(runs: pa.Table, question: Question) -> Figure:
     for language, colour in colours.items():
         axes[0][0].plot([], [], ".-", color=colour, label=language)
     legend(figure, axes[0][0])
+    note(figure, "Grey: what heads that weigh layers learned.", _over(probing))
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,16 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 MOST_PANELS = 12
+INCHES = {"column": 80 / 25.4, "page": 170 / 25.4}
+"""The widths of a column and of a page of two columns; see ``render.latex``."""
 STYLE: dict[Any, Any] = {
-    "font.size": 9,
+    **dict.fromkeys(
+        (
+            *("font.size", "axes.titlesize", "axes.labelsize", "legend.fontsize"),
+            *("xtick.labelsize", "ytick.labelsize", "figure.labelsize"),
+        ),
+        8,  # points, in print too: a figure is as wide as it will stand there
+    ),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.constrained_layout.use": True,
@@ -43,9 +52,21 @@ class Drawing:
 
 
 def save(
-    drawing: Drawing, runs: pa.Table, question: Question, paths: Sequence[Path]
+    drawing: Drawing,
+    runs: pa.Table,
+    question: Question,
+    paths: Sequence[Path],
+    *,
+    made_by: str = "",
 ) -> None:
     """Draw once and write every file; the ending says the format.
+
+    Args:
+        drawing: What to draw.
+        runs: Results.
+        question: Says the metric and the width.
+        paths: To write.
+        made_by: The command, for the file's metadata.
 
     Raises:
         HarnessError: Where an ending is no format, or nothing can be drawn.
@@ -64,17 +85,40 @@ def save(
                     f"A figure cannot be written as '{path.name}': end it with .png, "
                     ".svg or .pdf."
                 )
-            undated = {"svg": "Date", "pdf": "CreationDate"}.get(form)
             with saving(path) as beside:
-                figure.savefig(
-                    beside, format=form, metadata={undated: None} if undated else None
-                )
+                metadata = _metadata(form, made_by)
+                figure.savefig(beside, format=form, metadata=metadata)
+
+
+def _metadata(form: str, made_by: str) -> dict[str, str | None] | None:
+    """Say in a file what it was made by, and not when."""
+    undated = {"svg": "Date", "pdf": "CreationDate"}.get(form)
+    said = {"svg": "Description", "pdf": "Subject", "png": "Description"}.get(form)
+    known: dict[str, str | None] = {undated: None} if undated else {}
+    if said and made_by:
+        known[said] = made_by
+    return known or None
+
+
+def inches(width: str, panels: int = 2) -> float:
+    """Return how wide a sheet is; of one panel a column, where nothing is asked for."""
+    return INCHES[width or ("column" if panels == 1 else "page")]
 
 
 def panels(
-    count: int, *, width: float = 3.2, height: float = 2.4
+    count: int, *, width: str, least: float = 1.9, height: float = 2.0
 ) -> tuple[Figure, list[Axes]]:
-    """Lay out a few axes in rows of at most four; sizes in inches."""
+    """Lay out a few axes in rows.
+
+    Args:
+        count: How many.
+        width: ``column``, ``page`` or ``""``.
+        least: How wide a panel is at least, in inches; fewer stand side by side.
+        height: Of a panel, in inches.
+
+    Raises:
+        HarnessError: Where there is none, or there are too many.
+    """
     from matplotlib.figure import Figure
 
     if count == 0:
@@ -84,9 +128,10 @@ def panels(
             f"That would be {count} panels; choose at most {MOST_PANELS} with --only, "
             "for example --only corpus=emodb --only downstream=linear."
         )
-    across = count if count <= 4 else 3 if count <= 6 else 4
+    room = inches(width, count)
+    across = min(count, max(1, int(room / least)))
     down = -(-count // across)
-    figure = Figure(figsize=(width * across, height * down))
+    figure = Figure(figsize=(room, height * down + 0.5))
     axes = figure.subplots(down, across, squeeze=False).ravel().tolist()
     for spare in axes[count:]:
         spare.set_visible(False)
@@ -94,6 +139,15 @@ def panels(
 
 
 def legend(figure: Figure, axis: Axes) -> None:
-    """Explain the signs of one panel below all of them."""
+    """Explain the signs of one panel above all of them."""
     handles, names = axis.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names))
+    longest = max((len(name) for name in names), default=1)
+    room = figure.get_size_inches()[0] * 72 / (4.2 * longest + 34)  # of a sign: 34 pt
+    columns = min(len(names), max(1, int(room)))
+    figure.legend(handles, names, loc="outside upper center", ncols=columns)
+
+
+def note(figure: Figure, *sentences: str) -> None:
+    """Say below a figure what it rests on, in lines that are no wider than it is."""
+    letters = int(figure.get_size_inches()[0] * 72 / 4.4)  # of 8 pt, on average
+    figure.supxlabel("\n".join(textwrap.wrap(" ".join(sentences), letters)))

@@ -65,7 +65,7 @@ def packed(
     runs: pa.Table,
     numbers: Mapping[Place, int],
     question: Question,
-    files: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Pack results for the page's script.
 
@@ -89,7 +89,7 @@ def packed(
         for cell, rows in cells.items():
             here = range(start, start + len(rows))
             found = {"task": number} | of.cell(here)
-            found["files"] = [files.get(one, "") for one in found["ids"]]
+            found["files"] = [(files or {}).get(one, "") for one in found["ids"]]
             written["cells"][str(cell)] = _small(found)
             start += len(rows)
         written["tasks"].append(_small(of.shared()))

@@ -1,7 +1,7 @@
 // Recordings that the reader has: they are taken from a folder that is chosen here, are
 // found by the names of their utterances, and never leave this machine.
 
-const recordings = { byPath: new Map(), byStem: new Map(), listeners: new Set() };
+const recordings = { byPath: new Map(), byStem: new Map(), ambiguous: new Set() };
 
 const stem = (path) => path.split("/").at(-1).replace(/\.[^.]*$/, "").toLowerCase();
 
@@ -11,7 +11,9 @@ function takeFolder(files) {
   for (const file of files) {
     const path = (file.webkitRelativePath || file.name).split("/");
     for (let from = 0; from < path.length; from += 1) {
-      keep(recordings.byPath, path.slice(from).join("/"), file);
+      const name = path.slice(from).join("/");
+      keep(recordings.byPath, name, file);
+      keep(recordings.byPath, name.replace(/\.[^./]*$/, ""), file);
     }
     if (!/\.(txt|csv|json|xml|lab|md|pdf)$/i.test(file.name)) {
       keep(recordings.byStem, stem(file.name), file);
@@ -24,8 +26,21 @@ function keep(files, name, file) {
   files.set(name, files.has(name) && files.get(name) !== file ? null : file);
 }
 
+/** Find a recording by its path; by its bare name only where no other has that. */
 function recordingOf(utterance) {
-  return recordings.byPath.get(utterance) ?? recordings.byStem.get(stem(utterance)) ?? null;
+  const name = stem(utterance);
+  const alone = recordings.ambiguous.has(name) ? null : recordings.byStem.get(name);
+  return recordings.byPath.get(utterance) ?? alone ?? null;
+}
+
+/** Note which bare names several utterances share. */
+function noteNames(utterances) {
+  const seen = new Set();
+  recordings.ambiguous.clear();
+  for (const name of [...new Set(utterances)].map(stem)) {
+    if (seen.has(name)) recordings.ambiguous.add(name);
+    seen.add(name);
+  }
 }
 
 /** Let the reader choose a folder; `found` is called once there is one. */
@@ -35,6 +50,7 @@ function folderChoice(utterances, found) {
   const state = make("span", { className: "count", role: "status" });
   const report = () => {
     if (!recordings.byPath.size) return;
+    noteNames(utterances);
     const names = [...new Set(utterances)];
     const there = names.filter(recordingOf).length;
     state.textContent = `${there} of ${names.length} recordings found.`;

@@ -93,7 +93,7 @@ async function openCell(number, opener) {
     textContent: names.join(" · ") });
   const of = await detailsOf(number);
   dialog.replaceChildren(
-    make("header", {}, title, make("div", { className: "tools" },
+    make("div", { className: "top" }, title, make("div", { className: "tools" },
       copyButton(names.join(" · "), number, behind, of),
       button("Close", () => dialog.close()))),
     make("p", { textContent: figureOf(number) }),

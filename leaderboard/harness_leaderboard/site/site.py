@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness_leaderboard.analysis.figures import figures
 from harness_leaderboard.analysis.matrix import Matrix
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from harness_leaderboard.analysis.places import Place
     from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.site.sections import Section
 
@@ -70,12 +71,10 @@ def site(
         question: Which metric is shown, and whether the paper's figures stand beside.
         origin: Where it comes from.
     """
-    from harness_leaderboard.site import details
-
     origin = origin or Origin()
     matrix = Matrix(figures(runs, question.metric)[0], question.metric)
     cells = {place: number for number, place in enumerate(matrix.figures)}
-    written = details.packed(chosen, cells, question, origin.files)
+    written, failed = _packed(chosen, cells, question, origin)
     whole = len(written["cells"]) == len(cells)
     views = Views(
         runs=runs,
@@ -92,7 +91,7 @@ def site(
     body = f"""\
 <header>
 <h1>{text(title)}</h1>
-<p>{_introduction(runs, matrix, len(cells) - len(written["cells"]))}</p>
+<p>{_introduction(runs, matrix, len(cells) - len(written["cells"]))}</p>{failed}
 <nav aria-label="Contents">
 <ul>
 {contents}
@@ -112,6 +111,20 @@ def site(
         scripts=("render/page.js", *(f"site/{name}.js" for name in SCRIPTS)),
         policy="media-src blob:",  # recordings that the reader chooses, and no others
     )
+
+
+def _packed(
+    chosen: pa.Table, cells: Mapping[Place, int], question: Question, origin: Origin
+) -> tuple[dict[str, Any], str]:
+    """Pack predictions, or say why a page has its tables alone."""
+    from harness_leaderboard.site import details
+
+    try:
+        return details.packed(chosen, cells, question, origin.files), ""
+    except Exception as error:  # isolates the predictions, which the sentence names
+        why = f"{type(error).__name__}: {error}"
+        said = f"The predictions could not be added: {why}. Please report this bug."
+        return {"tasks": [], "cells": {}}, f"\n<p>{text(said)}</p>"
 
 
 SCRIPTS = ("behind", "play", "pair", "site")

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from harness_leaderboard import figures
 from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.figures import sheet
 from harness_leaderboard.results import reading, store
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from harness import HarnessError
 
@@ -31,8 +34,8 @@ def table(name: str, *results: Result) -> pa.Table:
     return reading.flattened(store.table_of(results), needed)
 
 
-def draw(name: str, *results: Result) -> Figure:
-    return figures.DRAWINGS[name].draw(table(name, *results), QUESTION)
+def draw(name: str, *results: Result, question: Question = QUESTION) -> Figure:
+    return figures.DRAWINGS[name].draw(table(name, *results), question)
 
 
 def shown(figure: Figure) -> list[Axes]:
@@ -64,6 +67,58 @@ def test_every_figure_is_written_in_every_format(
     figures.save(figures.DRAWINGS[name], runs, QUESTION, [path])
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending]
     assert path.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("name", figures.DRAWINGS)
+@pytest.mark.parametrize(("width", "millimetres"), [("column", 80), ("page", 170)])
+def test_a_figure_is_as_wide_as_it_stands_in_print_and_no_letter_below_8_pt(
+    name: str, width: Any, millimetres: int, make_result: MakeResult
+):
+    results = [make_result(corpus=corpus) for corpus in ("emodb", "cafe")]
+    results += [make_result(downstream="layerwise", layer_scores=(0.5, 0.6, 0.7))]
+    with mpl.rc_context(sheet.STYLE):
+        figure = draw(name, *results, question=Question(width=width))
+        figure.canvas.draw()
+        assert figure.get_size_inches()[0] * 25.4 == pytest.approx(millimetres)
+        written = [one for one in figure.findobj(Text) if one.get_text().strip()]
+        assert min(float(one.get_fontsize()) for one in written) >= 8
+        edge = figure.bbox.width + 1
+        assert all(one.get_window_extent().x1 <= edge for one in figure.legends)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("confusion", "Percent of each true label"),
+        ("speakers", "n counts predictions"),
+        ("layers", "Means over runs, then over 1 corpora"),
+        ("layers-spread", "Means over runs"),
+        ("cost", "Mean over 1 corpora (1 runs)"),
+    ],
+)
+def test_a_figure_says_what_it_rests_on(name: str, said: str, make_result: MakeResult):
+    note = draw(name, make_result()).get_supxlabel()
+    assert said in note.replace("\n", " ")
+
+
+def test_a_legend_names_bands_and_dotted_lines(make_result: MakeResult):
+    (legend,) = draw("layers-spread", make_result()).legends
+    names = {text.get_text() for text in legend.get_texts()}
+    assert {"weights, deviation over corpora", "equal weights"} <= names
+
+
+def test_more_upstreams_than_colours_are_refused(make_result: MakeResult):
+    results = [make_result(upstream=f"u{number}") for number in range(8)]
+    with pytest.raises(HarnessError, match=r"8 upstreams .* at most 7 with --only"):
+        draw("cost", *results)
+
+
+def test_a_file_says_what_it_was_made_by(make_result: MakeResult, tmp_path: Path):
+    path = tmp_path / "figure.svg"
+    runs = table("cost", make_result())
+    drawing = figures.DRAWINGS["cost"]
+    figures.save(drawing, runs, QUESTION, [path], made_by="harness figure cost")
+    assert "harness figure cost" in path.read_text()
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])

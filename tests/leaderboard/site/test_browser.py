@@ -12,6 +12,7 @@ import click
 import harness_leaderboard
 import numpy as np
 import pytest
+import soundfile
 from chromium import Reader, start
 from click.testing import CliRunner
 from harness_leaderboard.render import entries, page
@@ -135,9 +136,9 @@ def test_a_cell_of_the_board_is_that_of_the_other_forms(
 def test_a_heading_sorts_down_then_up_then_as_it_was(reader: Reader, site: Path):
     reader.open(site)
     before = reader.rows("#systems")
-    head = reader.one("#systems thead th:nth-child(4)")
+    head = reader.one("#systems thead th:nth-child(6)")
     assert head.text.startswith("emodb")
-    by_emodb = sorted(before, key=lambda row: float(row[3].split()[0]))
+    by_emodb = sorted(before, key=lambda row: float(row[5].split()[0]))
     seen = []
     for _ in range(3):
         head.find_element("tag name", "button").click()
@@ -184,7 +185,7 @@ def test_boxes_choose_systems_and_corpora(reader: Reader, site: Path):
     assert corpora.find_element("tag name", "summary").text.endswith("1 of 2")
     reader.press("Show everything")
     assert len(reader.rows("#systems")) == 3
-    assert len(reader.rows("#systems")[0]) == 5
+    assert len(reader.rows("#systems")[0]) == 6
 
 
 def test_what_is_chosen_stands_in_the_address(reader: Reader, site: Path):
@@ -214,7 +215,7 @@ def test_a_map_is_chosen_by_downstream(reader: Reader, site: Path):
     reader.open(site)
     Select(reader.one("#map-pane")).select_by_visible_text("linear")
     assert [one.is_displayed() for one in reader.all("#best, #map-1")] == [False, True]
-    board = {(row[0], row[1]): row[2:] for row in reader.rows("#systems")}
+    board = {(row[0], row[1]): row[4:] for row in reader.rows("#systems")}
     turned = [board["whisper", "linear"], board["mel", "linear"]]
     assert [row[1:] for row in reader.rows("#map-1")] == [
         [of_system[corpus] for of_system in turned] for corpus in (0, 1)
@@ -296,7 +297,7 @@ def test_arrow_keys_go_from_figure_to_figure(reader: Reader, site: Path):
     reader.run("arguments[0].focus()", reachable[0])
     reader.type(Keys.ARROW_DOWN)
     reader.type(Keys.ARROW_RIGHT)
-    assert reader.driver.switch_to.active_element.text == reader.rows("#systems")[1][3]
+    assert reader.driver.switch_to.active_element.text == reader.rows("#systems")[1][5]
     assert len(reader.all("#systems td button[tabindex='0']")) == 1
 
 
@@ -314,6 +315,143 @@ def test_the_dialog_says_what_stands_behind_a_figure(reader: Reader, site: Path)
     assert terms["split"] == "speaker-independent"
     assert terms["weights"] == "c" * 64
     assert terms["plugins"] == "whisper (speech-harness 0.1.0)"
+
+
+def test_the_dialog_leads_to_speakers_curves_layers_cost_and_files(
+    reader: Reader, site: Path
+):
+    reader.open(site, "cell=mel&cell=linear&cell=emodb")
+    reader.sees("dialog h2")
+    parts = [one.text for one in reader.all("dialog h3")]
+    assert parts == [
+        *(
+            "What is taken for what",
+            "Predictions",
+            "Two systems, utterance by utterance",
+        ),
+        *("Speakers", "Learning curves", "Layers", "Cost", "What stands behind it"),
+    ]
+    assert len(reader.rows("dialog .plain")) == 6  # speakers
+    pictures = [one.get_attribute("aria-label") for one in reader.all("dialog svg")]
+    assert any("layer 3 has the most" in (label or "") for label in pictures)
+    reader.one("dialog details summary").click()
+    files = [one.text for one in reader.all(".runs li")]
+    assert len(files) == 2
+    assert all(name.endswith(".parquet") for name in files)
+
+
+def test_two_systems_are_set_side_by_side_utterance_by_utterance(
+    reader: Reader, site: Path, make_result: MakeResult
+):
+    from selenium.webdriver.support.ui import Select
+
+    reader.open(site, "cell=mel&cell=linear&cell=emodb")
+    reader.sees("dialog h2")
+    Select(reader.one("#other")).select_by_visible_text("whisper · linear")
+    counts = {row[0]: int(row[1]) for row in reader.wait(lambda: reader.rows(PAIR))}
+    right: dict[str, list[bool]] = {"mel": [], "whisper": []}
+    for result in study(make_result):
+        of = result.condition
+        if (of.downstream.name, of.corpus.name) == ("linear", "emodb"):
+            right[of.upstream.name] += [
+                one.label == one.predicted for one in result.predictions
+            ]
+    mine, theirs = (np.array(right[name]) for name in ("mel", "whisper"))
+    assert list(counts.values()) == [
+        *((mine & theirs).sum(), (mine & ~theirs).sum()),
+        *((~mine & theirs).sum(), (~mine & ~theirs).sum()),
+    ]
+    Select(reader.one("#outcome")).select_by_visible_text("only this one")
+    shown = reader.rows("dialog .pair")
+    assert len(shown) == counts["only this one"]
+    assert {row[5] for row in shown} == {"only this one"}
+
+
+PAIR = "dialog div:has(> .tools > #other) .plain"
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """A folder with one of the recordings that were tested."""
+    folder = tmp_path / "emodb" / "wav" / "0"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "3.wav", np.zeros(16_000), 16_000)
+    return tmp_path / "emodb"
+
+
+def test_an_error_is_played_from_a_folder_of_the_reader(
+    reader: Reader, site: Path, recordings: Path
+):
+    reader.open(site, "cell=mel&cell=linear&cell=emodb")
+    reader.sees("dialog h2")
+    reader.one("#folder").send_keys(str(recordings))
+    reader.wait(lambda: "1 of 60 recordings" in reader.one("dialog").text)
+    plays = reader.all("dialog .predictions .play")
+    assert len(plays) == 2  # of two seeds
+    assert plays[0].get_attribute("aria-label") == "Play 0/3.wav"
+    plays[0].click()
+    reader.wait(lambda: reader.run("document.querySelector('audio').duration") == 1)
+    assert reader.run("document.querySelector('audio').src").startswith("blob:")
+    assert reader.run("performance.getEntriesByType('resource').length") == 0
+
+
+def test_a_figure_is_copied_with_what_stands_behind_it(reader: Reader, site: Path):
+    reader.open(site, "cell=mel&cell=linear&cell=emodb")
+    reader.sees("dialog h2")
+    reader.run(
+        "(navigator.clipboard.writeText = async (text) => { window.copied = text; })"
+    )
+    reader.press("Copy", "dialog")
+    copied = reader.wait(lambda: reader.run("window.copied"))
+    assert copied.startswith("mel · linear · emodb\nMacro-F1 in percent")
+    assert "run ids: " in copied
+    assert "weights: " in copied
+
+
+def test_both_names_stay_while_figures_are_scrolled(reader: Reader, site: Path):
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    reader.ask("Emulation.setDeviceMetricsOverride", **phone)
+    try:
+        reader.open(site)
+        before = reader.run(NAMES)
+        reader.run("document.querySelector('#systems .scroll').scrollTo(200, 0)")
+        assert reader.run(NAMES) == before
+        assert reader.run("document.querySelector('#systems .scroll').scrollLeft") > 0
+    finally:
+        reader.ask("Emulation.clearDeviceMetricsOverride")
+
+
+NAMES = (
+    "[...document.querySelectorAll('#systems tbody tr:first-child th')]"
+    ".map((cell) => Math.round(cell.getBoundingClientRect().left))"
+)
+
+
+def test_a_mark_has_words_for_those_who_do_not_see_it(reader: Reader, site: Path):
+    reader.open(site)
+    nodes = reader.ask("Accessibility.getFullAXTree")["nodes"]
+    names = [node.get("name", {}).get("value", "") for node in nodes]
+    assert any(name.endswith(", may be the best") for name in names)
+
+
+def test_the_foot_says_what_words_mean_and_what_to_cite(reader: Reader, site: Path):
+    reader.open(site)
+    foot = reader.one("footer").text
+    for said in ("may be the best", "CLiC-it 2024", "harness leaderboard", "95 %"):
+        assert said in foot
+
+
+def test_a_page_fits_a_sheet_of_a4(reader: Reader, site: Path):
+    reader.open(site)
+    reader.ask("Emulation.setEmulatedMedia", media="print")
+    sheet = {"width": 1032, "height": 703, "deviceScaleFactor": 1, "mobile": False}
+    reader.ask("Emulation.setDeviceMetricsOverride", **sheet)  # 273 mm at 96 dpi
+    try:
+        assert reader.run("document.documentElement.scrollWidth") <= 1032
+    finally:
+        reader.ask("Emulation.clearDeviceMetricsOverride")
+        reader.ask("Emulation.setEmulatedMedia", media="")
+        reader.prefer("light")
 
 
 # ---------------------------------------------------------------- hostile names
@@ -373,7 +511,7 @@ def test_the_csv_holds_the_rows_and_columns_that_are_shown(reader: Reader, site:
     assert [row["upstream"] for row in read] == ["mel"]
     assert list(read[0]) == [
         *("upstream", "downstream", "cafe"),
-        *("cafe error", "cafe runs", "cafe estimand"),
+        *("cafe error", "cafe low", "cafe high", "cafe runs", "cafe estimand"),
     ]
 
 
@@ -494,7 +632,7 @@ def test_nothing_is_asked_of_the_network(reader: Reader, site: Path):
 
 
 def test_a_screen_reader_reads_what_everything_is(reader: Reader, site: Path):
-    reader.open(site, "sort=systems.2.descending")
+    reader.open(site, "sort=systems.3.descending")
     nodes = reader.ask("Accessibility.getFullAXTree")["nodes"]
     read = {
         (node.get("role", {}).get("value"), node.get("name", {}).get("value"))
@@ -509,6 +647,7 @@ def test_a_screen_reader_reads_what_everything_is(reader: Reader, site: Path):
         ("table", title),
         ("searchbox", "Rows that contain"),
         ("rowheader", "whisper"),
+        ("rowheader", "linear"),
         ("button", "Download as CSV"),
     } <= read
     assert not {(role, "") for role in ("button", "link", "table", "region")} & read

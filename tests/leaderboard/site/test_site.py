@@ -147,6 +147,7 @@ def test_every_view_that_has_something_to_show_has_a_section(page: str):
     assert headings(page) == [
         *("Board", "Corpora × upstreams", "How sure", "Upstreams × downstreams"),
         *("Layers", "Corpora", "Provenance"),
+        *("What the words mean", "Sources", "To cite", "To read next"),
     ]
 
 
@@ -187,7 +188,7 @@ def test_a_section_that_fails_is_a_sentence_and_the_others_stand(
 
     monkeypatch.setattr(sections, "layer_maps", fail)
     page = page_of(study(make_result))
-    assert headings(page)[4:] == ["Layers", "Corpora", "Provenance"]
+    assert headings(page)[4:7] == ["Layers", "Corpora", "Provenance"]
     assert "could not be made: ZeroDivisionError: division by &lt;zero&gt;" in page
     assert 'id="behind"' in page
 
@@ -195,6 +196,27 @@ def test_a_section_that_fails_is_a_sentence_and_the_others_stand(
 def test_a_speaker_with_a_single_label_ends_no_page(make_result: MakeResult):
     page = page_of([make_result(test_corpus="cafe", labels_absent=("joy",))])
     assert "Provenance" in headings(page)
+
+
+def test_predictions_that_cannot_be_packed_leave_the_tables(
+    make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(details, "packed", fail)
+    page = page_of(study(make_result))
+    assert "Board" in headings(page)
+    assert "predictions could not be added: ZeroDivisionError" in page
+
+
+def test_the_paper_stands_beside_where_it_is_asked_for(make_result: MakeResult):
+    results = study(make_result)
+    assert "Beside the paper" not in headings(page_of(results))
+    asked = replace(QUESTION, against=True)
+    runs = read(results, site.columns(asked))
+    chosen = read(results, site.chosen_columns(asked))
+    assert "Beside the paper" in headings(site.site(runs, chosen, asked))
 
 
 def test_a_row_that_a_broken_plugin_had_part_in_is_marked(make_result: MakeResult):
