@@ -32,10 +32,17 @@ def utterance(id):
     return Utterance(id=id, path=id, label="high", speaker="s0")
 
 
+def described(name):
+    """The description of what a place holds."""
+    upstream = features.harness_upstream(name)
+    assert upstream is not None
+    return upstream
+
+
 def states_of(name, *ids):
     """What the upstream returns of these utterances, each (L, T, D)."""
-    upstream = features.harness_upstream(name)
-    encode = upstream.load(Path(upstream.checkpoint), device="cpu", feeding="full")
+    upstream = described(name)
+    encode = upstream.load(Path(str(upstream.checkpoint)), device="cpu", feeding="full")
     return [state.numpy() for state in encode([utterance(id) for id in ids])]
 
 
@@ -99,7 +106,7 @@ def test_what_is_exported_scores_as_the_upstream_itself(exported, toys, form):
 def test_frames_come_back_as_they_were(exported, toys, form, frames):
     exported(f"toy.{form}", "--frames", frames)
     stored = harness.features("toy", "tones", frames=frames, plugins=toys, quiet=True)
-    upstream = features.harness_upstream(f"features:toy.{form}")
+    upstream = described(f"features:toy.{form}")
     assert upstream.hop == TOY.hop
     assert upstream.layers == (1 if frames == "last" else TOY.layers)
     ids = stored.utterances["id"].to_pylist()
@@ -168,7 +175,7 @@ def test_vectors_of_another_program_are_read(tmp_path, form, shape):
     values = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
     write(tmp_path / f"mine.{form}", values=values)
     name = f"features:{tmp_path}/mine.{form}"
-    upstream = features.harness_upstream(name)
+    upstream = described(name)
     assert (upstream.name, upstream.hop, upstream.dim) == ("features:mine", None, 4)
     (state,) = states_of(name, "b")
     assert state.dtype == np.float32
@@ -203,6 +210,7 @@ def test_another_content_is_another_condition(exported, toys, tmp_path):
         one.results["upstream_checkpoint"].to_pylist()[0] for one in (first, other)
     }
     assert len(hashes) == 2
+    assert other.run
     assert other.run.computed == len(other.results)
 
 
