@@ -56,17 +56,17 @@ class Recordings(Sequence[Recording]):
         path: The file.
         places: Where audio lies.
         lines: Where each block begins and ends, in bytes.
-        count: How many there are.
+        size: How many there are.
     """
 
     path: Path
     places: Places
     lines: tuple[tuple[int, int], ...]
-    count: int
+    size: int
 
     def __len__(self) -> int:
         """Return N."""
-        return self.count
+        return self.size
 
     @overload
     def __getitem__(self, place: int) -> Recording: ...
@@ -75,8 +75,8 @@ class Recordings(Sequence[Recording]):
     def __getitem__(self, place: int | slice) -> Recording | tuple[Recording, ...]:
         """Return one, or those of a slice."""
         if isinstance(place, slice):
-            return tuple(self[one] for one in range(self.count)[place])
-        number, within = divmod(range(self.count)[place], BLOCK)
+            return tuple(self[one] for one in range(self.size)[place])
+        number, within = divmod(range(self.size)[place], BLOCK)
         return _block(self.path, self.places, *self.lines[number])[within]
 
     def __iter__(self) -> Iterator[Recording]:
