@@ -157,7 +157,7 @@ class Reader:
         from safetensors import safe_open
 
         self._kind, self._where = kind, where
-        self._open = {
+        self._open: dict[Path, Any] = {
             path: safe_open(path, framework="pt") for path in set(where.values())
         }
 

@@ -25,7 +25,7 @@ def store(tmp_path):
 def fill(store, kind="pooled", keys=KEYS, frames=5):
     """Write a shard an utterance; return the tensors."""
     draw = torch.Generator().manual_seed(0)
-    written = {}
+    written: dict[str, torch.Tensor] = {}
     for number, key in enumerate(keys):
         shape = (3, 8) if kind == "pooled" else (3, frames + number, 7)
         tensors = {key: torch.rand(shape, generator=draw)}

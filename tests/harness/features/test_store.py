@@ -244,8 +244,10 @@ def test_frames_begin_at_a_cache_line_whatever_lies_beside_them(
 
 
 def test_a_store_of_another_version_of_the_code_is_outdated(tmp_path):
-    now = IDENTITY | {"extraction": 2, "decoding": 2}
-    for other in ({"extraction": 1}, {"decoding": 1}, {"checkpoint": "other"}):
+    now: dict[str, object] = {**IDENTITY, "extraction": 2, "decoding": 2}
+    others: list[dict[str, object]]
+    others = [{"extraction": 1}, {"decoding": 1}, {"checkpoint": "other"}]
+    for other in others:
         fill(FeatureStore(tmp_path, now | other), "a")
     store = FeatureStore(tmp_path, now)
     fill(store, "a")
