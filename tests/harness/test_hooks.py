@@ -318,7 +318,8 @@ def test_hook_harness_metrics(harness, manager):
 
     manager.register(Plugin())
     assert harness("run", *LINEAR)[0] == 0
-    code, out, _ = harness("leaderboard", "--metric", "always_half")
+    code, out, err = harness("leaderboard", "--metric", "always_half")
+    print(err)
     assert code == 0
     assert "Half in percent" in out
     assert "50.0" in out

@@ -217,7 +217,7 @@ def _level(
     columns: Sequence[list[str]], *, top: bool = False
 ) -> Iterator[tuple[str, ...]]:
     """Yield the lines of columns of different heights, level at the bottom or top."""
-    height = max(map(len, columns))
+    height = max(map(len, columns), default=0)
     lacking = [[""] * (height - len(lines)) for lines in columns]
     levelled = [
         lines + less if top else less + lines

@@ -102,7 +102,7 @@ def corpus_of(
         citation="none: a table of the user's own",
         obtain=f"Fix {table}.",
         read=lambda root: utterances.values(),
-        root=folder,
+        root=folder.absolute(),
     )
 
 

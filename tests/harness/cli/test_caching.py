@@ -173,7 +173,7 @@ def test_compacting_twice_does_nothing_more(harness, cache):
     assert harness("cache", "compact")[0] == 0
     before = shards(cache, "pooled"), shards(cache, "all")
     assert list(map(len, before)) == [1, 1]
-    code, out, _ = harness("cache", "compact", "--only", "toy")
+    code, out, _ = harness("cache", "compact", "--only", "upstream=toy")
     assert (code, out.splitlines()[0]) == (0, "nothing to pack")
     assert before == (shards(cache, "pooled"), shards(cache, "all"))
 

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from harness.cli import console
+from harness.cli.remaining import Remaining
 
 DAY = 86_400.0
 
@@ -22,7 +23,8 @@ def drawn(monkeypatch):
             ("extracting", DAY, "audio"),
             ("fitting heads", 12_000.0, "cells"),
         ):
-            bar = display.add_task(title, total=total, unit=unit)
+            rest = Remaining(total, done=total / 3)
+            bar = display.add_task(title, total=total, unit=unit, rest=rest)
             display.advance(bar, total / 3)
             monkeypatch.setattr(display.tasks[bar], "start_time", -36_000.0)
             monkeypatch.setattr(display.tasks[bar], "_get_time", lambda: 0.0)

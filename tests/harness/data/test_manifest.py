@@ -98,7 +98,7 @@ def test_a_long_list_of_bad_files_is_cut(read, tones):
 
 
 def test_a_missing_folder_says_how_to_get_the_corpus(read, tmp_path):
-    with pytest.raises(DataError, match=r"'tones' is not at .*Make it.*HARNESS_DATA"):
+    with pytest.raises(DataError, match=r"'tones' is not at .*seems to be at"):
         read(root=tmp_path / "nowhere")
 
 
