@@ -138,13 +138,15 @@ def _glued(heading: str) -> str:
 def _parts(table: Table, widths: Sequence[int], width: int) -> Iterator[list[int]]:
     """Share the columns out over as many tables as the width demands.
 
-    A column that has nothing in any row is left out.
+    A column that has nothing in any row is left out, where there are rows.
     """
     names = name_columns(table)
     kept = [
         column
         for column in range(len(table.columns))
-        if column < names or any(row[column].text for row in table.rows)
+        if column < names
+        or not table.rows
+        or any(row[column].text for row in table.rows)
     ]
     least = sum(widths[name] + GAP for name in range(names))
     if least > width / 2:  # long names fold
