@@ -118,7 +118,8 @@ def test_hook_run_finished_prints_the_board_of_its_own_cells(
     store.write_result(mine, runs)
     store.write_result(other, runs)
     event = RunFinished(runs=runs, cells=(mine.cell,), computed=1, failed=())
-    registry.hook.harness_run_finished(event=event)
+    with click.Context(click.Command("run")):
+        registry.hook.harness_run_finished(event=event)
     printed = capsys.readouterr().out
     assert "whisper-base" in printed
     assert "someone-elses" not in printed

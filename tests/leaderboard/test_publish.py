@@ -271,7 +271,7 @@ PLANTED = [
     {CORPUS: (f"csv:/home/{USER}/study/table.csv",)},
     {"skipped": (f"/data/{USER}/a.wav: truncated",)},
     {"training__warnings": (f"x failed at C:\\Users\\{USER}\\x.py",)},
-    {"training__plugins": {"upstream": "mine at \\\\server\\share\\x.py"}},
+    {"training__plugins": {"upstream": "mine at \\\\fileserver\\share\\x.py"}},
     {"training__revision": f"file:///srv/{USER}/x"},
     {"extraction__devices": ("~/secret/cuda",)},
 ]
@@ -298,7 +298,7 @@ def test_no_path_leaves_the_machine(publish, form, planted, tmp_path):
     assert code == 0, err
     assert re.search(r"^cut   .* to \S+$", out, re.MULTILINE)
     text = everything(tmp_path / "made")
-    for word in (USER, "/home/", "/srv/", "C:\\\\Users", "server", "~/secret"):
+    for word in (USER, "/home/", "/srv/", "C:\\\\Users", "fileserver", "~/secret"):
         assert word not in text
 
 

@@ -42,8 +42,8 @@ def score(counts: Floats, metric: Metric) -> Floats:
     Returns:
         (…) scores.
     """
-    scores: Floats = metric.score(Predictions(confusion=counts))
-    return scores
+    scores = metric.score(Predictions(confusion=counts))
+    return np.broadcast_to(scores, counts.shape[:-2])  # a constant is one number
 
 
 def replicate(sample: Sample, weights: Floats, metric: Metric) -> Floats:

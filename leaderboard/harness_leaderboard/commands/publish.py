@@ -96,7 +96,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def publish() -> None:
-    """Show what would be published of stored results; send it with --push.
+    """Make of results what others can read; send it with --push.
 
     Absolute paths are cut to their last part, a name of this user or machine is
     refused, and audio is never sent.
@@ -110,7 +110,12 @@ def publish() -> None:
 )
 @TO
 @HIDDEN
-@click.option("--title", default="Emotion in frozen speech models", show_default=True)
+@click.option(
+    "--title",
+    default="Emotion in frozen speech models",
+    show_default=True,
+    help="Of the page.",
+)
 @click.pass_obj
 @_options
 def page(registry: Registry, asked: Asked, title: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def runs() -> None:
-    """List, show, remove, export, check, merge and pack stored results."""
+    """List, show, remove, export, check, merge, pack results."""
 
 
 for _verb in (kept.list_runs, kept.show_runs, kept.remove_runs, kept.export_runs):
