@@ -17,7 +17,7 @@ NOTEBOOK = Path(__file__).parent.parent / "docs/notebook.ipynb"
 
 def executed() -> NotebookNode:
     """Return the notebook as a fresh kernel executes it."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook: NotebookNode = nbformat.read(NOTEBOOK, as_version=4)
     NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
     for cell in notebook.cells:
         cell.metadata = {}

@@ -167,7 +167,7 @@ class Reader:
         It begins at a multiple of ``ALIGNMENT``, whatever lies before it in its file.
         """
         path = self._where[name.removesuffix(NORMS)]
-        tensor: Tensor = self._open[path].get_tensor(name)  # type: ignore[no-untyped-call]
+        tensor: Tensor = self._open[path].get_tensor(name)
         if tensor.data_ptr() % ALIGNMENT:
             tensor = tensor.clone()
         every = self._kind == "last" and path.parent.name == "all"

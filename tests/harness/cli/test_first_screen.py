@@ -20,7 +20,7 @@ from harness.registry import Registry, plugin_manager
 def verbs():
     """Every verb of the program, those of groups too, as words."""
     app = application(REGISTRY)
-    found = {(): app}
+    found: dict[tuple[str, ...], click.Command] = {(): app}
     for name, verb in app.commands.items():
         found[name,] = verb
         inner = getattr(verb, "commands", {})

@@ -58,7 +58,9 @@ def test_stages_that_overlap_share_one_display():
 
 def test_a_stage_that_is_over_is_said_once(monkeypatch, capsys):
     clock = iter(range(100))
-    monkeypatch.setattr(console.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(
+        "harness.cli.console.time.monotonic", lambda: float(next(clock))
+    )
     with console._lines("extracting", 2.0, "audio") as advance:
         for amount in (1.0, 1.0, 0.0, 0.0):
             advance(amount)

@@ -499,10 +499,11 @@ def test_the_same_table_in_another_folder_is_the_same_corpus(tmp_path):
         table.harness_corpus(name=f"csv:{tmp_path / name / 'mine.csv'}")
         for name in ("one", "other")
     )
+    assert one and other
     assert one.name == other.name
     (tmp_path / "one" / "mine.csv").write_text("path,label,speaker\na.wav,fear,s1\n")
     changed = table.harness_corpus(name=f"csv:{tmp_path / 'one' / 'mine.csv'}")
-    assert changed.name != other.name
+    assert changed and changed.name != other.name
 
 
 def test_a_folder_of_recordings_needs_a_table(tmp_path):
