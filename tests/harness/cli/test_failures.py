@@ -221,7 +221,7 @@ def test_streams_that_know_ascii_only_show_codes():
     variables = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = program(["list", "corpora"], env=os.environ | variables, capture_output=True)
     assert done.returncode == 0
-    assert "D'Asaro" in done.stdout
+    assert "aesdd" in done.stdout
     assert "\\u2013" in done.stdout
 
 
