@@ -37,7 +37,7 @@ demo: $(READY)
 	@echo; echo 'These results are in runs/demo. What to try with them next:'
 	@echo '  $(BIN)/harness compare wav2vec2-random/linear fbank/linear   # is it real?'
 	@echo '  $(BIN)/harness leaderboard --view layers   # which layers the heads weigh'
-	@echo '  $(BIN)/harness leaderboard --format html --out site/   # all of it as one page'
+	@echo '  $(BIN)/harness leaderboard --format html --out site/   # a page'
 	@echo '  $(BIN)/harness list upstreams   # published models, to measure instead'
 
 test: $(READY)

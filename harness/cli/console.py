@@ -73,10 +73,13 @@ def abandon(stream: TextIO) -> None:
 def say(message: str) -> None:
     """Print a message to stderr, as stdout may be piped elsewhere.
 
-    Where nobody can read it, it is lost, and the work goes on.
+    It is written to the stream itself, which live bars replace by one that makes room
+    above them; ``click.echo`` may write past it. Where nobody can read it, it is lost,
+    and the work goes on.
     """
     try:
-        click.echo(plain(message, lines=True), err=True)
+        sys.stderr.write(f"{plain(message, lines=True)}\n")
+        sys.stderr.flush()
     except OSError:
         abandon(sys.stderr)
 

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from harness.choices import described_by
 from harness.cli.console import print_json, show
 from harness.cli.tables import print_table
+from harness.types import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +125,7 @@ KINDS: dict[str, Callable[[Any], Facts]] = {
 """What is printed of each kind of offer, by the name of the registry's attribute."""
 
 
-JSON_ALONE = ("checkpoint", "claims")
+JSON_ALONE = ("checkpoint",)
 """Columns that only JSON has: a table with them is wider than most terminals."""
 
 
@@ -195,8 +196,9 @@ NOTES = {
     "upstreams": "Languages are those of the training data, as BCP-47 tags; «mul» is "
     "many. 'hf:ID-or-PATH' is any checkpoint of these families, and 'random:NAME' one "
     "of these without its training. Where weights come from: --format json.",
-    "corpora": "'harness corpus info NAME' says how to get one, and why its size may "
-    "differ from what was published.",
+    "corpora": "A claim is how many utterances of how many labels its source states, "
+    "such as Table 1 of the paper. 'harness corpus info NAME' names the source, says "
+    "why a corpus differs, and how to get it.",
 }
 """What is said below a list that was asked for alone."""
 
@@ -221,6 +223,8 @@ def _text(value: object) -> str:
             return f"{value / 1e6:.0f} M"
         case int() if value >= 1e5:
             return f"{value / 1e6:.1f} M"
+        case Claim():
+            return f"{value.utterances} of {value.labels}"
         case tuple():
             return ", ".join(map(_text, value))
     return str(value)

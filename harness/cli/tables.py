@@ -44,8 +44,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         if widths
         else _paragraphs(console, heads, cells)
     )
-    for line in lines:
-        click.echo(line.rstrip())
+    for line in lines:  # by the stream's own encoding, which click passes over
+        text = line if sys.stdout.isatty() else click.unstyle(line)
+        sys.stdout.write(f"{text.rstrip()}\n")
 
 
 def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -52,7 +52,8 @@ def test_no_verbs_summary_is_cut(monkeypatch):
     shown = VERBS[()].get_help(context_of(VERBS[()]))
     listed = shown.partition("Commands:")[2].partition("Examples:")[0]
     assert "..." not in listed
-    assert len(listed.strip().splitlines()) == len(VERBS[()].commands)
+    alone = [words for words in VERBS if len(words) == 1]
+    assert len(listed.strip().splitlines()) == len(alone)
 
 
 def test_every_example_stands_on_a_line_of_its_own():

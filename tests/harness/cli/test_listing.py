@@ -60,8 +60,8 @@ def test_upstreams_are_listed_with_their_languages_and_licence(listed):
 
 def test_corpora_are_listed_with_what_says_more_of_them(listed):
     text = listed("corpora")
-    assert row(text, "claimed") == "claimed x-tones 40 2 CC0-1.0"
-    assert row(text, "tones") == "tones x-tones – 2 CC0-1.0"
+    assert row(text, "claimed") == "claimed x-tones 40 2 41 of 3 CC0-1.0"
+    assert row(text, "tones") == "tones x-tones – 2 – CC0-1.0"
     assert "harness corpus info NAME" in text
 
 

@@ -58,11 +58,17 @@ def test_stages_that_overlap_share_one_display():
 
 def test_a_stage_that_is_over_is_said_once(monkeypatch, capsys):
     clock = iter(range(100))
-    monkeypatch.setattr(
-        "harness.cli.console.time.monotonic", lambda: float(next(clock))
-    )
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
     with console._lines("extracting", 2.0, "audio") as advance:
         for amount in (1.0, 1.0, 0.0, 0.0):
             advance(amount)
     (line,) = capsys.readouterr().err.splitlines()
     assert line == "extracting: 0:02 of 0:02 of audio, 1.0 × real time in 0:02"
+
+
+def test_a_message_goes_through_whatever_stands_for_the_stream(monkeypatch):
+    """Live bars put a stream of their own there, which draws the message above them."""
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    console.say("a cell is done")
+    assert stream.getvalue() == "a cell is done\n"

@@ -495,15 +495,16 @@ def test_the_same_table_in_another_folder_is_the_same_corpus(tmp_path):
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.csv").write_text("path,label,speaker\na.wav,joy,s1\n")
-    one, other = (
-        table.harness_corpus(name=f"csv:{tmp_path / name / 'mine.csv'}")
-        for name in ("one", "other")
-    )
-    assert one and other
-    assert one.name == other.name
+
+    def name_of(folder):
+        corpus = table.harness_corpus(name=f"csv:{tmp_path / folder / 'mine.csv'}")
+        assert corpus is not None
+        return corpus.name
+
+    before = name_of("one")
+    assert before == name_of("other")
     (tmp_path / "one" / "mine.csv").write_text("path,label,speaker\na.wav,fear,s1\n")
-    changed = table.harness_corpus(name=f"csv:{tmp_path / 'one' / 'mine.csv'}")
-    assert changed and changed.name != other.name
+    assert name_of("one") != before
 
 
 def test_a_folder_of_recordings_needs_a_table(tmp_path):
