@@ -23,7 +23,7 @@ RUN grep -vE '^(nvidia|cuda|triton)' constraints.txt > cpu.txt && \
     pip install ${TORCH_INDEX:+--index-url $TORCH_INDEX} torch==2.11.0 torchaudio==2.11.0 && \
     pip install --constraint cpu.txt . && rm -rf /source/*
 USER harness
-WORKDIR /home/harness
+WORKDIR /runs
 ENTRYPOINT ["harness"]
 CMD ["--help"]
 
@@ -32,6 +32,6 @@ ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 COPY . .
 RUN pip install --constraint constraints.txt . && rm -rf /source/*
 USER harness
-WORKDIR /home/harness
+WORKDIR /runs
 ENTRYPOINT ["harness"]
 CMD ["--help"]

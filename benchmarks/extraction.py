@@ -210,47 +210,16 @@ def peer(folder: Path, scratch: Path, kind: str) -> Way:
 
 def harness(name: str, folder: Path, cache: Path, feeding: str) -> Way:
     """Extract by the harness: checked, averaged, all layers' frames stored."""
+    from uses import use_of
+
     from harness.data import audio, stored
     from harness.data.manifest import Recording
-    from harness.data.places import Places
     from harness.features import extraction
-    from harness.features.checkpoints import find_checkpoint
-    from harness.memory import Memory
-    from harness.registry import Registry, plugin_manager
-    from harness.types import UpstreamCondition, Utterance
+    from harness.types import Utterance
 
-    registry = Registry.of(plugin_manager())
-    upstream = registry.upstreams[name]
-    found = find_checkpoint(
-        upstream, {name: folder}, Memory(cache / "facts"), download=False
-    )
-    assert found is not None
-    condition = UpstreamCondition(
-        name=name,
-        version=upstream.version,
-        plugin="",
-        checkpoint=found.sha256,
-        layers=upstream.layers,
-        dim=upstream.dim,
-        hop=upstream.hop,
-        rate=upstream.rate,
-        feeding=feeding,
-        precision="float32",
-        frame_type="float32",
-        max_seconds=None,
-        decoding=audio.VERSION,
-        extraction=extraction.VERSION,
-    )
-    places = Places(
-        data=Path(os.environ["HARNESS_DATA"]), cache=cache, checkpoints={name: folder}
-    )
-    use = extraction.Use(
-        upstream=upstream,
-        condition=condition,
-        plugin="benchmark",
-        places=places,
-        device="cpu",
-    )
+    data = Path(os.environ["HARNESS_DATA"])
+    use = use_of(name, folder, data=data, cache=cache, feeding=feeding)
+    places = use.places
     extraction.encoder(extraction.find_source(use, places), "cpu")
 
     def take(path: Path) -> None:

@@ -35,16 +35,13 @@ import transformers
 
 from harness.data import audio, stored
 from harness.data.manifest import Recording
-from harness.data.places import Places
 from harness.features import device as devices
 from harness.features import extraction
-from harness.features.checkpoints import find_checkpoint
-from harness.memory import Memory
 from harness.registry import Registry, plugin_manager
 from harness.training.dataset import Dataset
 from harness.training.loop import Fitting, fit
 from harness.training.metrics import macro_f1
-from harness.types import UpstreamCondition, Utterance
+from harness.types import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +53,7 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from families import SIX, TINY, Family, clips, gap  # the tests' own
+from uses import use_of
 
 RATE = 16_000
 BATCH = 32  # of transformers' padded batches
@@ -164,7 +162,14 @@ class Row:
     ) -> None:
         self.model, self.precision, self.device = model, precision, device
         self.folder, self.options = folder, options
-        self.use = use_of(model, precision, device, folder)
+        self.use = use_of(
+            model,
+            folder / "checkpoint",
+            data=folder,
+            cache=folder / "cache",
+            precision=precision,
+            device=device,
+        )
         self.source = extraction.find_source(self.use, self.use.places)
         self.encode = extraction.encoder(self.source, device)
 
@@ -243,38 +248,6 @@ class Row:
                 _ = [state.float().mean(1).cpu() for state in found.hidden_states or ()]
 
         return encode
-
-
-def use_of(name: str, precision: Precision, device: str, folder: Path) -> Any:
-    """Use one of the six as a run does, with weights that are random."""
-    upstream = Registry.of(plugin_manager()).upstreams[name]
-    given = {name: folder / "checkpoint"}
-    memory = Memory(folder / "facts")
-    found = find_checkpoint(upstream, given, memory, download=False)
-    assert found is not None
-    condition = UpstreamCondition(
-        name=name,
-        version=upstream.version,
-        plugin="",
-        checkpoint=found.sha256,
-        layers=upstream.layers,
-        dim=upstream.dim,
-        hop=upstream.hop,
-        rate=upstream.rate,
-        feeding=upstream.feedings[0],
-        precision=precision,
-        frame_type="float32",
-        max_seconds=None,
-        decoding=audio.VERSION,
-        extraction=extraction.VERSION,
-    )
-    return extraction.Use(
-        upstream=upstream,
-        condition=condition,
-        plugin="benchmark",
-        places=Places(data=folder, cache=folder / "cache", checkpoints=given),
-        device=device,
-    )
 
 
 def waveforms(count: int, seconds: float) -> list[Tensor]:

@@ -38,6 +38,11 @@ NAME_BYTES = 100
 """Of the name of what a scratch folder is for; a name has at most 255 on any system."""
 
 
+UNLOCKABLE = (OSError, NotImplementedError)
+"""What a lock raises in a folder that cannot be written to, and on a file system
+without locks, for which releases of filelock before 3.29 raise the latter."""
+
+
 def sha256_bytes(*parts: bytes) -> str:
     """Hash byte strings, each with its length, so that no two sequences collide."""
     digest = hashlib.sha256()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import sysconfig
 import venv
@@ -47,3 +48,18 @@ def make_environment(folder: Path) -> dict[str, str]:
         "PIP_NO_INDEX": "1",
         "PIP_QUIET": "1",
     }
+
+
+def run_line(line: str, folder: Path, variables: dict[str, str]) -> str:
+    """Run a line of a shell, which must end well; return what it prints."""
+    done = subprocess.run(
+        line,
+        shell=True,
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, line + done.stdout + done.stderr
+    return done.stdout

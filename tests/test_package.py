@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 import tarfile
@@ -9,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from environments import make_environment
+from environments import make_environment, run_line
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
@@ -39,19 +40,7 @@ def shell(built, tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     variables = make_environment(folder / "environment")
 
-    def run(line: str) -> str:
-        done = subprocess.run(
-            line,
-            shell=True,
-            cwd=folder,
-            env=variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, line + done.stdout + done.stderr
-        return done.stdout
-
+    run = functools.partial(run_line, folder=folder, variables=variables)
     (wheel,) = built.glob("*.whl")
     run(f"pip install --ignore-installed {wheel}")
     return run

@@ -6,12 +6,11 @@ import ast
 import inspect
 import re
 import shlex
-import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
-from environments import make_environment
+from environments import make_environment, run_line
 
 from harness import hookspecs
 
@@ -163,16 +162,7 @@ def run_line_by_line(text, folder, module="module.py"):
         if language == "python":
             (folder / module).write_text(block, "utf-8")
         for line in block.splitlines() if language == "console" else ():
-            done = subprocess.run(
-                line.removeprefix("$ "),
-                shell=True,
-                cwd=folder,
-                env=variables,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, line + done.stdout + done.stderr
+            run_line(line.removeprefix("$ "), folder, variables)
 
 
 def test_adding_a_model_works_line_by_line(tmp_path):

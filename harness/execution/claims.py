@@ -10,6 +10,7 @@ import time
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from harness.files import UNLOCKABLE
 from harness.leftovers import LOCKED, TRAINING
 
 if TYPE_CHECKING:
@@ -58,9 +59,7 @@ class Claims:
         except Timeout:
             self.awaited.add(run_id)
             return Claim.ELSEWHERE
-        except (OSError, NotImplementedError):
-            # A folder that cannot be written to; or a file system without locks, for
-            # which older releases of filelock raise NotImplementedError.
+        except UNLOCKABLE:
             return Claim.OURS
         if self._is_done(run_id):
             lock.release()

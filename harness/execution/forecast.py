@@ -8,7 +8,9 @@ of each upstream, two steps of each head.
 from __future__ import annotations
 
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from harness.errors import CheckpointError, HarnessError
@@ -120,11 +122,17 @@ def _encoding(use: Use) -> tuple[str, ...]:
 
 
 def speed_of(device: str) -> Speed:
-    """Measure the rate of this machine's core, and of its GPU if that is asked for."""
-    from harness.features.device import count_gpus, is_gpu
+    """Measure the rate of this machine's core, and of its GPU if that is asked for.
 
-    gpu = is_gpu(device) or (device == "auto" and count_gpus() > 0)
-    fast = measured_rate("cuda" if device == "auto" else device) if gpu else None
+    A GPU is measured in a process of its own: one that plans opens none.
+    """
+    from harness.features.device import count_gpus, is_gpu, named
+
+    place = named(device)[0] if count_gpus() else "cpu"
+    if not is_gpu(place):
+        return Speed(rate=measured_rate())
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere:
+        fast = elsewhere.submit(measured_rate, place).result()
     return Speed(rate=measured_rate(), gpu=fast)
 
 

@@ -6,7 +6,7 @@ whatever the corpus; ``write_payloads`` writes these files before the first task
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from harness.features.extraction import (
     store_of,
 )
 from harness.training.task import Training, train
-from harness.types import Task
+from harness.types import Resources, Task
 from harness.types.canonical import sha256_json
 from harness.verdicts import broken_rules
 
@@ -189,7 +189,7 @@ class _Tasks:
             yield Task(
                 id=self.certified,
                 stage=self.certified,
-                resources=cost.certifying(pair),
+                resources=self._of(cost.certifying(pair)),
                 function=certify,
                 payload=self.use,
             )
@@ -200,7 +200,7 @@ class _Tasks:
                 yield Task(
                     id=f"{self.extracted} from {first}",
                     stage=self.extracted,
-                    resources=cost.extracting(pair, chunk),
+                    resources=self._of(cost.extracting(pair, chunk)),
                     function=extract,
                     payload=Extraction(
                         use=self.use,
@@ -219,7 +219,7 @@ class _Tasks:
             id=f"fit {name}",
             stage=f"fit {name}",
             needs=(self.certified, self.extracted),
-            resources=cost.fitting(self.pair, job.downstream),
+            resources=self._of(cost.fitting(self.pair, job.downstream)),
             function=train,
             payload=Training(
                 cell=job.cell,
@@ -236,6 +236,10 @@ class _Tasks:
                 warnings=self._warnings(job),
             ),
         )
+
+    def _of(self, resources: Resources) -> Resources:
+        """Ask for no GPU where the CPU is asked for."""
+        return replace(resources, gpu=resources.gpu and self.use.device != "cpu")
 
     def _plugins(self, job: Job) -> dict[str, str]:
         registry = self.registry

@@ -64,6 +64,7 @@ def _known(name: str) -> str:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # no such word, no such build, and a backend such as 'vulkan' that is not there
         raise HarnessError(f"There is no device '{name}' here. {EITHER}") from error
     return name
 
@@ -183,8 +184,10 @@ def is_gpu(device: str) -> bool:
 
 
 def kind_of(name: str) -> str:
-    """Return ``cuda`` or ``cpu``: what a name means, without opening a device."""
-    return named(name)[0].partition(":")[0]
+    """Return ``cuda`` or ``cpu``: what a name means, on a machine without one, too."""
+    if is_gpu(name) or (name == "auto" and count_gpus()):
+        return "cuda"
+    return "cpu" if name == "auto" else name.partition(":")[0]
 
 
 def takes_batches(device: str) -> bool:

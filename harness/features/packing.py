@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from harness.features.index import index_of
 from harness.features.shards import SUFFIX, read_header, read_whole, write_shard
+from harness.files import UNLOCKABLE
 from harness.leftovers import LOCKED, OLD, remove
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def reading(store: Path) -> FileLock | None:
     try:
         (store / READERS).mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except (OSError, NotImplementedError):
+    except UNLOCKABLE:
         return None
     return lock
 
@@ -226,7 +227,7 @@ def _is_read(store: Path) -> bool:
         try:
             with FileLock(path, timeout=0):
                 path.unlink(missing_ok=True)
-        except (Timeout, OSError, NotImplementedError):
+        except (Timeout, *UNLOCKABLE):
             return True
     return False
 
@@ -244,7 +245,7 @@ def _alone(path: Path) -> Iterator[bool]:
     except Timeout:
         yield False
         return
-    except (OSError, NotImplementedError):
+    except UNLOCKABLE:
         yield True
         return
     try:
