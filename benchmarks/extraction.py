@@ -186,7 +186,7 @@ def bare(folder: Path) -> Way:
 
 def peer(folder: Path, scratch: Path, kind: str) -> Way:
     """Whisper's encoder by CTranslate2, which returns the last layer alone."""
-    import ctranslate2  # type: ignore[import-untyped]
+    import ctranslate2
     import numpy as np
 
     converted = scratch / f"ctranslate2-{kind}"
