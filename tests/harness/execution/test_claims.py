@@ -11,7 +11,7 @@ from toys import GRID, ToyPlugin
 
 from harness import hookimpl
 from harness.cli.main import execute
-from harness.execution.claims import Claim, Claims
+from harness.execution.claims import QUICK, Claim, Claims
 from harness.leftovers import TRAINING
 from harness.registry import plugin_manager
 
@@ -48,9 +48,24 @@ def test_a_cell_that_failed_elsewhere_is_ours(two):
     assert others.take("a") is Claim.OURS
 
 
-def test_finished_runs_are_not_listed_for_each_cell(tmp_path):
+def test_what_another_process_has_just_finished_is_done(two):
+    ours, others, finished = two
+    assert ours.take("a") is Claim.OURS
+    others.take("b")
+    finished.add("b")
+    others.release("b")
+    assert ours.take("b") is Claim.DONE
+
+
+def test_finished_runs_are_not_listed_for_each_cell_where_that_takes_long(tmp_path):
     asked = []
-    ours = Claims(tmp_path, lambda: asked.append(1) or ())  # type: ignore[func-returns-value]
+
+    def finished():
+        asked.append(1)
+        time.sleep(2 * QUICK)
+        return ()
+
+    ours = Claims(tmp_path, finished)
     assert {ours.take(str(number)) for number in range(50)} == {Claim.OURS}
     assert len(asked) < 50
 
