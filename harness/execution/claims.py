@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from filelock import BaseFileLock
 
-QUICK = 0.01
-"""Seconds: where listing the finished runs takes less, each claim asks again."""
+FEW = 200
+"""Where fewer runs are finished, each claim lists them again, which is quick."""
 
 FRESH = 1.0
-"""Seconds for which the list is taken as it was where listing takes longer, so that a
-cell may be computed twice there; a claim that was waited for always asks again."""
+"""Seconds for which a longer list is taken as it was, so that a cell may be computed
+twice there; a claim that was waited for always asks again."""
 
 
 class Claim(Enum):
@@ -49,7 +49,7 @@ class Claims:
         self.held: dict[str, BaseFileLock] = {}
         self.awaited: set[str] = set()
         self._known: Collection[str] = ()
-        self._asked, self._fresh = float("-inf"), 0.0
+        self._asked = float("-inf")
 
     def take(self, run_id: str) -> Claim:
         """Claim a cell, unless it is done or another process has it."""
@@ -83,8 +83,7 @@ class Claims:
     def _is_done(self, run_id: str) -> bool:
         """Return whether another process has computed a cell since it was planned."""
         now = time.monotonic()
-        if run_id in self.awaited or now - self._asked > self._fresh:
+        is_fresh = len(self._known) >= FEW and now - self._asked <= FRESH
+        if run_id in self.awaited or not is_fresh:
             self._known, self._asked = self._finished(), now
-            took = time.monotonic() - now
-            self._fresh = 0.0 if took < QUICK else FRESH
         return run_id in self._known
