@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -163,17 +163,29 @@ def _scratch(path: Path) -> Iterator[Path]:
 
     The lock goes with its process, however that ends, so ``sweep`` knows what is left.
     """
-    from filelock import FileLock
-
     path.parent.mkdir(parents=True, exist_ok=True)
     named = path.name.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore")
-    with (
-        TemporaryDirectory(
-            SCRATCH, f".{named}-", path.parent, ignore_cleanup_errors=True
-        ) as name,
-        FileLock(Path(name) / LOCK),
-    ):
-        yield Path(name)
+    with ExitStack() as stack:
+        yield _locked(path.parent, f".{named}-", stack)
+
+
+def _locked(folder: Path, prefix: str, stack: ExitStack, tries: int = 5) -> Path:
+    """Make a scratch folder and hold its lock until a stack is closed.
+
+    Another process' ``sweep`` may remove it in the moment before it is locked; then
+    another one is made.
+    """
+    from filelock import FileLock
+
+    made = TemporaryDirectory(SCRATCH, prefix, folder, ignore_cleanup_errors=True)
+    scratch = Path(stack.enter_context(made))
+    try:
+        stack.enter_context(FileLock(scratch / LOCK))
+    except FileNotFoundError:
+        if not tries:
+            raise
+        return _locked(folder, prefix, stack, tries - 1)
+    return scratch
 
 
 @contextmanager

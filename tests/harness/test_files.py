@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -115,6 +116,27 @@ def leftover(request, tmp_path):
     assert subprocess.run(command, check=False).returncode == -9
     (scratch,) = tmp_path.iterdir()
     return scratch
+
+
+def test_a_scratch_folder_that_is_swept_before_its_lock_is_made_again(
+    tmp_path, monkeypatch
+):
+    swept: list[str] = []
+    acquire = FileLock._acquire
+
+    def swept_first(lock):
+        if not swept:
+            swept.append(lock.lock_file)
+            shutil.rmtree(Path(lock.lock_file).parent)
+            raise FileNotFoundError(2, "No such file or directory")
+        acquire(lock)
+
+    monkeypatch.setattr(FileLock, "_acquire", swept_first)
+    with replacing(tmp_path / "a") as beside:
+        beside.write_text("whole")
+    assert swept
+    assert (tmp_path / "a").read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]
 
 
 def test_a_scratch_folder_is_removed(tmp_path):
