@@ -84,7 +84,7 @@ campaign: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m campaign $(CAMPAIGN)
 
 slurm: $(READY)
-	$(BIN)/python -m pytest -m slurm
+	$(BIN)/python -m pytest -m slurm tests/plugins/executors
 
 gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu tests/gpu

@@ -74,13 +74,16 @@ class Index:
 
     def _forget(self, names: set[str]) -> None:
         """Take out files; an utterance of theirs may be in another, too."""
+        lost = set()
         for name in names:
-            self._shards.pop(name, None)
-        self.where = {
-            key: self.folder / name
-            for name, (_, keys) in self._shards.items()
-            for key in keys
-        }
+            _, keys = self._shards.pop(name, (None, frozenset()))
+            lost.update(key for key in keys if self.where[key].name == name)
+        for key in lost:
+            del self.where[key]
+        if lost:
+            for name, (_, keys) in self._shards.items():
+                path = self.folder / name
+                self.where.update(dict.fromkeys(keys & lost, path))
 
     def _files(self) -> dict[str, Signature]:
         """List the files.
