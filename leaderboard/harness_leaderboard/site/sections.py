@@ -175,7 +175,9 @@ def _means(views: Views) -> Mapping[str, Panel]:
 def _layers(views: Views) -> Mapping[str, Panel]:
     return {
         name: Panel(table=table, name=f"layers-{number}", scale="row")
-        for number, (name, table) in enumerate(layer_maps(views.read("layers")).items())
+        for number, (name, table) in enumerate(
+            layer_maps(views.read("layers"), views.question).items()
+        )
     }
 
 
@@ -280,8 +282,9 @@ OUTLINES = (
     Outline(
         name="layers",
         heading="Layers",
-        about="Where in an upstream the emotion sits, in percent: weights that a "
-        "head learned, or the test macro-F1 of a head on each layer. A layer of "
+        about="Where in an upstream the target sits, in percent: weights that a "
+        "head learned, or the test macro-F1 (of numbers, CCC) of a head on each layer. "
+        "A layer of "
         "large states counts for more than its weight says, hence × norms. The "
         "highest of a row is underlined.",
         panels=_layers,
