@@ -35,6 +35,7 @@ from harness.types import (
     Condition,
     CorpusCondition,
     DownstreamCondition,
+    TargetCondition,
     UpstreamCondition,
     silence,
 )
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from harness.features.shards import Kind
     from harness.registry import Registry
     from harness.splits.transfer import Division
-    from harness.types import Corpus, Stages, Upstream
+    from harness.types import Corpus, Stages, Target, Upstream
 
 ALL = "all"
 """Of ``--again``: every cell of the command."""
@@ -236,7 +237,14 @@ class _Planner:
             self.registry.splits,
             folds=request.folds,
             seed=request.split_seed,
+            target=self.target,
+            targets=self.registry.targets,
         )
+
+    @cached_property
+    def target(self) -> Target:
+        """What is predicted."""
+        return self.registry.targets[self.request.target]
 
     # ------------------------------------------------------------ upstreams
 
@@ -369,6 +377,11 @@ class _Planner:
                 training=loop.VERSION,
             ),
             corpus=corpus,
+            target=TargetCondition(
+                name=self.target.name,
+                version=self.target.version,
+                plugin=self.registry.targets.plugin(self.target.name).identity,
+            ),
         )
         asked = self.request.seeds
         seeds = range(downstream.seeds) if asked is None else asked
