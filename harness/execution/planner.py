@@ -29,7 +29,7 @@ from harness.features.store import outdated
 from harness.memory import FOLDER, Memory
 from harness.splits.transfer import SplitChoice, divisions, undivided
 from harness.training import loop
-from harness.training.selection import read_selection, selection_name
+from harness.training.selection import selection_for
 from harness.types import (
     Cell,
     Condition,
@@ -364,7 +364,6 @@ class _Planner:
                 f"'{name}' reads frames, and '{upstream.name}' returns one vector a "
                 "clip. Choose heads that read means, such as 'linear'."
             )
-        metric, averaged = read_selection(self.request.selection)
         condition = Condition(
             upstream=upstream,
             downstream=DownstreamCondition(
@@ -373,7 +372,7 @@ class _Planner:
                 plugin=self.registry.downstreams.plugin(name).identity,
                 reads=downstream.reads,
                 recipe=downstream.recipe,
-                selection=selection_name(self.registry.metrics[metric].name, averaged),
+                selection=self.selection,
                 training=loop.VERSION,
             ),
             corpus=corpus,
@@ -388,6 +387,11 @@ class _Planner:
         for seed, fold in product(seeds, division.split.folds):
             cell = Cell(condition=condition, fold=fold.name, seed=seed)
             yield Job(cell=cell, downstream=downstream)
+
+    @cached_property
+    def selection(self) -> str:
+        """How epochs are selected, as a condition has it."""
+        return selection_for(self.target, self.request.selection, self.registry.metrics)
 
     @cached_property
     def finished(self) -> frozenset[str]:

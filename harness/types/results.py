@@ -91,6 +91,13 @@ class Epoch:
     valid_uar: float | None = None
     valid_ccc: float | None = None
 
+    @property
+    def reached(self) -> str:
+        """The validation score, for a line of progress."""
+        if self.valid_ccc is not None:
+            return f"validation CCC {self.valid_ccc:z.2f}"
+        return f"validation macro-F1 {100 * (self.valid_macro_f1 or 0.0):.1f} %"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionRecord:
