@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         RunStarting,
         SplitStrategy,
         Suite,
+        Target,
         Upstream,
     )
 
@@ -85,6 +86,12 @@ def harness_splits() -> Iterable[SplitStrategy]:
 @hookspec
 def harness_metrics() -> Iterable[Metric]:
     """Offer metrics; each is computed of every result, or later of its predictions."""
+    return ()
+
+
+@hookspec
+def harness_targets() -> Iterable[Target]:
+    """Offer what can be predicted of an utterance: a class, or a number."""
     return ()
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Renderer,
         SplitStrategy,
         Suite,
+        Target,
         Upstream,
     )
 
@@ -81,6 +82,16 @@ def _split(strategy: SplitStrategy) -> Facts:
     }
 
 
+def _target(target: Target) -> Facts:
+    return {
+        "target": target.name,
+        "predicts": "a number" if target.numbers else "a class",
+        "split": target.split,
+        "selected_by": target.selected_by,
+        "summary": target.summary,
+    }
+
+
 def _metric(metric: Metric) -> Facts:
     return {
         "metric": metric.name,
@@ -115,6 +126,7 @@ KINDS: dict[str, Callable[[Any], Facts]] = {
     "upstreams": _upstream,
     "downstreams": _downstream,
     "corpora": _corpus,
+    "targets": _target,
     "splits": _split,
     "metrics": _metric,
     "suites": _suite,

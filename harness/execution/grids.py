@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harness.execution.request import Request
     from harness.registry import Registry
+    from harness.types import Target
 
 JOIN = "+"
 """Stands between corpora that are trained on together, on the command line."""
@@ -47,11 +48,14 @@ def grids_of(request: Request, registry: Registry) -> tuple[Grid, ...]:
     """Return the grids of a request, and those of the controls that stand beside.
 
     Raises:
-        HarnessError: Where a classifier is asked for on another upstream than its own.
+        HarnessError: Where a classifier is asked for on another upstream than its own,
+            or a head cannot predict what is asked for.
     """
+    target = registry.targets[request.target]
     grids = (*request.grids, *_controls(request, registry))
     for grid in grids:
         _check_homes(grid, registry)
+        _check_heads(grid, registry, target)
     return grids
 
 
@@ -76,7 +80,8 @@ def _controls(request: Request, registry: Registry) -> Iterator[Grid]:
     if not request.controls:
         return
     plain = tuple(one.name for one in registry.upstreams if one.control)
-    heads = list(registry.downstreams)
+    numbers = registry.targets[request.target].numbers
+    heads = [one for one in registry.downstreams if one.can_predict(numbers=numbers)]
     permuted = tuple(one.name for one in heads if one.control == "permuted-labels")
     label_only = tuple(one.name for one in heads if one.control == "label-only")
     for grid in request.grids:
@@ -98,6 +103,17 @@ def _rivals(grid: Grid, registry: Registry) -> tuple[str, ...]:
         for name in names
     )
     return tuple(dict.fromkeys(named))
+
+
+def _check_heads(grid: Grid, registry: Registry, target: Target) -> None:
+    """Refuse a head that is for classes alone where a number is predicted, or so."""
+    for name in grid.downstreams:
+        if not registry.downstreams[name].can_predict(numbers=target.numbers):
+            raise HarnessError(
+                f"'{name}' predicts no {'numbers' if target.numbers else 'classes'}, "
+                f"which the target '{target.name}' wants. Choose another head, such as "
+                "'linear'."
+            )
 
 
 def _check_homes(grid: Grid, registry: Registry) -> None:

@@ -29,6 +29,7 @@ from harness.types import (
     Renderer,
     SplitStrategy,
     Suite,
+    Target,
     Upstream,
 )
 
@@ -57,6 +58,7 @@ OFFERS: Mapping[str, type[Any]] = {
     "harness_renderers": Renderer,
     "harness_splits": SplitStrategy,
     "harness_metrics": Metric,
+    "harness_targets": Target,
 }
 """What each offering hook returns."""
 
@@ -76,6 +78,7 @@ class Registry:
     renderers: Names[Renderer]
     splits: Names[SplitStrategy]
     metrics: Names[Metric]
+    targets: Names[Target]
     manager: PluginManager
 
     @property
@@ -102,6 +105,7 @@ class Registry:
             renderers=names(Renderer, "renderer"),
             splits=names(SplitStrategy, "split strategy"),
             metrics=names(Metric, "metric"),
+            targets=names(Target, "target"),
             manager=manager,
         )
 

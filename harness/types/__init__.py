@@ -11,6 +11,7 @@ from harness.types.conditions import (
     Condition,
     CorpusCondition,
     DownstreamCondition,
+    TargetCondition,
     UpstreamCondition,
     leaf,
     leaves,
@@ -67,6 +68,7 @@ from harness.types.tables import (
     Renderer,
     Table,
 )
+from harness.types.targets import Target
 from harness.types.upstreams import (
     HubCheckpoint,
     Load,
@@ -142,6 +144,8 @@ __all__ = [
     "Stages",
     "Suite",
     "Table",
+    "Target",
+    "TargetCondition",
     "Task",
     "Upstream",
     "UpstreamCondition",

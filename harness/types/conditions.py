@@ -8,7 +8,7 @@ What is only provenance (device, library versions, times) is in ``types.results`
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from harness.types.canonical import sha256_json
@@ -136,17 +136,44 @@ class CorpusCondition:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TargetCondition:
+    """What is predicted of an utterance; the default is the emotion.
+
+    Attributes:
+        name: Of the target.
+        version: Of its code, raised by its plugin.
+        plugin: As for the upstream.
+    """
+
+    name: str = "emotion"
+    version: int = 1
+    plugin: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Condition:
-    """All that makes two results incomparable where it differs."""
+    """All that makes two results incomparable where it differs.
+
+    A part that is added later has a default: results that were stored before have it.
+    """
 
     upstream: UpstreamCondition
     downstream: DownstreamCondition
     corpus: CorpusCondition
+    target: TargetCondition = TargetCondition()
 
 
 def run_id(condition: Condition, fold: str, seed: int) -> str:
-    """Hash a cell: 16 hexadecimal digits."""
-    value = {"condition": asdict(condition), "fold": fold, "seed": seed}
+    """Hash a cell: 16 hexadecimal digits.
+
+    A part of the condition that is its default is left out of the hash, so that what
+    was computed before there was such a part is not computed again.
+    """
+    parts = asdict(condition)
+    for field in fields(condition):
+        if getattr(condition, field.name) == field.default:
+            del parts[field.name]
+    value = {"condition": parts, "fold": fold, "seed": seed}
     return sha256_json(value)[:16]
 
 

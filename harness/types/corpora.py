@@ -26,12 +26,14 @@ class Utterance:
         speaker: The corpus' own speaker code.
         gender: ``female`` or ``male``, where the corpus documents it.
         sentence: Code of the spoken text, where the corpus has a fixed set of texts.
-        intensity: Intensity of the portrayed emotion, where the corpus codes it; only
-            reported, by ``harness corpus info`` and ``check``.
+        intensity: Intensity of the portrayed emotion, where the corpus codes it.
         language: BCP-47 tag, where it differs from the corpus' first one.
         start: Where the utterance begins in the file, in seconds.
         end: Where it ends, in seconds; ``None`` is the end of the file.
         part: ``train``, ``valid`` or ``test``, where the data define a split.
+        numbers: What was rated as a number, such as ``arousal``, by name.
+        value: The number that is predicted, where the target is one; ``label`` is then
+            the bin of values that it is in.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Utterance:
     start: float = 0.0
     end: float | None = None
     part: str | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict, hash=False)
+    value: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.training.metrics import macro_f1
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.analysis.layers import LAYERED
+from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.figures import cells, cost, layers
 from harness_leaderboard.figures.sheet import Drawing, save
 
@@ -27,7 +28,7 @@ def _reads(*more: str) -> Callable[[Question], tuple[str, ...]]:
 
 
 def _layers(question: Question) -> tuple[str, ...]:
-    return (*columns(macro_f1), *LAYERED)
+    return (*columns(of_kind(question, macro_f1)), *LAYERED)
 
 
 DRAWINGS = {

@@ -74,7 +74,7 @@ class Views:
         needed = dict.fromkeys(VIEWS[name].columns(self.question))
         if self.chosen is None:
             return self.runs.select(list(needed))
-        if VIEWS[name].sure and self.question.metric.of_confusion:
+        if VIEWS[name].sure and self.question.metric.additive:
             needed |= dict.fromkeys(PREDICTED)
         results = self.chosen if PREDICTIONS in needed else self.runs
         return results.select(list(needed))
@@ -175,7 +175,9 @@ def _means(views: Views) -> Mapping[str, Panel]:
 def _layers(views: Views) -> Mapping[str, Panel]:
     return {
         name: Panel(table=table, name=f"layers-{number}", scale="row")
-        for number, (name, table) in enumerate(layer_maps(views.read("layers")).items())
+        for number, (name, table) in enumerate(
+            layer_maps(views.read("layers"), views.question).items()
+        )
     }
 
 
@@ -242,7 +244,7 @@ def _turned(matrix: Matrix, head: str) -> Table:
         entries = {system: column[system] for system in systems}
         body.append((word(label, key=corpus), *entries.values()))
     return Table(
-        title=f"{matrix.metric.title} in percent, downstream {head}",
+        title=f"{matrix.metric.title} {matrix.unit.said}, downstream {head}",
         columns=("corpus", *(matrix.systems[system][0] for system in systems)),
         rows=tuple(body),
         heat=True,
@@ -280,8 +282,9 @@ OUTLINES = (
     Outline(
         name="layers",
         heading="Layers",
-        about="Where in an upstream the emotion sits, in percent: weights that a "
-        "head learned, or the test macro-F1 of a head on each layer. A layer of "
+        about="Where in an upstream the target sits, in percent: weights that a "
+        "head learned, or the test macro-F1 (of numbers, CCC) of a head on each layer. "
+        "A layer of "
         "large states counts for more than its weight says, hence × norms. The "
         "highest of a row is underlined.",
         panels=_layers,

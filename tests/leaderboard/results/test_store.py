@@ -385,6 +385,20 @@ def test_a_field_that_an_older_file_lacks_gets_its_default(
     assert stored(runs) == [result]
 
 
+def test_a_result_from_before_there_were_targets_is_of_the_emotion(
+    make_result: MakeResult, runs: Path
+):
+    lacking(store.write_result(make_result(), runs), "condition.target")
+    store.write_result(make_result(target="gender"), runs)
+    table, _ = read(runs, *columns.KEYS)
+    rows = sorted(table.to_pylist(), key=lambda row: row["target"])
+    assert [(row["target"], row["target_version"]) for row in rows] == [
+        ("emotion", 1),
+        ("gender", 1),
+    ]
+    assert columns.condition_of(rows[0]) == make_result().condition
+
+
 def test_files_with_other_columns_are_read_in_their_order(
     make_result: MakeResult, runs: Path
 ):
