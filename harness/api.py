@@ -86,6 +86,8 @@ class RunOptions(ExtractionOptions, total=False):
     folds: int | None
     split_seed: int
     select: str
+    perturb: Names
+    perturb_parts: Literal["test", "all"]
     runs: Place
     again: Names | None
     executor: str

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Downstream,
         Executor,
         Metric,
+        Perturbation,
         Renderer,
         Results,
         RunFinished,
@@ -85,6 +86,12 @@ def harness_splits() -> Iterable[SplitStrategy]:
 @hookspec
 def harness_metrics() -> Iterable[Metric]:
     """Offer metrics; each is computed of every result, or later of its predictions."""
+    return ()
+
+
+@hookspec
+def harness_perturbations() -> Iterable[Perturbation]:
+    """Offer ways to make recordings harder, such as noise or a codec."""
     return ()
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Downstream,
         Executor,
         Metric,
+        Perturbation,
         Reads,
         Renderer,
         SplitStrategy,
@@ -90,6 +91,10 @@ def _metric(metric: Metric) -> Facts:
     }
 
 
+def _perturbation(perturbation: Perturbation) -> Facts:
+    return {"perturbation": perturbation.name, "summary": perturbation.summary}
+
+
 def _suite(suite: Suite) -> Facts:
     return {"suite": suite.name, "summary": suite.summary}
 
@@ -117,6 +122,7 @@ KINDS: dict[str, Callable[[Any], Facts]] = {
     "corpora": _corpus,
     "splits": _split,
     "metrics": _metric,
+    "perturbations": _perturbation,
     "suites": _suite,
     "executors": _executor,
     "renderers": _renderer,

@@ -26,6 +26,7 @@ from harness.types import (
     Downstream,
     Executor,
     Metric,
+    Perturbation,
     Renderer,
     SplitStrategy,
     Suite,
@@ -57,6 +58,7 @@ OFFERS: Mapping[str, type[Any]] = {
     "harness_renderers": Renderer,
     "harness_splits": SplitStrategy,
     "harness_metrics": Metric,
+    "harness_perturbations": Perturbation,
 }
 """What each offering hook returns."""
 
@@ -76,6 +78,7 @@ class Registry:
     renderers: Names[Renderer]
     splits: Names[SplitStrategy]
     metrics: Names[Metric]
+    perturbations: Names[Perturbation]
     manager: PluginManager
 
     @property
@@ -102,6 +105,7 @@ class Registry:
             renderers=names(Renderer, "renderer"),
             splits=names(SplitStrategy, "split strategy"),
             metrics=names(Metric, "metric"),
+            perturbations=names(Perturbation, "perturbation"),
             manager=manager,
         )
 

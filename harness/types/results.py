@@ -36,9 +36,11 @@ class Cell:
         """Name the cell in a line of a log."""
         upstream, corpus = self.condition.upstream, self.condition.corpus
         feeding = f" ({upstream.feeding})" if upstream.feeding != "full" else ""
+        changed = self.condition.perturbation
         return (
             f"{upstream.name}{feeding} · {self.condition.downstream.name} · "
             f"{corpus.name} · {corpus.strategy} {self.fold} · seed {self.seed}"
+            + (f" · {changed}" if changed else "")
         )
 
 
