@@ -241,9 +241,9 @@ def _extracted_more(todo: Plan) -> Iterator[str]:
     more = sum(s for (_, key), s in found.items() if key in todo.perturbed)
     if more:
         yield (
-            f"\nRecordings as they are: {clock(sum(found.values()) - more)} to extract; "
-            f"perturbed ones: {clock(more)} more. Each is extracted once, whatever the "
-            "folds and the heads."
+            f"\nTo extract: {clock(sum(found.values()) - more)} of recordings as they "
+            f"are, and {clock(more)} more of perturbed ones. Each is extracted once, "
+            "whatever the folds and the heads."
         )
 
 

@@ -1,9 +1,9 @@
 """Recordings that are perturbed: what each is mixed with, and its samples.
 
-A perturbation is applied to what the model would read: the whole utterance, mixed down,
-at the model's rate; what comes of it is clipped to ±1, then cut to ``--max-seconds``. It
-depends on the utterance's samples, on those that it is mixed with, and on nothing else:
-not on order, batch or machine.
+A perturbation is applied to what the model would read: the whole utterance, mixed down
+and at the model's rate. What comes of it is clipped to ±1, then cut to
+``--max-seconds``. It depends on the utterance's samples and on those that it is mixed
+with, and on nothing else: not on order, batch or machine.
 """
 
 from __future__ import annotations
@@ -171,11 +171,11 @@ def _by_others(
     return tuple((*found, *again)[:count])
 
 
-def tested(
+def of_ids(
     recordings: Iterable[Recording], ids: Collection[str]
-) -> Iterator[Recording]:
-    """Yield the recordings of some utterances."""
-    return (one for one in recordings if one.utterance.id in ids)
+) -> tuple[Recording, ...]:
+    """Return the recordings of some utterances."""
+    return tuple(one for one in recordings if one.utterance.id in ids)
 
 
 def _clean(recording: Recording, rate: int) -> Tensor:

@@ -28,9 +28,9 @@ from harness.registry.isolation import BUNDLED
 from harness.training.task import Training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from harness.execution.plan import Plan
+    from harness.execution.plan import Pair, Plan
     from harness.execution.tasks import Work
     from harness.registry import Registry
     from harness.types import Executor, Pool, Task

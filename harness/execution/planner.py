@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from harness.data import audio, perturbing
 from harness.data.corpora import LocalCorpora
 from harness.data.manifest import difference, read_manifest, refuse_bad
-from harness.data.perturbing import CLEAN, Perturbed, Perturber, marked, tested
+from harness.data.perturbing import CLEAN, Perturbed, Perturber, marked, of_ids
 from harness.data.synthesis import synthesise
 from harness.errors import (
     CheckpointError,
@@ -246,7 +246,7 @@ class _Planner:
 
     @cached_property
     def perturbations(self) -> tuple[Perturbation | None, ...]:
-        """How recordings are perturbed, one after the other; ``None`` for not at all."""
+        """How recordings are perturbed; ``None`` is as they are."""
         asked = dict.fromkeys(self.request.perturb or (CLEAN,))
         known = self.registry.perturbations
         found = (None if name == CLEAN else known[name] for name in asked)
@@ -265,7 +265,7 @@ class _Planner:
             recordings = division.manifest.recordings
             if self.request.perturb_parts == "test":
                 ids = {id for fold in division.split.folds for id in fold.test}
-                recordings = tuple(tested(recordings, ids))
+                recordings = of_ids(recordings, ids)
             by = Perturber(perturbation=perturbation, plugin=str(plugin))
             whole = [self.manifests[one] for one in names if one in self.manifests]
             self.perturbed[key] = Perturbed(

@@ -1,4 +1,4 @@
-"""What a perturbation plugin offers: how a recording is changed before a model reads it."""
+"""What a perturbation plugin offers: how recordings are made harder to recognise."""
 
 from __future__ import annotations
 
