@@ -349,7 +349,7 @@ class _Trainer:
         sys.stderr.write(
             f"{self.fitting.title}: {done}/{self.fitting.recipe.epochs} "
             f"epochs in {self._seconds() / 60:.1f} min, validation macro-F1 "
-            f"{100 * self.history[-1].valid_macro_f1:.1f} %\n"
+            f"{100 * (self.history[-1].valid_macro_f1 or 0.0):.1f} %\n"
         )
 
     def _seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""How good predictions are: macro-F1, weighted F1, unweighted average recall, accuracy.
+"""How good predictions are: macro-F1, UAR and others of classes; CCC, RMSE of numbers.
 
 Macro-F1 and UAR are means over the labels that are present in the truth. A label that
 is predicted but absent there has no score of its own and does not enter the means
@@ -7,11 +7,14 @@ prediction still counts against the label that is true.
 
 A metric is one decorated function over ``Predictions``; a plugin offers its own in the
 same way. Confusions have shape (…, C, C), rows are true labels; the metric is (…).
+Moments have shape (…, 6), the sums of 1, x, y, x², y², xy; variances are those of the
+population (divided by n), as in audmetric.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.hookspecs import hookimpl
 from harness.types import Metric, Predictions, metric
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating[Any]]
     Ints = NDArray[np.integer[Any]]
+
+ROUNDING = 1e-13
+"""Of a mean square: less is what float64 leaves of the variance of a constant."""
 
 
 @metric("Macro-F1")
@@ -54,6 +60,30 @@ def accuracy(predictions: Predictions) -> Floats:
     return _ratio(_hits(confusion).sum(-1), confusion.sum((-2, -1)))
 
 
+@metric("CCC", of_moments=True, bounds=(-1.0, 1.0))
+def ccc(predictions: Predictions) -> Floats:
+    """Concordance correlation coefficient (Lin 1989): agreement in shape and scale."""
+    of = _central(predictions.moments)
+    return _ratio(2 * of.covariance, of.var_true + of.var_predicted + of.bias**2)
+
+
+@metric("Pearson's r", of_moments=True, bounds=(-1.0, 1.0))
+def pearson(predictions: Predictions) -> Floats:
+    """Correlation of true and predicted numbers; 0 where either is constant."""
+    of = _central(predictions.moments)
+    r = _ratio(of.covariance, (of.var_true * of.var_predicted) ** 0.5)
+    return r.clip(-1.0, 1.0)
+
+
+@metric("RMSE", of_moments=True, higher_is_better=False, bounds=(0.0, inf))
+def rmse(predictions: Predictions) -> Floats:
+    """Root mean square error, in the units of the numbers."""
+    of = _central(predictions.moments)
+    square = of.var_true + of.var_predicted - 2 * of.covariance + of.bias**2
+    root: Floats = square.clip(0.0) ** 0.5
+    return root
+
+
 @hookimpl
 def harness_metrics() -> Iterator[Metric]:
     """Offer the metrics of the field of emotion recognition."""
@@ -61,11 +91,18 @@ def harness_metrics() -> Iterator[Metric]:
     yield weighted_f1
     yield uar
     yield accuracy
+    yield ccc
+    yield pearson
+    yield rmse
 
 
 def score(predictions: Predictions, metrics: Iterable[Metric]) -> dict[str, float]:
-    """Return every metric of a part, by name."""
-    return {one.name: float(one.score(predictions)) for one in metrics}
+    """Return every metric of a part that is of what was predicted, by name."""
+    return {
+        one.name: float(one.score(predictions))
+        for one in metrics
+        if one.of_numbers == predictions.of_numbers
+    }
 
 
 def predictions_of(true: Ints, scores: Floats) -> Predictions:
@@ -81,6 +118,57 @@ def confusion_of(true: Ints, predicted: Ints, *, classes: int) -> Floats:
 
     pairs = np.bincount(true * classes + predicted, minlength=classes**2)
     return pairs.reshape(classes, classes).astype(np.float64)
+
+
+def predictions_of_numbers(true: Floats, predicted: Floats) -> Predictions:
+    """Bring true and predicted numbers, each (N,), into the form that metrics read."""
+    moments = moments_of(true, predicted, origin=float(true.mean()) if len(true) else 0)
+    return Predictions(moments=moments.sum(0), true=true, scores=predicted[:, None])
+
+
+def moments_of(true: Floats, predicted: Floats, *, origin: float) -> Floats:
+    """Return what each utterance adds to the moments, (N, 6).
+
+    Args:
+        true: (N,) x.
+        predicted: (N,) y.
+        origin: Taken off both, so that sums of squares stay small; it changes no
+            metric.
+    """
+    import numpy as np
+
+    x, y = (np.asarray(one, np.float64) - origin for one in (true, predicted))
+    return np.stack([np.ones_like(x), x, y, x**2, y**2, x * y], axis=-1)
+
+
+class _Central(NamedTuple):
+    """What moments say of true and predicted numbers, each (…)."""
+
+    var_true: Floats
+    var_predicted: Floats
+    covariance: Floats
+    bias: Floats
+
+
+def _central(moments: Floats) -> _Central:
+    """Return variances, covariance and the difference of the means."""
+    import numpy as np
+
+    number, *sums = np.moveaxis(np.asarray(moments, np.float64), -1, 0)
+    x, y, xx, yy, xy = (_ratio(one, number) for one in sums)
+    return _Central(
+        var_true=_positive(xx - x**2, xx),
+        var_predicted=_positive(yy - y**2, yy),
+        covariance=xy - x * y,
+        bias=x - y,
+    )
+
+
+def _positive(variance: Floats, square: Floats) -> Floats:
+    """Return a variance, 0 where it is no more than what rounding leaves of it."""
+    import numpy as np
+
+    return np.where(variance > ROUNDING * square, variance, 0.0)
 
 
 def _f1(confusion: Floats) -> Floats:

@@ -54,7 +54,9 @@ class Prediction:
         gender: ``female`` or ``male``, where the corpus documents it.
         label: The true one.
         predicted: The label of the highest score.
-        scores: (C,) probabilities, in the order of ``labels``.
+        scores: (C,) probabilities, in the order of ``labels``; none of a number.
+        value: The true number, where one is predicted; ``label`` is its bin then.
+        predicted_value: The predicted number; ``predicted`` is its bin then.
     """
 
     utterance: str
@@ -63,6 +65,8 @@ class Prediction:
     label: str
     predicted: str
     scores: tuple[float, ...]
+    value: float | None = None
+    predicted_value: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,16 +78,18 @@ class Epoch:
         learning_rate: During the epoch.
         train_loss: Mean over its batches.
         valid_loss: Of the validation part after it.
-        valid_macro_f1: Macro-F1 of the validation part after it.
-        valid_uar: Unweighted average recall of the validation part after it.
+        valid_macro_f1: Macro-F1 of the validation part after it; none of numbers.
+        valid_uar: Unweighted average recall of the validation part after it, likewise.
+        valid_ccc: CCC of the validation part after it, where numbers are predicted.
     """
 
     epoch: int
     learning_rate: float
     train_loss: float
     valid_loss: float
-    valid_macro_f1: float
-    valid_uar: float
+    valid_macro_f1: float | None = None
+    valid_uar: float | None = None
+    valid_ccc: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,17 +159,21 @@ class Result:
         speakers_train: Speakers of the training part, sorted.
         speakers_valid: Speakers of the validation part, sorted.
         speakers_test: Speakers of the test part, sorted.
-        labels: The C classes, sorted; the order of scores and of the confusion.
+        labels: The C classes, sorted; the order of scores and of the confusion. Of
+            numbers, the bins that splits are balanced by.
         labels_absent: Those of them that the test part lacks.
-        scores: Every metric of the test part, by name, as fractions of one.
-        confusion: (C, C) counts, rows are true labels.
+        scores: Every metric of the test part, by name: fractions of one, but for those
+            in the units of the numbers, such as ``rmse``.
+        confusion: (C, C) counts, rows are true labels; empty where numbers are
+            predicted.
         best_epoch: The epoch that was tested, chosen in validation.
         epochs: How many were trained.
         trainable_parameters: Of the head.
         layer_weights: (L,) learned by the head, empty where it has none.
         layer_norms: (L,) mean L2 norm of a frame over the training part.
         layer: The layer 1…L that a head on each of them chose in validation, else 0.
-        layer_scores: (L,) test macro-F1 of the head on each layer, empty for others.
+        layer_scores: (L,) test macro-F1, or CCC of numbers, of the head on each layer,
+            empty for others.
         history: The learning curve, an epoch each.
         predictions: Of each test utterance.
         skipped: Ids of utterances left out by ``--skip-bad``, each with its reason.

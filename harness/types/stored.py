@@ -28,8 +28,8 @@ class Results(Protocol):
 
         Its columns are ``run_id``, those of the condition that hold one value,
         ``fold``, ``seed``, ``utterance``, ``speaker``, ``gender``, ``label``,
-        ``predicted``, and ``score_LABEL`` for the probability of each label, null where
-        the corpus has no such label.
+        ``predicted``, ``value`` and ``predicted_value`` of numbers, and ``score_LABEL``
+        for the probability of each label, null where the corpus has no such label.
         """
 
     @property

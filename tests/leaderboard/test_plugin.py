@@ -214,7 +214,8 @@ def test_an_unknown_metric_suggests_a_near_one(run, make_result, runs: Path):
 
 def test_help_lists_the_metrics_that_plugins_offer(run):
     help_text = " ".join(run("leaderboard", "--help").stdout.split())
-    assert "accuracy|broken|confidence|error|macro_f1|uar|weighted_f1" in help_text
+    names = "accuracy|broken|ccc|confidence|error|macro_f1|pearson|rmse|uar|weighted_f1"
+    assert names in help_text
 
 
 @pytest.mark.parametrize(

@@ -14,18 +14,18 @@ from harness_leaderboard.analysis import sampling, statistics
 from harness_leaderboard.analysis.figures import behind, current, figures
 from harness_leaderboard.analysis.matrix import Matrix, Sure, is_control
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.analysis.question import require_confusion
+from harness_leaderboard.analysis.question import require_additive
 from harness_leaderboard.analysis.ranking import ALPHA, Standing, standings
-from harness_leaderboard.analysis.samples import pooled, sample_of
+from harness_leaderboard.analysis.samples import by_speaker, pooled, sample_of
 from harness_leaderboard.analysis.tested import tested
 from harness_leaderboard.render.entries import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.types import CorpusCondition, Metric
+    from harness.types import Metric
     from harness_leaderboard.analysis.figures import Figure
-    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.places import CorpusTask, System
     from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.samples import Sample
 
@@ -58,10 +58,10 @@ def gather(runs: pa.Table, question: Question, *, ranked: bool = False) -> Gathe
         ranked: Whether to say how sure each figure is, and which may be the best.
 
     Raises:
-        HarnessError: Where the metric is not of confusions.
+        HarnessError: Where the metric is not of sums over utterances.
     """
     metric = question.metric
-    require_confusion(metric)
+    require_additive(metric)
     found, notes = figures(runs, metric)
     kept = current(runs, metric)
     complete = {one.place for one in found if one.complete}
@@ -99,9 +99,7 @@ def figure_of(sample: Sample, metric: Metric) -> float:
 
 def worst_speaker(sample: Sample, metric: Metric) -> float:
     """Return the figure of the speaker whose own is the worst, over folds and seeds."""
-    counts = np.zeros((len(sample.speakers), *sample.parts[0].counts.shape[1:]))
-    for part in sample.parts:
-        counts[part.speakers] += part.counts
+    counts = by_speaker(sample, [(part.speakers, part.counts) for part in sample.parts])
     scores = statistics.score(counts, metric)
     return float(scores.min() if metric.higher_is_better else scores.max())
 
@@ -109,8 +107,8 @@ def worst_speaker(sample: Sample, metric: Metric) -> float:
 # ---------------------------------------------------------------- how sure
 
 
-def _columns(samples: Mapping[Place, Sample]) -> dict[CorpusCondition, Column]:
-    found: dict[CorpusCondition, Column] = defaultdict(dict)
+def _columns(samples: Mapping[Place, Sample]) -> dict[CorpusTask, Column]:
+    found: dict[CorpusTask, Column] = defaultdict(dict)
     for place, sample in samples.items():
         found[place.corpus][place.system] = sample
     return found

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.types import Condition, CorpusCondition, leaf
+from harness.types import Condition, CorpusCondition, TargetCondition, leaf
+from harness_leaderboard.analysis.places import BESIDES
 from harness_leaderboard.results.columns import KEYS, kind_of, paths, short_names
 from harness_leaderboard.results.schema import hints, optional
 
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.types import DownstreamCondition, UpstreamCondition
-    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.places import CorpusTask, System
     from harness_leaderboard.results.columns import FieldPath
 
     AxisCondition = UpstreamCondition | DownstreamCondition | CorpusCondition
-    Of = TypeVar("Of", UpstreamCondition, DownstreamCondition, CorpusCondition)
+    Of = TypeVar("Of", UpstreamCondition, DownstreamCondition, CorpusTask)
 
 SHOWN = 8  # hexadecimal digits of a hash, as in tables and in git
 _HASH = re.compile(r"[0-9a-f]{16,}")
@@ -41,6 +42,7 @@ class Facet:
         everywhere: Whether a label shows it as soon as it differs anywhere on the
             board, or only where two labels would else be the same.
         last: Whether it is shown only where nothing else differs, as a hash is.
+        usual: The value that a note does not say, where all results share it.
     """
 
     noun: str
@@ -48,6 +50,7 @@ class Facet:
     bare: bool = False
     everywhere: bool = False
     last: bool = False
+    usual: str = ""
 
     def label(self, value: object) -> str:
         """Return what a label shows behind a name."""
@@ -70,6 +73,8 @@ def _clips(seconds: float | None) -> str:
     return "whole" if seconds is None else f"≤ {seconds:g} s"
 
 
+USUAL = TargetCondition().name
+
 FACETS = {
     "upstream_version": Facet(noun="version"),
     "upstream_checkpoint": Facet(noun="weights"),
@@ -91,6 +96,9 @@ FACETS = {
     "corpus_strategy": Facet(noun="split", text=str, bare=True, everywhere=True),
     "corpus_division": Facet(noun="split", last=True),
     "corpus_folds": Facet(noun="folds", text=lambda value: f"{value} folds"),
+    "target": Facet(noun="target", text=str, bare=True, everywhere=True, usual=USUAL),
+    "target_version": Facet(noun="target version"),
+    "target_plugin": Facet(noun="target plugin"),
 }
 """Leaves that are shown in another way than by their own names, by flat column."""
 
@@ -107,11 +115,19 @@ def facets(axis: str) -> tuple[tuple[FieldPath, Facet], ...]:
         of the fields.
     """
     found = [
-        (paths()[name][2:], FACETS.get(name) or Facet(noun=_noun(name, axis)))
+        (path, FACETS.get(name) or Facet(noun=_noun(name, axis)))
         for name in KEYS
-        if paths()[name][1] == axis
+        for path in _within(axis, paths()[name])
     ]
     return tuple(sorted(found, key=lambda one: (not one[1].everywhere, one[1].last)))
+
+
+def _within(axis: str, path: FieldPath) -> Iterator[FieldPath]:
+    """Yield the path of a leaf within a part of the condition that has it."""
+    if path[1] == axis:
+        yield path[2:]
+    elif axis == "corpus" and path[1] in BESIDES:
+        yield path[1:]
 
 
 def _noun(column: str, axis: str) -> str:
@@ -134,12 +150,15 @@ def say(
         return form(value)
     if path[1:] and leaf(part, path[:-1]) is None:
         return f"no {path[-2]}"
-    known = optional(kind_of(("condition", axis_of(part), *path)))
+    above = () if path[0] in BESIDES else (axis_of(part),)
+    known = optional(kind_of(("condition", *above, *path)))
     return form(value) if known else f"unknown {noun}"
 
 
 def axis_of(part: AxisCondition) -> str:
     """Return the name of the part's field in ``Condition``."""
+    if isinstance(part, CorpusCondition):
+        return "corpus"
     kinds = {kind: name for name, kind in hints(Condition).items()}
     return kinds[type(part)]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from harness_leaderboard.analysis.places import placed
-from harness_leaderboard.render.entries import counted, in_percent
+from harness_leaderboard.render.entries import Unit, counted, unit_of
 from harness_leaderboard.results.columns import KEYS, scored
 
 if TYPE_CHECKING:
@@ -31,12 +31,13 @@ class Figure:
 
     Attributes:
         place: The system and the corpus condition.
-        mean: Over seeds, each the mean over its folds, as a fraction of one.
+        mean: Over seeds, each the mean over its folds.
         spread: Population standard deviation over runs.
         runs: How many runs stand behind it.
         seeds: How many seeds.
         done: Folds that the seed with the fewest has.
         folds: Folds that make a set.
+        unit: How its metric is printed.
         warnings: Rules that a plugin broke which brought something to it.
     """
 
@@ -47,6 +48,7 @@ class Figure:
     seeds: int
     done: int
     folds: int
+    unit: Unit
     warnings: tuple[str, ...] = ()
 
     @property
@@ -55,10 +57,10 @@ class Figure:
         return self.done >= self.folds
 
     def text(self, around: str = "", *, counted: bool = True) -> str:
-        """Print it in percent: mean, interval, (runs), these only where asked for."""
+        """Print the mean, an interval and (runs), these only where asked for."""
         folds = "" if self.complete else f", {self.done}/{self.folds} folds"
         runs = f" ({self.runs}{folds})" if counted else ""
-        return f"{in_percent(self.mean)}{around and f' {around}'}{runs}"
+        return f"{self.unit.text(self.mean)}{around and f' {around}'}{runs}"
 
 
 def columns(metric: Metric) -> tuple[str, ...]:
@@ -135,7 +137,7 @@ def figures(runs: pa.Table, metric: Metric) -> tuple[list[Figure], tuple[str, ..
         The figures, and notes on what does not count.
     """
     kept = current(runs, metric)
-    warned = _warned(kept)
+    warned, unit = _warned(kept), unit_of(metric.bounds)
     found: dict[int, Figure] = {}
     passed_over = 0
     for row in _averaged(kept, scored(metric)):
@@ -143,7 +145,7 @@ def figures(runs: pa.Table, metric: Metric) -> tuple[list[Figure], tuple[str, ..
         if place in found:
             passed_over += int(row["n_count"])
         else:
-            found[place] = _figure(row, kept.places[place], warned.get(place, ()))
+            found[place] = _figure(row, kept.places[place], unit, warned.get(place, ()))
     notes = list(kept.notes)
     if passed_over:
         notes.append(
@@ -188,7 +190,7 @@ def folds_of(corpus: CorpusCondition) -> int:
 
 
 def _figure(
-    row: Mapping[str, float], place: Place, warnings: tuple[str, ...]
+    row: Mapping[str, float], place: Place, unit: Unit, warnings: tuple[str, ...]
 ) -> Figure:
     runs = row["n_sum"]
     variance = row["squares_sum"] / runs - (row["total_sum"] / runs) ** 2
@@ -200,6 +202,7 @@ def _figure(
         seeds=int(row["n_count"]),
         done=int(row["n_min"]),
         folds=folds_of(place.corpus),
+        unit=unit,
         warnings=warnings,
     )
 

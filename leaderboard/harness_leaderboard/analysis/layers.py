@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from harness.types import CorpusCondition
-    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.places import CorpusTask, System
 
 LAYERED = ("layer_weights", "layer_norms", "layer_scores")
 ALL = "all"
@@ -55,7 +54,7 @@ class Layered:
 
     names: tuple[str, str]
     probes: bool
-    corpora: Mapping[CorpusCondition, Curve]
+    corpora: Mapping[CorpusTask, Curve]
 
     @property
     def layers(self) -> int:
@@ -72,7 +71,7 @@ class Layered:
         return everything | dict(sorted(found.items())) if len(found) > 1 else found
 
 
-def language_of(corpus: CorpusCondition) -> str:
+def language_of(corpus: CorpusTask) -> str:
     """Name the languages of a corpus."""
     return ", ".join(corpus.languages or ("unknown",))
 
@@ -84,7 +83,7 @@ def layered(runs: pa.Table) -> list[Layered]:
         runs: Results with the columns of macro-F1's figures and ``LAYERED``.
     """
     kept = current(runs, macro_f1)
-    found: dict[System, dict[CorpusCondition, list[Curve]]] = defaultdict(
+    found: dict[System, dict[CorpusTask, list[Curve]]] = defaultdict(
         lambda: defaultdict(list)
     )
     probing = set()

@@ -21,26 +21,22 @@ from harness_leaderboard.analysis.facets import (
 from harness_leaderboard.analysis.figures import all_warnings
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.analysis.printed import around, entry_of
-from harness_leaderboard.render.entries import (
-    in_percent,
-    percent,
-)
+from harness_leaderboard.render.entries import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from harness.types import CorpusCondition, Metric
+    from harness.types import Metric
     from harness_leaderboard.analysis.facets import AxisCondition
     from harness_leaderboard.analysis.figures import Figure
-    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.places import CorpusTask, System
     from harness_leaderboard.analysis.ranking import Standing
     from harness_leaderboard.analysis.statistics import Estimate
     from harness_leaderboard.analysis.tested import Tested
 
 INTERVAL = (
     "[low, high] is the 95 % interval of a figure, with other test speakers drawn "
-    "(other folds where there are several, and other seeds), rounded outward to whole "
-    "percent."
+    "(other folds where there are several, and other seeds){rounded}."
 )
 BEST = (
     "Marked is what may be the best of its column: no other system is shown to be "
@@ -51,6 +47,10 @@ RANK = "Rank: the best and the worst that each may have {of}, by the same test."
 CHANCE = (
     "Chance is what guessing all classes alike often reaches; speakers and utterances "
     "(n) are those of the test."
+)
+CHANCE_OF_NUMBERS = (
+    "Chance is what the mean of a test part's true numbers reaches as the answer to "
+    "all; speakers and utterances (n) are those of the test."
 )
 WARNED = " ¶"
 """Behind the name of a system that was made with a plugin which broke a rule; the signs
@@ -74,9 +74,9 @@ class Sure:
     estimates: Mapping[Place, Estimate] = field(default_factory=dict)
     standings: Mapping[Place, Standing] = field(default_factory=dict)
     means: Mapping[System, Standing] = field(default_factory=dict)
-    heads: Mapping[CorpusCondition, str] = field(default_factory=dict)
-    facts: Mapping[CorpusCondition, Tested] = field(default_factory=dict)
-    remarks: Mapping[CorpusCondition, tuple[str, ...]] = field(default_factory=dict)
+    heads: Mapping[CorpusTask, str] = field(default_factory=dict)
+    facts: Mapping[CorpusTask, Tested] = field(default_factory=dict)
+    remarks: Mapping[CorpusTask, tuple[str, ...]] = field(default_factory=dict)
     mean_remarks: tuple[str, ...] = ()
 
 
@@ -104,6 +104,7 @@ class Matrix:
             controls: Names of upstreams and downstreams that are not ranked.
         """
         self.metric = metric
+        self.unit = unit_of(metric.bounds)
         self.sure = sure or Sure()
         self.controls = controls
         self.figures = {figure.place: figure for figure in found}
@@ -138,9 +139,15 @@ class Matrix:
             made = f"{over}, in round brackets the number of runs."
         if not self.sure.estimates:
             return made
-        return f"{made} {INTERVAL}"
+        return f"{made} {self.interval_legend}"
 
-    def head(self, corpus: CorpusCondition) -> str:
+    @property
+    def interval_legend(self) -> str:
+        """What an interval is."""
+        rounded = ", rounded outward to whole percent" if self.unit.percent else ""
+        return INTERVAL.format(rounded=rounded)
+
+    def head(self, corpus: CorpusTask) -> str:
         """Say what a column's figures are of, and what is not known of them."""
         return self.sure.heads.get(corpus, "")
 
@@ -159,7 +166,7 @@ class Matrix:
         Args:
             more: What stands behind the metric.
         """
-        said = f"{self.metric.title} in percent{more}"
+        said = f"{self.metric.title} {self.unit.said}{more}"
         return f"{said}, {next(iter(self._heads))}" if len(self._heads) == 1 else said
 
     @property
@@ -189,9 +196,10 @@ class Matrix:
     @property
     def chance_legend(self) -> str:
         """What chance and n are, where they stand below headings."""
-        return CHANCE if self.sure.facts else ""
+        said = CHANCE_OF_NUMBERS if self.metric.of_numbers else CHANCE
+        return said if self.sure.facts else ""
 
-    def facts(self, corpus: CorpusCondition) -> tuple[str, ...]:
+    def facts(self, corpus: CorpusTask) -> tuple[str, ...]:
         """Say what a column was tested on, as far as predictions were read."""
         of = self.sure.facts.get(corpus)
         return of.lines if of else ()
@@ -287,11 +295,12 @@ class Matrix:
         found = [self.sure.estimates.get(place) for place in places]
         known = [one for one in found if one]
         if not known or len(known) < len(found):
-            return percent(mean)
+            return self.unit.entry(mean)
         from harness_leaderboard.analysis.statistics import average  # brings numpy
 
         bounds, details = around(average(known))
-        return Entry(text=f"{in_percent(mean)} {bounds}", value=mean, details=details)
+        text = f"{self.unit.text(mean)} {bounds}"
+        return Entry(text=text, value=mean, details=details)
 
     def complete(self, system: System) -> list[float]:
         """Return a row's figures, those that rest on every fold."""
@@ -332,7 +341,7 @@ class Matrix:
         """Return a value that is the higher, the better the figure is."""
         return value if self.metric.higher_is_better else -value
 
-    def column(self, corpus: CorpusCondition) -> dict[System, Entry]:
+    def column(self, corpus: CorpusTask) -> dict[System, Entry]:
         """Return a column's entries; those that may be the best are marked."""
         places = {system: Place(system, corpus) for system in self.systems}
         return {system: self._entry(place) for system, place in places.items()}
@@ -374,7 +383,8 @@ def _common(parts: Sequence[AxisCondition]) -> Iterator[str]:
     of_axis = facets(axis_of(parts[0])) if parts else ()
     for path, facet in of_axis:
         holders = [one for one in parts if not path[1:] or leaf(one, path[:-1])]
-        if facet.everywhere and len({leaf(one, path) for one in holders}) == 1:
+        values = {leaf(one, path) for one in holders}
+        if facet.everywhere and len(values) == 1 and values != {facet.usual}:
             yield say(holders[0], path, facet.note, facet.noun)
 
 

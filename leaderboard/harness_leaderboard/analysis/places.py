@@ -1,18 +1,44 @@
-"""Where a figure stands: its system makes the row, its corpus condition the column.
+"""Where a figure stands: its system makes the row, the rest the column.
 
 Two results stand in the same place if, and only if, their conditions are equal.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.types import CorpusCondition, TargetCondition
 from harness_leaderboard.results.columns import KEYS, condition_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from harness.types import CorpusCondition, DownstreamCondition, UpstreamCondition
+    from harness.types import Condition, DownstreamCondition, UpstreamCondition
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusTask(CorpusCondition):
+    """What makes a column: the data, and what is predicted of them.
+
+    Every part of the condition that is neither the upstream nor the downstream is a
+    field beside those of the corpus.
+    """
+
+    target: TargetCondition
+
+    @classmethod
+    def of(cls, condition: Condition) -> CorpusTask:
+        """Take it out of a condition."""
+        corpus = {
+            one.name: getattr(condition.corpus, one.name)
+            for one in fields(CorpusCondition)
+        }
+        return cls(**corpus, **{name: getattr(condition, name) for name in BESIDES})
+
+
+BESIDES = tuple(one.name for one in fields(CorpusTask)[len(fields(CorpusCondition)) :])
+"""The parts of the condition that stand beside the corpus in a column."""
 
 
 class System(NamedTuple):
@@ -23,10 +49,10 @@ class System(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A system, and the data that it was trained and tested on."""
+    """A system, the data that it was trained and tested on, and the target."""
 
     system: System
-    corpus: CorpusCondition
+    corpus: CorpusTask
 
 
 def placed(runs: pa.Table) -> tuple[pa.Table, tuple[Place, ...]]:
@@ -50,7 +76,7 @@ def placed(runs: pa.Table) -> tuple[pa.Table, tuple[Place, ...]]:
 
 def _place(row: dict[str, object]) -> Place:
     of = condition_of(row)
-    return Place(System(of.upstream, of.downstream), of.corpus)
+    return Place(System(of.upstream, of.downstream), CorpusTask.of(of))
 
 
 def _numbers(runs: pa.Table) -> pa.Array:

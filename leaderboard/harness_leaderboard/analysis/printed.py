@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.types import Entry
-from harness_leaderboard.render.entries import NOTHING, whole_bounds
+from harness_leaderboard.render.entries import NOTHING, unit_of
 
 if TYPE_CHECKING:
     from harness_leaderboard.analysis.figures import Figure
@@ -42,5 +42,5 @@ def around(sure: Estimate) -> tuple[str, dict[str, float]]:
     from harness_leaderboard.analysis.statistics import interval  # brings numpy
 
     low, high = interval(sure)
-    text = whole_bounds(low, high)
+    text = unit_of(sure.bounds).around(low, high)
     return text, {"error": sure.error, "low": low, "high": high}

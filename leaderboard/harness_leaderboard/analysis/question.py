@@ -45,14 +45,17 @@ class Question:
     pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def require_confusion(metric: Metric) -> None:
+def require_additive(metric: Metric) -> None:
     """Refuse a metric that speakers cannot be resampled for.
 
     Raises:
-        HarnessError: Where it reads more than confusions.
+        HarnessError: Where it reads more than confusions or moments.
     """
-    if not metric.of_confusion:
+    if not metric.additive:
+        sums, other = (
+            ("moments", "ccc") if metric.of_numbers else ("confusions", "macro_f1")
+        )
         raise HarnessError(
-            f"{metric.title} is not computed from confusions alone, so there are no "
-            "intervals and no tests for it. Choose another --metric, such as macro_f1."
+            f"{metric.title} is not computed from {sums} alone, so there are no "
+            f"intervals and no tests for it. Choose another --metric, such as {other}."
         )

@@ -1,4 +1,4 @@
-"""Stored predictions as counts by speaker: what every interval and test is made from.
+"""Stored predictions as sums by speaker: what every interval and test is made from.
 
 Shape letters here: S speakers, s those of one test part, C classes.
 """
@@ -6,11 +6,14 @@ Shape letters here: S speakers, s those of one test part, C classes.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from harness.training.metrics import moments_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,13 +33,30 @@ class TestPart:
         seed: Of the run.
         utterances: Their ids, sorted.
         speakers: (s,) indices into the sample's speakers.
-        counts: (s, C, C) confusions by speaker, rows are true labels.
+        counts: (s, C, C) confusions by speaker, rows are true labels; or (s, 6) moments
+            of numbers (see ``harness.types.Predictions``).
+        squares: (s, 6, 6) sums of the products of what each utterance adds to its
+            moments, where there are these.
     """
 
     seed: int
     utterances: tuple[str, ...]
     speakers: Ints
     counts: Floats
+    squares: Floats | None = None
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether numbers were predicted."""
+        return self.counts.ndim == 2
+
+    @property
+    def sizes(self) -> Floats:
+        """Utterances of each speaker, (s,)."""
+        if self.of_numbers:
+            return self.counts[:, 0]
+        sizes: Floats = self.counts.sum((1, 2))
+        return sizes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,7 +100,7 @@ class Sample:
 
 
 def sample_of(runs: pa.Table) -> Sample:
-    """Count the predictions of a figure's runs by speaker.
+    """Add up the predictions of a figure's runs by speaker.
 
     Args:
         runs: Rows of one place, with ``seed``, ``labels`` and
@@ -91,12 +111,9 @@ def sample_of(runs: pa.Table) -> Sample:
     listed = runs["predictions"].combine_chunks()
     said = pc.list_flatten(listed)
     speaker, speakers = _coded(pc.struct_field(said, "speaker"))
-    true, labels = _coded(pc.struct_field(said, "label"))
-    predicted, guesses = _coded(pc.struct_field(said, "predicted"))
+    numbers = len(said) > 0 and pc.struct_field(said, "value")[0].is_valid
     known = pc.unique(pc.list_flatten(runs["labels"].combine_chunks())).to_pylist()
-    classes = sorted({*known, *labels, *guesses})
-    true = np.array([classes.index(label) for label in labels], int)[true]
-    predicted = np.array([classes.index(label) for label in guesses], int)[predicted]
+    labels, add_up = _moments(said) if numbers else _confusions(said, known)
     utterance = np.array(pc.struct_field(said, "utterance").to_pylist(), object)
     ends = np.cumsum(pc.list_value_length(listed).to_numpy(zero_copy_only=False))
     parts = []
@@ -105,18 +122,61 @@ def sample_of(runs: pa.Table) -> Sample:
     ):
         rows = slice(end - length, end)
         present, place = np.unique(speaker[rows], return_inverse=True)
-        size = len(classes)
-        code = (place * size + true[rows]) * size + predicted[rows]
-        counts = np.bincount(code, minlength=len(present) * size**2)
+        counts, squares = add_up(rows, place)
         parts.append(
             TestPart(
                 seed=seed,
                 utterances=tuple(sorted(utterance[rows])),
                 speakers=present,
-                counts=counts.reshape(-1, size, size).astype(np.float32),
+                counts=counts,
+                squares=squares,
             )
         )
-    return Sample(speakers=tuple(speakers), parts=tuple(parts), labels=tuple(classes))
+    return Sample(speakers=tuple(speakers), parts=tuple(parts), labels=labels)
+
+
+AddUp = Callable[[slice, "Ints"], tuple["Floats", "Floats | None"]]
+"""From the rows of a run, and the place of each one's speaker, to what a part holds."""
+
+
+def _confusions(said: pa.Array, known: Sequence[str]) -> tuple[tuple[str, ...], AddUp]:
+    """Return the classes of predictions, and what counts confusions by speaker."""
+    import pyarrow.compute as pc
+
+    true, labels = _coded(pc.struct_field(said, "label"))
+    predicted, guesses = _coded(pc.struct_field(said, "predicted"))
+    classes = sorted({*known, *labels, *guesses})
+    size = len(classes)
+    true = np.array([classes.index(label) for label in labels], int)[true]
+    predicted = np.array([classes.index(label) for label in guesses], int)[predicted]
+
+    def add_up(rows: slice, place: Ints) -> tuple[Floats, None]:
+        code = (place * size + true[rows]) * size + predicted[rows]
+        counts = np.bincount(code, minlength=(place.max(initial=-1) + 1) * size**2)
+        return counts.reshape(-1, size, size).astype(np.float32), None
+
+    return tuple(classes), add_up
+
+
+def _moments(said: pa.Array) -> tuple[tuple[str, ...], AddUp]:
+    """Return no classes, and what adds up moments by speaker."""
+    import pyarrow.compute as pc
+
+    true, predicted = (
+        pc.struct_field(said, name).to_numpy(zero_copy_only=False)
+        for name in ("value", "predicted_value")
+    )
+    each = moments_of(true, predicted, origin=float(true.mean()))
+
+    def add_up(rows: slice, place: Ints) -> tuple[Floats, Floats]:
+        added = each[rows]
+        counts = np.zeros((place.max(initial=-1) + 1, added.shape[1]))
+        squares = np.zeros((*counts.shape, added.shape[1]))
+        np.add.at(counts, place, added)
+        np.add.at(squares, place, added[:, :, None] * added[:, None])
+        return counts, squares
+
+    return (), add_up
 
 
 def pooled(sample: Sample) -> Sample:
@@ -129,16 +189,30 @@ def pooled(sample: Sample) -> Sample:
 
 
 def _merged(sample: Sample, parts: Sequence[TestPart]) -> TestPart:
-    counts = np.zeros((len(sample.speakers), *parts[0].counts.shape[1:]), np.float32)
-    for part in parts:
-        counts[part.speakers] += part.counts
     present = np.unique(np.concatenate([part.speakers for part in parts]))
+    counts = by_speaker(sample, [(one.speakers, one.counts) for one in parts])
+    squares = [(one.speakers, one.squares) for one in parts if one.squares is not None]
     return TestPart(
         seed=parts[0].seed,
         utterances=tuple(sorted(name for part in parts for name in part.utterances)),
         speakers=present,
         counts=counts[present],
+        squares=by_speaker(sample, squares)[present] if squares else None,
     )
+
+
+def by_speaker(sample: Sample, parts: Sequence[tuple[Ints, Floats]]) -> Floats:
+    """Add up what speakers have in several parts, (S, …).
+
+    Args:
+        sample: Whose speakers.
+        parts: Speakers (s,), and what each has, (s, …).
+    """
+    first = parts[0][1]
+    total = np.zeros((len(sample.speakers), *first.shape[1:]), first.dtype)
+    for speakers, of in parts:
+        total[speakers] += of
+    return total
 
 
 def _coded(column: pa.Array) -> tuple[Ints, list[str]]:

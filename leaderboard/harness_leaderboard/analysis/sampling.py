@@ -60,12 +60,14 @@ class Draws:
         freedom: Degrees of freedom of the units' variance, U − 1 where all weigh alike.
         utterances: The variance of a value that its utterances alone explain; none is
             known of a difference, whose systems share them.
+        bounds: Of the metric.
     """
 
     values: Floats
     size: float
     freedom: float
     utterances: float = 0.0
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     @cached_property
     def squares(self) -> Squares:
@@ -110,6 +112,8 @@ def unknown(sample: Sample) -> tuple[str, ...]:
 
 def rare_labels(sample: Sample) -> dict[str, int]:
     """Return the labels that one or two units have, and how many have them."""
+    if sample.parts[0].of_numbers:
+        return {}
     units = units_of(sample)
     held = np.zeros((units.max() + 1, sample.parts[0].counts.shape[-1]), bool)
     for part in sample.parts:
@@ -127,6 +131,8 @@ def rests_on_rare(sample: Sample, metric: Metric) -> bool:
 
     In a mean over folds each has its own labels, so none has to be in several.
     """
+    if metric.of_moments:
+        return False
     pooled = estimand(sample) == "pooled over speakers"
     return pooled and _weighs_labels_alike(metric) and bool(rare_labels(sample))
 
@@ -157,6 +163,7 @@ def draws(sample: Sample, metric: Metric) -> Draws | None:
         size=len(units) / values.shape[1],
         freedom=_unit_freedom(sample, units),
         utterances=float(share),
+        bounds=metric.bounds,
     )
 
 
@@ -169,7 +176,7 @@ def _unit_freedom(sample: Sample, units: Ints) -> float:
     """
     weights = np.zeros(units.max() + 1)
     for part in sample.parts:
-        np.add.at(weights, units[part.speakers], part.counts.sum((1, 2)))
+        np.add.at(weights, units[part.speakers], part.sizes)
     if estimand(sample) != "pooled over speakers":
         weights[:] = 1
     return max(float(weights.sum() ** 2 / (weights**2).sum()) - 1, 1.0)
@@ -213,16 +220,34 @@ def _part_variance(part: TestPart, metric: Metric) -> float:
     """Return that variance of one test part, by the slopes of its score (delta method).
 
     An utterance in cell c of the confusion moves the score by slope c; within a speaker
-    utterances are multinomial over the cells.
+    utterances are multinomial over the cells. One that adds z to the moments moves it
+    by slopes · z.
     """
     total = part.counts.sum(0, dtype=np.float64)
-    slopes = _slopes(total, metric)
     said = part.counts.astype(np.float64)
-    number = said.sum((1, 2))
-    first = (said * slopes).sum((1, 2))
-    second = (said * slopes**2).sum((1, 2))
-    square = second - first**2 / np.maximum(number, 1)
+    number = part.sizes.astype(np.float64)
+    if part.squares is not None:
+        slopes = _moment_slopes(total, metric)
+        first, second = said @ slopes, part.squares @ slopes @ slopes
+    else:
+        slopes = _slopes(total, metric)
+        first = (said * slopes).sum((1, 2))
+        second = (said * slopes**2).sum((1, 2))
+    square = np.maximum(second - first**2 / np.maximum(number, 1), 0.0)
     return float((square * number / np.maximum(number - 1, 1)).sum())
+
+
+def _moment_slopes(total: Floats, metric: Metric) -> Floats:
+    """Return how much each sum, one unit more, moves the score, (6,)."""
+    number, _, _, xx, yy, _ = total
+    unit = math.sqrt(max((xx + yy) / (2 * number), 1e-300))
+    powers = np.array([0, 1, 1, 2, 2, 2])
+    steps = 1e-5 * number * unit**powers  # of float64, whose cube root is 6e-6
+    raised, lowered = (
+        score(total + sign * np.diag(steps), metric) for sign in (1.0, -1.0)
+    )
+    slopes: Floats = (raised - lowered) / (2 * steps)
+    return slopes
 
 
 def _slopes(total: Floats, metric: Metric) -> Floats:
@@ -332,6 +357,7 @@ def estimate(of: Draws | None) -> Estimate | None:
         value=float(of.values.mean()),
         error=max(found.error, _floor(of, found)),
         freedom=found.freedom,
+        bounds=of.bounds,
     )
 
 

@@ -27,23 +27,28 @@ if TYPE_CHECKING:
     Ints = NDArray[np.integer]
 
 LEVEL = 0.95
+MOST_LOG = 700.0
+"""The exponential of more is no float64 (Python's ``math.exp`` raises at 710)."""
 
 
 # ---------------------------------------------------------------- scores
 
 
 def score(counts: Floats, metric: Metric) -> Floats:
-    """Return the metric of confusions.
+    """Return the metric of confusions, or of moments.
 
     Args:
-        counts: (…, C, C), rows are true labels; they may be weighted.
-        metric: One ``of_confusion``.
+        counts: (…, C, C), rows are true labels, or (…, 6); they may be weighted.
+        metric: One ``of_confusion``, or ``of_moments``.
 
     Returns:
         (…) scores.
     """
-    scores = metric.score(Predictions(confusion=counts))
-    return np.broadcast_to(scores, counts.shape[:-2])  # a constant is one number
+    if metric.of_moments:
+        scores, leading = metric.score(Predictions(moments=counts)), counts.shape[:-1]
+    else:
+        scores, leading = metric.score(Predictions(confusion=counts)), counts.shape[:-2]
+    return np.broadcast_to(scores, leading)  # a constant is one number
 
 
 def replicate(sample: Sample, weights: Floats, metric: Metric) -> Floats:
@@ -110,11 +115,13 @@ class Estimate:
         value: As measured.
         error: Its standard error.
         freedom: Degrees of freedom of that error.
+        bounds: The lowest and the highest that a figure may be (see ``Metric``).
     """
 
     value: float
     error: float
     freedom: float
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     @property
     def p(self) -> float:
@@ -140,22 +147,35 @@ def average(estimates: Sequence[Estimate]) -> Estimate:
         value=sum(one.value for one in estimates) / len(estimates),
         error=total**0.5 / len(estimates),
         freedom=total**2 / spent if spent else estimates[0].freedom,
+        bounds=estimates[0].bounds,
     )
 
 
 def interval(of: Estimate, *, level: float = LEVEL) -> tuple[float, float]:
     """Return the interval of a figure: Student's t on the log-odds scale.
 
-    There it is right for few speakers and stays between 0 and 1. A percentile interval
-    covers 83 to 90 % instead of 95 % with 5 to 10 speakers.
+    There it is right for few speakers and stays within the bounds: between 0 and 1; of
+    a correlation between −1 and 1, where it is Fisher's z; and of an error above 0,
+    where it is the log scale. A percentile interval covers 83 to 90 % instead of 95 %
+    with 5 to 10 speakers.
     """
-    value = min(max(of.value, 1e-3), 1 - 1e-3)
-    middle = math.log(value / (1 - value))
-    away = reach(of.freedom, level) * of.error / (value * (1 - value))
+    away = reach(of.freedom, level) * of.error
     if away == 0:
         return of.value, of.value
-    low, high = (1 / (1 + math.exp(-(middle + sign * away))) for sign in (-1, 1))
-    return min(low, of.value), max(high, of.value)
+    least, most = of.bounds
+    if math.isinf(most):
+        ratio = math.exp(min(away / max(of.value - least, 1e-12), MOST_LOG))
+        return least + (of.value - least) / ratio, least + (of.value - least) * ratio
+    width = most - least
+    value = min(max((of.value - least) / width, 1e-3), 1 - 1e-3)
+    middle = math.log(value / (1 - value))
+    away /= width * value * (1 - value)
+    low, high = (_odds(middle + sign * away) for sign in (-1, 1))
+    return min(least + width * low, of.value), max(least + width * high, of.value)
+
+
+def _odds(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-min(max(log_odds, -MOST_LOG), MOST_LOG)))
 
 
 def interval_of_difference(
@@ -163,7 +183,8 @@ def interval_of_difference(
 ) -> tuple[float, float]:
     """Return the interval of a difference: Student's t on the plain scale."""
     away = reach(of.freedom, level) * of.error
-    return max(of.value - away, -1.0), min(of.value + away, 1.0)
+    furthest = of.bounds[1] - of.bounds[0]
+    return max(of.value - away, -furthest), min(of.value + away, furthest)
 
 
 def reach(freedom: float, level: float = LEVEL) -> float:
@@ -208,7 +229,9 @@ def _renumbered(part: TestPart, index: Ints) -> TestPart:
     """Number a part's speakers anew, in ascending order."""
     speakers = index[part.speakers]
     order = np.argsort(speakers)
-    return replace(part, speakers=speakers[order], counts=part.counts[order])
+    squares = None if part.squares is None else part.squares[order]
+    counts = part.counts[order]
+    return replace(part, speakers=speakers[order], counts=counts, squares=squares)
 
 
 def holm(ps: Sequence[float]) -> list[float]:

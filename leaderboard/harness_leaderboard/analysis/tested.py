@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness_leaderboard.analysis.statistics import replicate
-from harness_leaderboard.render.entries import counted, in_percent
+from harness_leaderboard.render.entries import Unit, counted, unit_of
 
 if TYPE_CHECKING:
     from harness.types import Metric
@@ -20,23 +20,26 @@ class Tested:
     """What the figures of a corpus rest on.
 
     Attributes:
-        classes: C, those that can be predicted.
-        chance: The figure of guessing every class alike often, as a fraction of one.
+        classes: C, those that can be predicted; 0 where numbers are.
+        chance: The figure of guessing every class alike often, or of predicting the
+            mean of a test part for all of it.
         speakers: Test speakers, over all folds.
         utterances: Tested in one seed, over all folds.
+        unit: How chance is printed.
     """
 
     classes: int
     chance: float
     speakers: int
     utterances: int
+    unit: Unit
 
     @property
     def lines(self) -> tuple[str, ...]:
         """What stands below a column's heading."""
         return (
-            f"{self.classes} classes",
-            f"chance {in_percent(self.chance)}",
+            f"{self.classes} classes" if self.classes else "numbers",
+            f"chance {self.unit.text(self.chance)}",
             counted(self.speakers, "speaker"),
             f"n = {self.utterances}",
         )
@@ -47,20 +50,26 @@ def tested(sample: Sample, metric: Metric) -> Tested:
 
     Args:
         sample: Of the figure.
-        metric: One ``of_confusion``.
+        metric: One that is ``additive``.
     """
     first = sample.of_seeds({sample.seeds[0]})
     guessed = replace(first, parts=tuple(map(_guessed, first.parts)))
     ones = np.ones((1, len(sample.speakers)), np.float32)
     return Tested(
-        classes=first.parts[0].counts.shape[-1],
+        classes=0 if metric.of_moments else first.parts[0].counts.shape[-1],
         chance=float(replicate(guessed, ones, metric)[0]),
         speakers=len({int(one) for part in first.parts for one in part.speakers}),
         utterances=sum(len(part.utterances) for part in first.parts),
+        unit=unit_of(metric.bounds),
     )
 
 
 def _guessed(part: TestPart) -> TestPart:
     """Replace what was predicted by what guessing would be, on average."""
+    if part.of_numbers:
+        number, x, _, xx, *_ = part.counts.T
+        mean = x.sum() / number.sum()
+        guess = (number, x, mean * number, xx, mean**2 * number, mean * x)
+        return replace(part, counts=np.stack(guess, axis=1))
     true = part.counts.sum(-1, keepdims=True)
     return replace(part, counts=np.repeat(true, true.shape[1], 2) / true.shape[1])

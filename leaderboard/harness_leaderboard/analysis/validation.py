@@ -23,20 +23,23 @@ LEARNED = ("history", "best_epoch")
 def validated(runs: pa.Table, metric: Metric) -> dict[Place, float]:
     """Return the mean score in validation of the epochs that were kept.
 
-    It is UAR where that is asked for, else macro-F1: a learning curve has no other.
-    What has no curve, such as a head that is not trained in epochs, is left out.
+    It is UAR where that is asked for, else macro-F1, and CCC of numbers: a learning
+    curve has no other. What has no curve, such as a head that is not trained in epochs,
+    is left out.
 
     Args:
         runs: Results with the columns of figures and ``LEARNED``.
         metric: What the figures are of.
     """
-    name = "valid_uar" if metric.name == "uar" else "valid_macro_f1"
+    of_classes = "valid_uar" if metric.name == "uar" else "valid_macro_f1"
+    name = "valid_ccc" if metric.of_numbers else of_classes
     kept = current(runs, metric)
     found: dict[Place, list[float]] = defaultdict(list)
     for row in kept.runs.select(["place", *LEARNED]).to_pylist():
         if row["history"]:
             score = _kept(row["history"], row["best_epoch"])[name]
-            found[kept.places[row["place"]]].append(score)
+            if score is not None:
+                found[kept.places[row["place"]]].append(score)
     return {place: fmean(scores) for place, scores in found.items()}
 
 

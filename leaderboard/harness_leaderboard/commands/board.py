@@ -178,7 +178,7 @@ def _with_predictions(table: pa.Table, runs: Folder, question: Question) -> pa.T
     import pyarrow.compute as pc
 
     metric = question.metric
-    if not metric.of_confusion or PREDICTED[-1] in table.column_names:
+    if not metric.additive or PREDICTED[-1] in table.column_names:
         return table
     if (many := pc.sum(table["n_test"]).as_py() or 0) > MOST:
         warn(

@@ -70,7 +70,7 @@ def compare(
     with the same seeds. What counts as one observation is a fold, that is a trained
     model with its test speakers, or with one fold a test speaker.
     """
-    from harness_leaderboard.analysis.question import require_confusion
+    from harness_leaderboard.analysis.question import require_additive
     from harness_leaderboard.views import compare as comparison  # brings numpy
 
     if a == b:
@@ -79,7 +79,7 @@ def compare(
     question = question_of(
         registry, metric, pooled=pooled, detect=detect and detect / 100
     )
-    require_confusion(question.metric)
+    require_additive(question.metric)
     needed = (*columns(question.metric), "labels", "predictions")
     table = read(runs, needed, filters_of(only), [question.metric])
     made = comparison.compare(table, question, (a, b))

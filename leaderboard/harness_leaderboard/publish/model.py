@@ -15,7 +15,7 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.text import markdown
 from harness_leaderboard.analysis.figures import columns, current, figures
 from harness_leaderboard.publish.parcel import Parcel
-from harness_leaderboard.render.entries import counted, in_percent
+from harness_leaderboard.render.entries import counted
 from harness_leaderboard.results import folders, reading, store, upkeep
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ on test. It was measured by
             "yes" if corpus.speaker_independent else "no",
             str(one.folds),
             str(one.seeds),
-            in_percent(one.mean),
+            one.unit.text(one.mean),
         )
         return f"| {' | '.join(cells)} |"
 

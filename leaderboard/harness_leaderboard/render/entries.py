@@ -1,9 +1,9 @@
-"""The entries of tables: figures in percent, names, counts, and which is highest."""
+"""The entries of tables: figures, names, counts, and which is highest."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.types import Entry
@@ -15,6 +15,51 @@ Name = TypeVar("Name")
 
 
 NOTHING = Entry(text="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """How figures are printed: in percent, or as numbers of three digits.
+
+    Attributes:
+        percent: Whether they are fractions of one.
+    """
+
+    percent: bool = True
+
+    @property
+    def said(self) -> str:
+        """What stands behind a metric's title."""
+        return "in percent" if self.percent else "in the units of the target"
+
+    def text(self, value: float) -> str:
+        """Spell a figure."""
+        return in_percent(value) if self.percent else f"{value:.3g}"
+
+    def entry(self, value: float) -> Entry:
+        """Print a figure."""
+        return Entry(text=self.text(value), value=value)
+
+    def signed(self, difference: float, *, digits: int = 1) -> str:
+        """Spell a difference, with its sign: in points, or as a number."""
+        if self.percent:
+            return f"{100 * difference:+.{digits}f}"
+        return f"{difference:+.3g}"
+
+    def bounds(self, value: float, low: float, high: float) -> str:
+        """Spell a figure and its interval."""
+        return f"{self.text(value)} [{self.text(low)}, {self.text(high)}]"
+
+    def around(self, low: float, high: float) -> str:
+        """Spell an interval, in whole percent rounded outward to cover as much."""
+        if self.percent:
+            return f"[{math.floor(100 * low)}, {math.ceil(100 * high)}]"
+        return f"[{self.text(low)}, {self.text(high)}]"
+
+
+def unit_of(bounds: tuple[float, float]) -> Unit:
+    """Return how figures within these bounds are printed (see ``Metric.bounds``)."""
+    return Unit(percent=math.isfinite(bounds[1]))
 
 
 def marked(
@@ -62,24 +107,15 @@ def word(value: object, *, key: Hashable = None) -> Entry:
     return Entry(text=text, value=text, key=key)
 
 
-def signed(difference: float, *, digits: int = 1) -> Entry:
-    """Print a difference in points, with its sign."""
-    return Entry(text=f"{100 * difference:+.{digits}f}", value=difference)
+def signed(difference: float, unit: Unit | None = None, *, digits: int = 1) -> Entry:
+    """Print a difference with its sign, in points by default."""
+    text = (unit or Unit()).signed(difference, digits=digits)
+    return Entry(text=text, value=difference)
 
 
 def number(value: int) -> Entry:
     """Print a count."""
     return Entry(text=str(value), value=value)
-
-
-def bounds(value: float, low: float, high: float) -> str:
-    """Print a figure and its interval, in percent."""
-    return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def whole_bounds(low: float, high: float) -> str:
-    """Print an interval in whole percent, rounded outward to cover as much."""
-    return f"[{math.floor(100 * low)}, {math.ceil(100 * high)}]"
 
 
 def spans(numbers: Iterable[int]) -> str:

@@ -8,6 +8,8 @@ from harness_leaderboard.results.columns import scored
 from harness_leaderboard.results.reading import read_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
     from harness.types import Metric, Predictions
@@ -48,7 +50,7 @@ def scored_anew(table: pa.Table, metric: Metric, runs: Folder) -> pa.Table:
 def _score(row: dict[str, Any], metric: Metric) -> float | None:
     from harness.errors import PluginError
 
-    predictions = predictions_of_row(row, whole=not metric.of_confusion)
+    predictions = predictions_of_row(row, metric)
     if predictions is None:
         return None
     try:
@@ -61,24 +63,33 @@ def _score(row: dict[str, Any], metric: Metric) -> float | None:
         ) from error
 
 
-def predictions_of_row(row: dict[str, Any], *, whole: bool) -> Predictions | None:
-    """Return what a stored result predicted, ``None`` where it does not say.
+def predictions_of_row(row: dict[str, Any], metric: Metric) -> Predictions | None:
+    """Return what a stored result predicted, ``None`` where the metric is not of it.
 
     Args:
-        row: With ``labels``, ``confusion`` and, if ``whole``, ``predictions``.
-        whole: Whether true labels and scores are needed, or the confusion alone.
+        row: With ``labels``, ``confusion`` and, unless the metric is ``of_confusion``,
+            ``predictions``.
+        metric: What is to be computed.
     """
     import numpy as np
 
-    from harness.training.metrics import predictions_of
+    from harness.training.metrics import predictions_of, predictions_of_numbers
     from harness.types import Predictions
 
-    if not whole:
+    if metric.of_confusion:
         confusion = np.array(row["confusion"] or (), np.float64)
         return Predictions(confusion=confusion) if confusion.size else None
-    said = row["predictions"]
-    if not said:
+    said = row["predictions"] or ()
+    if not said or metric.of_numbers != has_numbers(said[0]):
         return None
+    if metric.of_numbers:
+        pairs = [(one["value"], one["predicted_value"]) for one in said]
+        return predictions_of_numbers(*np.array(pairs, np.float64).T)
     place = {label: number for number, label in enumerate(row["labels"])}
     true = np.array([place[one["label"]] for one in said])
     return predictions_of(true, np.array([one["scores"] for one in said], np.float64))
+
+
+def has_numbers(prediction: Mapping[str, Any]) -> bool:
+    """Say whether a stored prediction is of a number; older files lack the field."""
+    return prediction.get("value") is not None

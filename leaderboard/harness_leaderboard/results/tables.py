@@ -119,7 +119,8 @@ def _piece(runs: Folder, results: pa.Table, labels: Sequence[str]) -> pa.Table:
 
 
 def _said() -> tuple[str, ...]:
-    return ("utterance", "speaker", "gender", "label", "predicted")
+    names = ("utterance", "speaker", "gender", "label", "predicted")
+    return (*names, "value", "predicted_value")
 
 
 def _above(results: pa.Table) -> list[str]:

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harness.types import CorpusCondition
-    from harness_leaderboard.analysis.places import Place
+    from harness_leaderboard.analysis.places import CorpusTask, Place
     from harness_leaderboard.analysis.question import Question
 
 COLUMNS = (
@@ -79,7 +78,7 @@ def packed(
         ``tasks``, a list, and ``cells``, by number: all of them compressed JSON.
     """
     kept = current(runs, question.metric)
-    corpora: dict[CorpusCondition, dict[int, list[int]]] = defaultdict(dict)
+    corpora: dict[CorpusTask, dict[int, list[int]]] = defaultdict(dict)
     for place, members in kept.by_place().items():
         corpora[place.corpus][numbers[place]] = members
     written: dict[str, Any] = {"tasks": [], "cells": {}}

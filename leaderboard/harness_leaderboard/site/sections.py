@@ -74,7 +74,7 @@ class Views:
         needed = dict.fromkeys(VIEWS[name].columns(self.question))
         if self.chosen is None:
             return self.runs.select(list(needed))
-        if VIEWS[name].sure and self.question.metric.of_confusion:
+        if VIEWS[name].sure and self.question.metric.additive:
             needed |= dict.fromkeys(PREDICTED)
         results = self.chosen if PREDICTIONS in needed else self.runs
         return results.select(list(needed))
@@ -242,7 +242,7 @@ def _turned(matrix: Matrix, head: str) -> Table:
         entries = {system: column[system] for system in systems}
         body.append((word(label, key=corpus), *entries.values()))
     return Table(
-        title=f"{matrix.metric.title} in percent, downstream {head}",
+        title=f"{matrix.metric.title} {matrix.unit.said}, downstream {head}",
         columns=("corpus", *(matrix.systems[system][0] for system in systems)),
         rows=tuple(body),
         heat=True,

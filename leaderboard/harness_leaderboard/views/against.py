@@ -10,7 +10,7 @@ from harness_leaderboard.analysis import statistics
 from harness_leaderboard.analysis.estimates import gather
 from harness_leaderboard.analysis.facets import title
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.render.entries import NOTHING, bounds, percent, signed, word
+from harness_leaderboard.render.entries import NOTHING, Unit, percent, signed, word
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,7 +135,7 @@ def _compared(of: Estimate | float | str, theirs: float) -> list[Entry]:
     low, high = statistics.interval(of)
     side = "below" if theirs < low else "above" if theirs > high else "inside"
     ours = Entry(
-        text=bounds(of.value, low, high),
+        text=Unit().bounds(of.value, low, high),
         value=of.value,
         details={"low": low, "high": high},
     )

@@ -10,7 +10,7 @@ from harness.types import Table
 from harness_leaderboard.analysis.figures import figures
 from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.analysis.printed import rank_entry
-from harness_leaderboard.analysis.question import require_confusion
+from harness_leaderboard.analysis.question import require_additive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,13 +106,13 @@ def matrix_of(runs: pa.Table, question: Question) -> tuple[Matrix, tuple[str, ..
         HarnessError: Where folds are to be pooled, and no predictions were read.
     """
     metric = question.metric
-    if PREDICTIONS in runs.column_names and metric.of_confusion:
+    if PREDICTIONS in runs.column_names and metric.additive:
         from harness_leaderboard.analysis.estimates import gather  # brings numpy
 
         gathered = gather(runs, question, ranked=True)
         return gathered.matrix, gathered.notes
     if question.pooled:
-        require_confusion(metric)
+        require_additive(metric)
         raise HarnessError(
             "These are too many predictions to pool. Choose fewer results with --only."
         )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.types import Condition, ExtractionRecord, Provenance, Table, leaf, leaves
 from harness_leaderboard.analysis.facets import facets, title, words
-from harness_leaderboard.render.entries import percent, signed, word
-from harness_leaderboard.results.columns import KEYS, condition_of, flat, scored
+from harness_leaderboard.analysis.places import BESIDES
+from harness_leaderboard.render.entries import signed, unit_of, word
+from harness_leaderboard.results.columns import KEYS, condition_of, flat, paths, scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ PROVENANCE = tuple(
     for path in leaves(kind, (part,))
     if path[-1] not in MEASURED
 )
+BESIDE = tuple(name for name in KEYS if paths()[name][1] in BESIDES)
 CELL = ("upstream_feeding", "corpus_strategy", "fold", "seed")
 """With the three names: what two results share that are set side by side."""
 
@@ -49,7 +51,7 @@ class Row:
         """What it shares with the result that it is set beside."""
         of = self.condition
         names = (title(of.upstream), title(of.downstream), title(of.corpus))
-        return (*names, *(self.values[name] for name in CELL))
+        return (*names, *(self.values[name] for name in (*CELL, *BESIDE)))
 
 
 def columns(question: Question) -> tuple[str, ...]:
@@ -72,7 +74,7 @@ def changes(old: pa.Table, new: pa.Table, question: Question) -> Table:
         for cell in before.keys() & after.keys()
         for pair in _pairs(before[cell], after[cell])
     ]
-    metric = scored(question.metric)
+    metric, unit = scored(question.metric), unit_of(question.metric.bounds)
     moved = []
     for was, now in pairs:
         then, since = was.values[metric], now.values[metric]
@@ -81,14 +83,14 @@ def changes(old: pa.Table, new: pa.Table, question: Question) -> Table:
     moved.sort(key=lambda one: (-abs(one[0]), repr(one[2].cell)))
     fresh, gone = (sum(map(len, of.values())) - len(pairs) for of in (after, before))
     return Table(
-        title=f"{question.metric.title} in percent: what moved",
+        title=f"{question.metric.title} {unit.said}: what moved",
         columns=("upstream", "downstream", "cell", "old", "new", "difference", "why"),
         rows=tuple(
             (
                 *_names(now),
-                percent(was.values[metric]),
-                percent(now.values[metric]),
-                signed(gap, digits=2),
+                unit.entry(was.values[metric]),
+                unit.entry(now.values[metric]),
+                signed(gap, unit, digits=2),
                 word(", ".join(_causes(was, now)) or "nothing that is stored"),
             )
             for gap, was, now in moved

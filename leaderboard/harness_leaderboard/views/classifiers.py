@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
-from harness_leaderboard.analysis.matrix import BEST, INTERVAL
+from harness_leaderboard.analysis.matrix import BEST
 from harness_leaderboard.render.entries import NOTHING, marked, word
 from harness_leaderboard.views.board import matrix_of
 
@@ -57,7 +57,7 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
             f"Mean over {_listed(matrix.corpora.values())}; a system that lacks some "
             "says how many it has. The highest of each upstream is marked, controls "
             "apart.",
-            *[f"{INTERVAL} {BEST}"] * bool(matrix.sure.means),
+            *[f"{matrix.interval_legend} {BEST}"] * bool(matrix.sure.means),
             *matrix.doubts,
             *matrix.remarks,
             *notes,

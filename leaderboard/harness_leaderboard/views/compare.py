@@ -14,10 +14,10 @@ from harness_leaderboard.analysis.estimates import figure_of, gather, head, said
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.render.entries import (
     NOTHING,
-    in_percent,
+    Unit,
     number,
-    percent,
     signed,
+    unit_of,
     word,
 )
 from harness_leaderboard.views.spread import deviation
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from harness.types import CorpusCondition, Metric
+    from harness.types import Metric
     from harness_leaderboard.analysis.estimates import Gathered
     from harness_leaderboard.analysis.matrix import Matrix
-    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.places import CorpusTask, System
     from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.samples import Sample
     from harness_leaderboard.analysis.statistics import Estimate
@@ -59,14 +59,16 @@ class Pair:
     Attributes:
         samples: Of A and of B.
         draws: Of A less B, ``None`` where it cannot be taken apart.
-        value: A less B, as a fraction of one.
+        value: A less B.
         estimate: Of the difference, ``None`` where there are too few units.
+        unit: How they are printed.
     """
 
     samples: tuple[Sample, Sample]
     draws: sampling.Draws | None
     value: float
     estimate: Estimate | None
+    unit: Unit
 
     @property
     def p(self) -> float:
@@ -85,7 +87,11 @@ def pair_of(a: Sample, b: Sample, metric: Metric) -> Pair:
     draws = of_a - of_b if of_a and of_b else None
     value = figure_of(a, metric) - figure_of(b, metric)
     return Pair(
-        samples=(a, b), draws=draws, value=value, estimate=sampling.estimate(draws)
+        samples=(a, b),
+        draws=draws,
+        value=value,
+        estimate=sampling.estimate(draws),
+        unit=unit_of(metric.bounds),
     )
 
 
@@ -123,10 +129,10 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
     if alike:  # the title says for all what each row would
         body = [(_with(row[0], row[1]), NOTHING, *row[2:]) for row in body]
     return Table(
-        title=f"{question.metric.title} in percent{alike}: A is "
+        title=f"{question.metric.title} {matrix.unit.said}{alike}: A is "
         f"{' · '.join(matrix.systems[a])}, B is {' · '.join(matrix.systems[b])}",
         columns=(*COLUMNS, *more),
-        groups=(*GROUPS, *[f"to detect {_points(question.detect)}"] * len(more)),
+        groups=(*GROUPS, *[f"to detect {_points(question)}"] * len(more)),
         rows=(*body, *_mean_row(matrix, list(found.values()), width)),
         notes=(
             "The interval and p are those of a paired t test over units (folds where "
@@ -154,13 +160,15 @@ PLAN = (
 )
 
 
-def _points(difference: float | None) -> str:
-    return f"{100 * (difference or 0.0):g} points"
+def _points(question: Question) -> str:
+    difference = question.detect or 0.0
+    in_percent = question.metric.in_percent
+    return f"{100 * difference:g} points" if in_percent else f"{difference:g}"
 
 
 def _pairs(
     gathered: Gathered, a: System, b: System
-) -> tuple[dict[CorpusCondition, Pair], list[str]]:
+) -> tuple[dict[CorpusTask, Pair], list[str]]:
     """Pair two systems on every corpus, and say where they cannot be."""
     found, unpaired = {}, []
     for task, label in gathered.matrix.corpora.items():
@@ -197,8 +205,11 @@ def _row(
         word(label),
         word(head(pair.samples)),
         number(len(pair.samples[0].speakers)),
-        *(percent(figure_of(sample, question.metric)) for sample in pair.samples),
-        signed(pair.value),
+        *(
+            pair.unit.entry(figure_of(sample, question.metric))
+            for sample in pair.samples
+        ),
+        signed(pair.value, pair.unit),
         *_sure(pair, adjusted),
         *_parts(pair, question.metric),
         _detectable(pair),
@@ -212,15 +223,15 @@ def _sure(pair: Pair, adjusted: float | None) -> tuple[Entry, Entry, Entry]:
     low, high = statistics.interval_of_difference(pair.estimate)
     p = pair.estimate.p
     return (
-        _span(low, high),
+        _span(low, high, pair.unit),
         Entry(text=f"{p:.3g}", value=p),
         Entry(text=f"{adjusted:.3g}", value=adjusted),
     )
 
 
-def _span(low: float, high: float) -> Entry:
+def _span(low: float, high: float, unit: Unit) -> Entry:
     """Print an interval; its ends have columns of their own in CSV."""
-    text = f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+    text = f"[{unit.signed(low)}, {unit.signed(high)}]"
     return Entry(text=text, value=text, details={"low": low, "high": high})
 
 
@@ -228,7 +239,7 @@ def _parts(pair: Pair, metric: Metric) -> tuple[Entry, Entry]:
     found = spread_of(pair.samples[0], metric, pair.samples[1])
     if found is None:
         return NOTHING, NOTHING
-    return deviation(found.seed), deviation(found.speaker)
+    return deviation(found.seed, pair.unit), deviation(found.speaker, pair.unit)
 
 
 def _detectable(pair: Pair) -> Entry:
@@ -237,7 +248,7 @@ def _detectable(pair: Pair) -> Entry:
         return NOTHING
     least, low, high = planning.least_detectable(pair.estimate)
     return Entry(
-        text=f"{in_percent(least)} ({in_percent(low)}–{in_percent(high)})",
+        text=f"{pair.unit.text(least)} ({pair.unit.text(low)}–{pair.unit.text(high)})",
         value=least,
         details={"low": low, "high": high},
     )
@@ -265,7 +276,7 @@ def _between(low: float, high: float) -> Entry:
 
 
 def _doubts(
-    found: dict[CorpusCondition, Pair], matrix: Matrix, metric: Metric
+    found: dict[CorpusTask, Pair], matrix: Matrix, metric: Metric
 ) -> Iterator[str]:
     """Say why there is no test, which labels rest on few, and what seeds would tell."""
     for task, pair in found.items():
@@ -290,5 +301,7 @@ def _mean_row(
     p = Entry(text=f"{mean.p:.3g}", value=mean.p)
     speakers = number(sum(len(one.samples[0].speakers) for one in found))
     names = (word(f"mean of {len(found)}"), word(""))
-    row = (*names, speakers, NOTHING, NOTHING, signed(mean.value), _span(low, high), p)
+    unit = matrix.unit
+    gap = (signed(mean.value, unit), _span(low, high, unit))
+    row = (*names, speakers, NOTHING, NOTHING, *gap, p)
     return [(*row, *[NOTHING] * (width - len(row)))]

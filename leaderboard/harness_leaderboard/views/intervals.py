@@ -9,7 +9,7 @@ from harness.types import Entry, Table
 from harness_leaderboard.analysis import statistics
 from harness_leaderboard.analysis.estimates import gather, worst_speaker
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.render.entries import NOTHING, bounds, in_percent
+from harness_leaderboard.render.entries import NOTHING, unit_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +72,7 @@ def _entry(place: Place, found: Gathered) -> Entry:
     worst = worst_speaker(found.samples[place], found.matrix.metric)
     return replace(
         entry,
-        text=f"{entry.text} ({in_percent(worst)})",
+        text=f"{entry.text} ({found.matrix.unit.text(worst)})",
         details={
             **entry.details,
             "worst speaker": worst,
@@ -85,7 +85,7 @@ def _entry(place: Place, found: Gathered) -> Entry:
 def _printed(made: Estimate, standing: Standing | None) -> Entry:
     """Print a figure, its interval and its ranks."""
     low, high = statistics.interval(made)
-    text = bounds(made.value, low, high)
+    text = unit_of(made.bounds).bounds(made.value, low, high)
     details = {"error": made.error, "low": low, "high": high}
     if standing is None:
         return Entry(text=text, value=made.value, details=details)

@@ -149,8 +149,8 @@ def _history(result: Result) -> Table:
                 _float(one.learning_rate),
                 _float(one.train_loss),
                 _float(one.valid_loss),
-                percent(one.valid_macro_f1),
-                percent(one.valid_uar),
+                percent(one.valid_macro_f1 or 0.0),
+                percent(one.valid_uar or 0.0),
             )
             for one in result.history
         ),

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from harness.types import CorpusCondition, UpstreamCondition
+    from harness.types import UpstreamCondition
     from harness_leaderboard.analysis.matrix import Matrix
-    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.places import CorpusTask, System
     from harness_leaderboard.analysis.question import Question
 
 BASELINE, ENGLISH, MULTILINGUAL = "baseline", "English-only", "multilingual"
@@ -96,10 +96,7 @@ def _reached(
 ) -> Mapping[Place, float]:
     """Return the scores that heads are chosen by: in validation, or of the test."""
     if question.heads == "validation":
-        return {
-            place: matrix.better(score)
-            for place, score in validated(runs, question.metric).items()
-        }
+        return validated(runs, question.metric)
     return {place: matrix.better(one.mean) for place, one in matrix.figures.items()}
 
 
@@ -167,7 +164,7 @@ def _over_shared(
     return rank
 
 
-def _complete(matrix: Matrix, system: System, task: CorpusCondition) -> bool:
+def _complete(matrix: Matrix, system: System, task: CorpusTask) -> bool:
     figure = matrix.figures.get(Place(system, task))
     return figure is not None and figure.complete
 
@@ -196,7 +193,7 @@ def _heading(system: System, matrix: Matrix) -> str:
     return f"{upstream} {downstream}"
 
 
-def _corpus(task: CorpusCondition, label: str) -> Entry:
+def _corpus(task: CorpusTask, label: str) -> Entry:
     language = words(task.languages or ())
     text = f"{label} ({language})" if task.languages else label
     return word(text, key=task)

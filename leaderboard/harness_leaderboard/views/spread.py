@@ -9,7 +9,7 @@ from harness.types import Entry, Table
 from harness_leaderboard.analysis.components import spread_of
 from harness_leaderboard.analysis.estimates import gather
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.render.entries import NOTHING, number, percent, word
+from harness_leaderboard.render.entries import NOTHING, Unit, number, word
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,12 +37,15 @@ def spread(runs: pa.Table, question: Question) -> Table:
                 (
                     *matrix.names(system),
                     word(label, key=place),
-                    percent(figure.mean),
-                    percent(made.error) if made else NOTHING,
+                    matrix.unit.entry(figure.mean),
+                    matrix.unit.entry(made.error) if made else NOTHING,
                     *map(number, (figure.runs, parts.seeds, parts.speakers)),
-                    percent(figure.spread),
-                    *map(
-                        deviation, (parts.seed, parts.fold, parts.speaker, parts.rest)
+                    matrix.unit.entry(figure.spread),
+                    *(
+                        deviation(variance, matrix.unit)
+                        for variance in (
+                            *(parts.seed, parts.fold, parts.speaker, parts.rest),
+                        )
                     ),
                 )
             )
@@ -68,6 +71,6 @@ def spread(runs: pa.Table, question: Question) -> Table:
     )
 
 
-def deviation(variance: float | None) -> Entry:
-    """Print the root of a variance in percent, where it is known."""
-    return NOTHING if variance is None else percent(math.sqrt(variance))
+def deviation(variance: float | None, unit: Unit) -> Entry:
+    """Print the root of a variance, where it is known."""
+    return NOTHING if variance is None else unit.entry(math.sqrt(variance))

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from harness.types import CorpusCondition
-    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.places import CorpusTask, System
     from harness_leaderboard.analysis.question import Question
 
 Corpora = tuple[str, ...]
@@ -41,7 +40,7 @@ def transfer(runs: pa.Table, question: Question) -> Table:
     kept = current(runs, uar)
     away: Cells = defaultdict(lambda: defaultdict(list))
     home: Cells = defaultdict(lambda: defaultdict(list))
-    ways: dict[str, CorpusCondition] = {}
+    ways: dict[str, CorpusTask] = {}
     alone = 0
     columns = ["place", "labels", "labels_absent", scored(uar)]
     for row in kept.runs.select(columns).to_pylist():
@@ -100,7 +99,7 @@ def _named(names: tuple[str, str], control: bool) -> tuple[Entry, Entry]:
     return word(upstream), Entry(text=downstream + mark, value=downstream)
 
 
-def _require_one_way(ways: dict[str, CorpusCondition], corpus: CorpusCondition) -> None:
+def _require_one_way(ways: dict[str, CorpusTask], corpus: CorpusTask) -> None:
     """Refuse a corpus that was measured in several ways."""
     name = title(corpus)
     if ways.setdefault(name, corpus) != corpus:

@@ -9,6 +9,7 @@ import pytest
 from harness_leaderboard.analysis.facets import facets
 from harness_leaderboard.analysis.figures import columns, figures
 from harness_leaderboard.analysis.matrix import Matrix
+from harness_leaderboard.analysis.places import BESIDES
 from harness_leaderboard.results import reading, store
 from harness_leaderboard.results.columns import KEYS, chosen_by, kind_of, paths
 from study import put
@@ -58,7 +59,8 @@ def test_a_leaf_of_the_condition_makes_another_cell_and_another_place(
     another = changed(result, path)
     assert another.run_id != result.run_id
     matrix = grid_of(result, another)
-    labels = matrix.corpora if path[1] == "corpus" else matrix.systems
+    axis = path[1] in ("upstream", "downstream")
+    labels = matrix.systems if axis else matrix.corpora
     assert len(matrix.figures) == len(labels) == len(set(labels.values())) == 2
     assert {figure.runs for figure in matrix.figures.values()} == {1}
 
@@ -108,7 +110,7 @@ def test_every_leaf_has_a_column_a_filter_and_a_facet():
     assert [paths()[name] for name in KEYS] == LEAVES
     assert set(KEYS) <= chosen_by().keys()
     shown = {
-        ("condition", axis, *path)
+        ("condition", *(() if path[0] in BESIDES else (axis,)), *path)
         for axis in ("upstream", "downstream", "corpus")
         for path, _ in facets(axis)
     }

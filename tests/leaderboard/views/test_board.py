@@ -385,8 +385,10 @@ def test_a_corpus_called_mean_keeps_its_column(make_result: MakeResult):
 def test_every_metric_has_a_board(metric: Metric, make_result: MakeResult):
     result = make_result(**{metric.name: 0.123})
     table = board(rows(result, metric=metric), metric)
-    assert texts(table)[0][2] == "12.3"
-    assert table.title == f"{metric.title} in percent"
+    percent = metric.in_percent
+    unit = "percent" if percent else "the units of the target"
+    assert texts(table)[0][2] == ("12.3" if percent else "0.123")
+    assert table.title == f"{metric.title} in {unit}"
 
 
 def test_where_lower_is_better_the_lowest_is_the_best(make_result: MakeResult):
