@@ -87,6 +87,8 @@ class RunOptions(ExtractionOptions, total=False):
     folds: int | None
     split_seed: int
     select: str | None
+    perturb: Names
+    perturb_parts: Literal["test", "all"]
     runs: Place
     again: Names | None
     executor: str

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Downstream,
         Executor,
         Metric,
+        Perturbation,
         Renderer,
         Results,
         RunFinished,
@@ -92,6 +93,12 @@ def harness_metrics() -> Iterable[Metric]:
 @hookspec
 def harness_targets() -> Iterable[Target]:
     """Offer what can be predicted of an utterance: a class, or a number."""
+    return ()
+
+
+@hookspec
+def harness_perturbations() -> Iterable[Perturbation]:
+    """Offer ways to make recordings harder, such as noise or a codec."""
     return ()
 
 

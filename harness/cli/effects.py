@@ -35,6 +35,7 @@ def refuse_idle(request: Request, registry: Registry) -> None:
         )
     refuse_idle_seed(request.split, request.split_seed, registry)
     _refuse_idle_cut(request, registry)
+    _refuse_idle_perturbation(request, registry)
     heads = dict.fromkeys(head for grid in request.grids for head in grid.downstreams)
     if not any(g.upstreams and g.downstreams and g.corpora for g in request.grids):
         raise HarnessError(
@@ -60,6 +61,25 @@ def _refuse_idle_cut(request: Request, registry: Registry) -> None:
         if upstream.reads == "utterances" and request.max_seconds:
             raise HarnessError(
                 f"--max-seconds cuts no clip of '{upstream.name}', whose features were "
+                "made elsewhere. Leave it out."
+            )
+
+
+def _refuse_idle_perturbation(request: Request, registry: Registry) -> None:
+    """Refuse to perturb what an upstream does not read, and parts of nothing."""
+    from harness.data.perturbing import CLEAN
+
+    asked = [name for name in request.perturb if name != CLEAN]
+    if request.perturb_parts != "test" and not asked:
+        raise HarnessError(
+            f"--perturb-parts {request.perturb_parts} changes nothing without "
+            "--perturb. Name a perturbation of 'harness list perturbations'."
+        )
+    names = (name for grid in request.grids for name in grid.upstreams)
+    for upstream in (registry.upstreams[name] for name in names if asked):
+        if upstream.reads == "utterances":
+            raise HarnessError(
+                f"--perturb changes nothing of '{upstream.name}', whose features were "
                 "made elsewhere. Leave it out."
             )
 
@@ -96,6 +116,7 @@ def warnings(request: Request, registry: Registry) -> Iterator[str]:
             f"--limit {request.limit} takes a part of each corpus that has more "
             "utterances: a try, whose results stand apart."
         )
+    yield from _mixing(request, registry)
     trained = [corpora_of(name) for grid in request.grids for name in grid.corpora]
     if request.test_corpora and all(
         set(request.test_corpora) <= set(names) for names in trained
@@ -103,6 +124,19 @@ def warnings(request: Request, registry: Registry) -> Iterator[str]:
         yield (
             "--test-corpus names what is trained on: the test part of its own split "
             "is tested, as without the option."
+        )
+
+
+def _mixing(request: Request, registry: Registry) -> Iterator[str]:
+    """Say that what is trained on holds voices of speakers that are tested."""
+    from harness.data.perturbing import CLEAN
+
+    asked = [registry.perturbations[one] for one in request.perturb if one != CLEAN]
+    mixing = [one.name for one in asked if one.others]
+    if mixing and request.perturb_parts == "all":
+        yield (
+            f"{', '.join(mixing)} mixes in utterances of the whole corpus, so that "
+            "speakers of the test part speak in the background of the training part."
         )
 
 

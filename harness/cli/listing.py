@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Downstream,
         Executor,
         Metric,
+        Perturbation,
         Reads,
         Renderer,
         SplitStrategy,
@@ -101,6 +102,10 @@ def _metric(metric: Metric) -> Facts:
     }
 
 
+def _perturbation(perturbation: Perturbation) -> Facts:
+    return {"perturbation": perturbation.name, "summary": perturbation.summary}
+
+
 def _suite(suite: Suite) -> Facts:
     return {"suite": suite.name, "summary": suite.summary}
 
@@ -129,6 +134,7 @@ KINDS: dict[str, Callable[[Any], Facts]] = {
     "targets": _target,
     "splits": _split,
     "metrics": _metric,
+    "perturbations": _perturbation,
     "suites": _suite,
     "executors": _executor,
     "renderers": _renderer,

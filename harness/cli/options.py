@@ -247,6 +247,24 @@ FED = (
         "averaged.",
     ),
 )
+PERTURB = (
+    click.option(
+        "--perturb",
+        callback=names,
+        shell_complete=offered("perturbations"),
+        metavar="P[,P…]",
+        help="Make recordings harder: noise:snr=10, babble, telephone …, see 'harness "
+        "list perturbations'; 'clean' among several is the recordings as they are. "
+        "Each is extracted once, and has results of its own.",
+    ),
+    click.option(
+        "--perturb-parts",
+        type=click.Choice(["test", "all"]),
+        default="test",
+        show_default=True,
+        help="Whose recordings: those of the test part, trained on clean ones, or all.",
+    ),
+)
 GRID = (
     click.option(
         "--upstream",
@@ -339,6 +357,7 @@ GRID = (
         "metrics'; macro_f1:epochs=5 averages the probabilities of the 5 best.",
     ),
     *FED,
+    *PERTURB,
     SKIP_BAD,
     CHECKPOINT,
     DATA_ROOT,

@@ -62,6 +62,7 @@ def _pair(pair: Pair) -> Facts:
         "feeding": pair.condition.feeding,
         "corpus": pair.manifest.corpus.name,
         "split": pair.division.split.strategy,
+        "perturbed": pair.perturbed.name if pair.perturbed else None,
         "cells": len(pair.jobs),
         "done": len(pair.jobs) - len(pair.todo),
         "audio_to_extract_seconds": sum(one.seconds for one in pair.missing),

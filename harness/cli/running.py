@@ -221,14 +221,33 @@ def print_plan(todo: Plan, found: Forecast) -> None:
 
 def _print_pairs(todo: Plan) -> None:
     """Print a row for each (upstream × corpus)."""
+    changed = any(pair.perturbed for pair in todo.pairs)
     columns = (
-        *("upstream", "feeding", "corpus", "split", "cells", "done"),
-        *("audio to extract (min:s)", "to store"),
+        *("upstream", "feeding", "corpus", *["perturbed"] * changed, "split"),
+        *("cells", "done", "audio to extract (min:s)", "to store"),
     )
-    print_table(columns, [_row(pair) for pair in todo.pairs])
+    print_table(columns, [_row(pair, changed=changed) for pair in todo.pairs])
+    for line in _extracted_more(todo):
+        show(line)
 
 
-def _row(pair: Pair) -> tuple[str, ...]:
+def _extracted_more(todo: Plan) -> Iterator[str]:
+    """Say what perturbed recordings are extracted beside those as they are."""
+    found = {
+        (pair.condition, one.key): one.seconds
+        for pair in todo.pairs
+        for one in pair.missing
+    }
+    more = sum(s for (_, key), s in found.items() if key in todo.perturbed)
+    if more:
+        yield (
+            f"\nTo extract: {clock(sum(found.values()) - more)} of recordings as they "
+            f"are, and {clock(more)} more of perturbed ones. Each is extracted once, "
+            "whatever the folds and the heads."
+        )
+
+
+def _row(pair: Pair, *, changed: bool) -> tuple[str, ...]:
     from harness.execution import cost
 
     audio = sum(recording.seconds for recording in pair.missing)
@@ -236,6 +255,7 @@ def _row(pair: Pair) -> tuple[str, ...]:
         pair.upstream.name,
         pair.condition.feeding,
         pair.manifest.corpus.name,
+        *[pair.perturbed.name if pair.perturbed else "clean"] * changed,
         pair.division.split.strategy,
         str(len(pair.jobs)),
         str(len(pair.jobs) - len(pair.todo)),

@@ -37,6 +37,9 @@ class Recording:
 
     Attributes:
         source: Hash of the whole decoded file that it is, or is a span of.
+        perturbation: Hash of what it is perturbed by, ``others`` included; empty for
+            the recording as it is.
+        others: Recordings, as they are, that it is mixed with.
     """
 
     utterance: Utterance
@@ -48,13 +51,19 @@ class Recording:
     seconds: float
     peak: float
     source: str = ""
+    perturbation: str = ""
+    others: tuple[Recording, ...] = ()
 
     @property
     def key(self) -> str:
-        """Name the utterance's audio in a feature store: its bytes, and its span."""
+        """Name the utterance's audio in a feature store: its bytes, and its span.
+
+        A perturbed recording is another audio: its key says what it is perturbed by.
+        """
+        changed = f"~{self.perturbation}" if self.perturbation else ""
         if self.utterance.start == 0.0 and self.utterance.end is None:
-            return self.sha256
-        return f"{self.sha256}-{self.utterance.start}-{self.utterance.end}"
+            return self.sha256 + changed
+        return f"{self.sha256}-{self.utterance.start}-{self.utterance.end}{changed}"
 
 
 @dataclass(frozen=True)

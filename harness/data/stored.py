@@ -23,7 +23,7 @@ from harness.files import replacing, sha256_file
 from harness.types import PARTS, Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from harness.data.places import Places
@@ -41,7 +41,9 @@ BLOCKS = 64
 """Parsed blocks that a process keeps, some 150 MB."""
 
 _PLAIN = tuple(
-    field.name for field in fields(Recording) if field.name not in ("utterance", "path")
+    field.name
+    for field in fields(Recording)
+    if field.name not in ("utterance", "path", "others")
 )
 _SPOKEN = tuple(field.name for field in fields(Utterance))
 _REPEATED = frozenset(("sha256", "source", "path", "label", "speaker", "sentence"))
@@ -180,9 +182,7 @@ def _lines(
     yield json.dumps({"count": len(recordings), "parts": parts}).encode() + b"\n"
     shorten = functools.lru_cache(maxsize=BLOCK)(places.shorten)
     for first in range(0, len(recordings), BLOCK):
-        rows = [
-            _row(one, shorten(one.path)) for one in recordings[first : first + BLOCK]
-        ]
+        rows = [_row(one, shorten) for one in recordings[first : first + BLOCK]]
         yield json.dumps(rows).encode() + b"\n"
 
 
@@ -194,9 +194,18 @@ def _digits(fold: Fold, recordings: Sequence[Recording]) -> str:
 _plain, _spoken = attrgetter(*_PLAIN), attrgetter(*_SPOKEN)
 
 
-def _row(recording: Recording, path: str) -> tuple[Any, ...]:
-    """Return a recording's path, what its audio is, and what is said of it."""
-    return (path, *_plain(recording), *_spoken(recording.utterance))
+def _row(recording: Recording, shorten: Callable[[Path], str]) -> tuple[Any, ...]:
+    """Return a recording's path, what its audio is, and what is said of it.
+
+    Rows of what it is mixed with stand behind, if there are any.
+    """
+    row = (
+        shorten(recording.path),
+        *_plain(recording),
+        *_spoken(recording.utterance),
+    )
+    mixed = [_row(other, shorten) for other in recording.others]
+    return (*row, mixed) if mixed else row
 
 
 @functools.lru_cache(maxsize=BLOCKS)
@@ -206,14 +215,18 @@ def _block(path: Path, places: Places, begin: int, end: int) -> tuple[Recording,
         file.seek(begin)
         rows = json.loads(file.read(end - begin))
     find = functools.cache(places.find)
-    return tuple(_recording(row, find(row[0])) for row in rows)
+    return tuple(_recording(row, find) for row in rows)
 
 
-def _recording(row: list[Any], path: Path) -> Recording:
-    plain = dict(zip(_PLAIN, row[1:], strict=False))
-    spoken = dict(zip(_SPOKEN, row[1 + len(_PLAIN) :], strict=True))
+def _recording(row: list[Any], find: Callable[[str], Path]) -> Recording:
+    first, last = 1 + len(_PLAIN), 1 + len(_PLAIN) + len(_SPOKEN)
+    plain = dict(zip(_PLAIN, row[1:first], strict=True))
+    spoken = dict(zip(_SPOKEN, row[first:last], strict=True))
+    others = tuple(_recording(one, find) for rest in row[last:] for one in rest)
     for said in (plain, spoken):
         for name in said.keys() & _REPEATED:
             if said[name] is not None:
                 said[name] = sys.intern(said[name])
-    return Recording(utterance=Utterance(**spoken), path=path, **plain)
+    return Recording(
+        utterance=Utterance(**spoken), path=find(row[0]), others=others, **plain
+    )

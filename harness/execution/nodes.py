@@ -28,9 +28,9 @@ from harness.registry.isolation import BUNDLED
 from harness.training.task import Training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from harness.execution.plan import Plan
+    from harness.execution.plan import Pair, Plan
     from harness.execution.tasks import Work
     from harness.registry import Registry
     from harness.types import Executor, Pool, Task
@@ -61,7 +61,7 @@ class Needed:
 def needed_by(plan: Plan, work: Work, registry: Registry) -> Needed:
     """List what a node needs for the tasks of a plan."""
     places, pairs = plan.request.places, [pair for pair in plan.pairs if pair.todo]
-    corpora = sorted({training.corpus for training in _trainings(work)})
+    corpora = sorted({key for one in _trainings(work) for key in one.lists})
     lists = [places.shorten(stored.path_of(places, key)) for key in corpora]
     recordings = (
         places.shorten(recording.path)
@@ -72,6 +72,7 @@ def needed_by(plan: Plan, work: Work, registry: Registry) -> Needed:
     plugins = [
         *(registry.upstreams.plugin(pair.upstream.name) for pair in pairs),
         *(registry.downstreams.plugin(job.downstream.name) for job in plan.todo),
+        *(registry.perturbations.plugin(name) for name in _perturbations(pairs)),
     ]
     packages = {one.distribution for one in plugins if one.distribution} | {BUNDLED}
     versions = devices.versions() | {name: _version(name) for name in packages}
@@ -80,6 +81,10 @@ def needed_by(plan: Plan, work: Work, registry: Registry) -> Needed:
         files=(*lists, *of_corpora.values()),
         versions=tuple(sorted(versions.items())),
     )
+
+
+def _perturbations(pairs: Iterable[Pair]) -> set[str]:
+    return {one.perturbed.by.perturbation.name for one in pairs if one.perturbed}
 
 
 def ask_nodes(executor: Executor, pool: Pool, needed: Needed, work: Work) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.data.manifest import Manifest, Recording
+    from harness.data.perturbing import Perturbed
     from harness.execution.request import Request
     from harness.features.shards import Kind
     from harness.splits.transfer import Division
@@ -34,6 +35,8 @@ class Pair:
         todo: Those without a stored result.
         kinds: The features that these read.
         missing: Recordings of which some of these are not stored yet.
+        perturbed: What is tested, or used for every part, in place of the recordings
+            as they are.
     """
 
     upstream: Upstream
@@ -44,11 +47,21 @@ class Pair:
     todo: tuple[Job, ...]
     kinds: tuple[Kind, ...]
     missing: tuple[Recording, ...]
+    perturbed: Perturbed | None = None
 
     @property
     def manifest(self) -> Manifest:
         """The corpus as it was found."""
         return self.division.manifest
+
+    @property
+    def lists(self) -> tuple[tuple[Recording, ...], ...]:
+        """What is trained on and, where that is another list, what is tested."""
+        if self.perturbed is None:
+            return (self.manifest.recordings,)
+        if self.perturbed.parts == "all":
+            return (self.perturbed.recordings,)
+        return (self.manifest.recordings, self.perturbed.recordings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +106,12 @@ class Plan:
         for head, seeds in of_head.items():
             heads.setdefault(tuple(seeds), []).append(head)
         return heads
+
+    @property
+    def perturbed(self) -> frozenset[str]:
+        """The keys of the recordings that are perturbed."""
+        lists = (pair.perturbed.recordings for pair in self.pairs if pair.perturbed)
+        return frozenset(recording.key for of in lists for recording in of)
 
     @property
     def todo(self) -> tuple[Job, ...]:

@@ -6,13 +6,15 @@ prints and what ``harness run`` does. A cell never depends on what else is asked
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING
 
-from harness.data import audio
+from harness.data import audio, perturbing
 from harness.data.corpora import LocalCorpora
 from harness.data.manifest import difference, read_manifest, refuse_bad
+from harness.data.perturbing import CLEAN, Perturbed, Perturber, marked, of_ids
 from harness.data.synthesis import synthesise
 from harness.errors import (
     CheckpointError,
@@ -36,6 +38,7 @@ from harness.types import (
     CorpusCondition,
     DownstreamCondition,
     TargetCondition,
+    PerturbationCondition,
     UpstreamCondition,
     silence,
 )
@@ -49,7 +52,7 @@ if TYPE_CHECKING:
     from harness.features.shards import Kind
     from harness.registry import Registry
     from harness.splits.transfer import Division
-    from harness.types import Corpus, Stages, Target, Upstream
+    from harness.types import Corpus, Perturbation, Stages, Target, Upstream
 
 ALL = "all"
 """Of ``--again``: every cell of the command."""
@@ -120,6 +123,7 @@ class _Planner:
         self.absent: list[Upstream] = []
         self.unmade: list[Corpus] = []
         self.divided: dict[tuple[str, float], tuple[Division, ...]] = {}
+        self.perturbed: dict[tuple[str, int], Perturbed] = {}
 
     def plan(self) -> Plan:
         """Pair every upstream with every corpus that it is asked for on."""
@@ -173,7 +177,7 @@ class _Planner:
             jobs=(),
             todo=(),
             kinds=kinds,
-            missing=self._missing(condition, division, kinds),
+            missing=self._missing(condition, (division.manifest.recordings,), kinds),
         )
         return Plan(request=self.request, pairs=(pair,))
 
@@ -246,6 +250,53 @@ class _Planner:
         """What is predicted."""
         return self.registry.targets[self.request.target]
 
+    # ------------------------------------------------------------ perturbations
+
+    @cached_property
+    def perturbations(self) -> tuple[Perturbation | None, ...]:
+        """How recordings are perturbed; ``None`` is as they are."""
+        asked = dict.fromkeys(self.request.perturb or (CLEAN,))
+        known = self.registry.perturbations
+        found = (None if name == CLEAN else known[name] for name in asked)
+        return tuple({one.name if one else CLEAN: one for one in found}.values())
+
+    def _perturbed(
+        self, perturbation: Perturbation | None, corpus: str, division: Division
+    ) -> Perturbed | None:
+        """Perturb what a division tests, or all of it; once for all upstreams."""
+        if perturbation is None:
+            return None
+        key = perturbation.name, id(division)
+        if key not in self.perturbed:
+            plugin = self.registry.perturbations.plugin(perturbation.name)
+            names = (*corpora_of(corpus), *self.request.test_corpora)
+            recordings = division.manifest.recordings
+            if self.request.perturb_parts == "test":
+                ids = {id for fold in division.split.folds for id in fold.test}
+                recordings = of_ids(recordings, ids)
+            by = Perturber(perturbation=perturbation, plugin=str(plugin))
+            whole = [self.manifests[one] for one in names if one in self.manifests]
+            self.perturbed[key] = Perturbed(
+                by=by,
+                parts=self.request.perturb_parts,
+                recordings=tuple(marked(recordings, by, plugin.identity, whole)),
+            )
+        return self.perturbed[key]
+
+    def _perturbation(
+        self, perturbed: Perturbed | None
+    ) -> PerturbationCondition | None:
+        if perturbed is None:
+            return None
+        one = perturbed.by.perturbation
+        return PerturbationCondition(
+            name=one.name,
+            version=one.version,
+            plugin=self.registry.perturbations.plugin(one.name).identity,
+            parts=perturbed.parts,
+            applied=perturbing.VERSION,
+        )
+
     # ------------------------------------------------------------ upstreams
 
     def _check_feeding(self, names: list[str]) -> None:
@@ -280,9 +331,13 @@ class _Planner:
         if checkpoint is None:
             return
         condition = self._condition(upstream, checkpoint)
-        for corpus, used in here.items():
-            for division in self._divisions(corpus, upstream.min_seconds):
-                yield self._pair(upstream, checkpoint, condition, division, used)
+        for (corpus, used), changed in product(here.items(), self.perturbations):
+            least = upstream.min_seconds * max(1.0, changed.tempo if changed else 1.0)
+            for division in self._divisions(corpus, least):
+                perturbed = self._perturbed(changed, corpus, division)
+                yield self._pair(
+                    upstream, checkpoint, condition, division, used, perturbed
+                )
 
     def _checkpoint(self, upstream: Upstream) -> Checkpoints | None:
         """Find a checkpoint; ``None`` for an upstream that is left out."""
@@ -333,23 +388,30 @@ class _Planner:
         condition: UpstreamCondition,
         division: Division,
         heads: tuple[str, ...],
+        perturbed: Perturbed | None,
     ) -> Pair:
         data = _corpus_condition(division)
         jobs = [
-            job for name in heads for job in self._jobs(name, condition, data, division)
+            job
+            for name in heads
+            for job in self._jobs(name, condition, data, division, perturbed)
         ]
         todo = tuple(job for job in jobs if self._is_due(job.cell.run_id))
-        kinds = kinds_for(job.downstream.reads for job in todo)
-        return Pair(
+        pair = Pair(
             upstream=upstream,
             revision=checkpoint.revision,
             condition=condition,
             division=division,
             jobs=tuple(jobs),
             todo=todo,
-            kinds=kinds,
-            missing=self._missing(condition, division, kinds) if todo else (),
+            kinds=kinds_for(job.downstream.reads for job in todo),
+            missing=(),
+            perturbed=perturbed,
         )
+        if not todo:
+            return pair
+        missing = self._missing(condition, pair.lists, pair.kinds)
+        return replace(pair, missing=missing)
 
     def _jobs(
         self,
@@ -357,6 +419,7 @@ class _Planner:
         upstream: UpstreamCondition,
         corpus: CorpusCondition,
         division: Division,
+        perturbed: Perturbed | None,
     ) -> Iterator[Job]:
         downstream = self.registry.downstreams[name]
         if upstream.hop is None and downstream.reads.frames:
@@ -381,6 +444,7 @@ class _Planner:
                 version=self.target.version,
                 plugin=self.registry.targets.plugin(self.target.name).identity,
             ),
+            perturbation=self._perturbation(perturbed),
         )
         asked = self.request.seeds
         seeds = range(downstream.seeds) if asked is None else asked
@@ -424,10 +488,13 @@ class _Planner:
         )
 
     def _missing(
-        self, condition: UpstreamCondition, division: Division, kinds: tuple[Kind, ...]
+        self,
+        condition: UpstreamCondition,
+        lists: Iterable[Iterable[Recording]],
+        kinds: tuple[Kind, ...],
     ) -> tuple[Recording, ...]:
         store = store_of(condition, self.request.cache)
-        recordings = division.manifest.recordings
+        recordings = list(chain.from_iterable(lists))
         keys = [recording.key for recording in recordings]
         lacking = set().union(*(store.lacks(kind, keys) for kind in kinds))
         return tuple(

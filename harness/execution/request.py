@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from harness.types.perturbations import PerturbedParts
     from harness.types.work import FrameType, Precision
 
 
@@ -49,6 +50,8 @@ class Request:
         all_controls: And those that take as long as what they are compared with.
         again: The runs whose results are computed again, by the beginnings of their
             names, or ``all``.
+        perturb: How recordings are perturbed, one cell each; empty for as they are.
+        perturb_parts: Whose recordings: ``test`` or ``all``.
         checkpoints: Local folders by upstream name.
         suite: The file that the grids come from, if they do.
         data_root: One folder a corpus.
@@ -74,6 +77,8 @@ class Request:
     controls: bool = False
     all_controls: bool = False
     again: tuple[str, ...] = ()
+    perturb: tuple[str, ...] = ()
+    perturb_parts: PerturbedParts = "test"
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     suite: Path | None = None
     data_root: Path

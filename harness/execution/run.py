@@ -368,9 +368,9 @@ class _Features:
 
     def drop(self, pair: Pair) -> int:
         """Remove the frames of a pair that no other needs; return the bytes freed."""
-        keys = {recording.key for recording in pair.manifest.recordings}
+        keys = {recording.key for of in pair.lists for recording in of}
         for other in self.plan.pairs:
             if self.left[id(other)] and other.condition == pair.condition:
-                keys -= {recording.key for recording in other.manifest.recordings}
+                keys -= {recording.key for of in other.lists for recording in of}
         store = self._store(pair)
         return store.drop("last", keys) + store.drop("all", keys)

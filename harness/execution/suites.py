@@ -20,6 +20,7 @@ AXES = {"upstream": "upstreams", "downstream": "downstreams", "corpus": "corpora
 OPTIONS = (
     *("target", "split", "folds", "split_seed", "seeds", "selection"),
     *("feeding", "max_seconds", "frame_type"),
+    *("perturb", "perturb_parts"),
 )
 """What a suite may set for all of its grids: options of ``harness run``."""
 

@@ -27,11 +27,13 @@ from harness.types.canonical import sha256_json
 from harness.verdicts import broken_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from harness.data.manifest import Recording
+    from harness.data.perturbing import Perturber
     from harness.execution.plan import Job, Pair, Plan
     from harness.registry import Registry
-    from harness.splits.transfer import Division
+    from harness.types import Fold
 
 
 CHUNKS = 16
@@ -75,17 +77,15 @@ def work_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -> Work
     """List the tasks of what is to be done; nothing is written."""
     tasks: dict[str, Task] = {}
     jobs: dict[str, Job] = {}
-    corpora = {
-        id(division): stored.key_of(
-            plan.request.places, division.manifest.recordings, division.split.folds
-        )
-        for division in _divisions(plan)
+    listed = {
+        of: stored.key_of(plan.request.places, recordings, folds)
+        for of, (recordings, folds) in _listed(plan).items()
     }
     for pair in plan.pairs:
         if not pair.todo:
             continue
-        corpus = corpora[id(pair.division)]
-        tasks_of = _Tasks(plan, pair, corpus, registry, device, quiet)
+        corpora = [listed[id(recordings)] for recordings in pair.lists]
+        tasks_of = _Tasks(plan, pair, corpora, registry, device, quiet)
         for task in tasks_of.features():
             tasks.setdefault(task.id, task)
         for job in pair.todo:
@@ -104,20 +104,27 @@ def extraction_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -
     tasks: dict[str, Task] = {}
     for pair in plan.pairs:
         corpus = stored.store(plan.request.places, pair.manifest.recordings, ())
-        made = _Tasks(plan, pair, corpus, registry, device, quiet)
+        made = _Tasks(plan, pair, [corpus], registry, device, quiet)
         tasks |= {task.id: task for task in made.features()}
     return Work(tasks=tuple(tasks.values()), jobs={})
 
 
-def chunks(pair: Pair, device: str = "cpu") -> Iterator[tuple[int, int]]:
+def chunks(
+    pair: Pair, device: str = "cpu", recordings: Sequence[Recording] | None = None
+) -> Iterator[tuple[int, int]]:
     """Divide a corpus into the tasks of its extraction.
 
     Yields the place of the first utterance of each, and the place after the last. They
     depend on the corpus, the upstream and the kind of device alone, so that equal
     commands claim the same utterances.
+
+    Args:
+        pair: Says how the corpus is extracted.
+        device: A torch device, or ``auto``.
+        recordings: Those of the corpus, by default as they are.
     """
     gpu = devices.kind_of(device) == "cuda"
-    clips = [[recording] for recording in pair.manifest.recordings]
+    clips = [[recording] for recording in recordings or pair.manifest.recordings]
     work = [cost.extracting(pair, clip).seconds for clip in clips]
     share = min(max(sum(work) / CHUNKS, LEAST), MOST)
     if gpu:
@@ -140,15 +147,21 @@ def write_payloads(plan: Plan) -> None:
     Raises:
         StoreError: Where the cache cannot be written.
     """
-    for division in _divisions(plan):
-        recordings, folds = division.manifest.recordings, division.split.folds
+    for recordings, folds in _listed(plan).values():
         stored.store(plan.request.places, recordings, folds)
 
 
-def _divisions(plan: Plan) -> list[Division]:
-    """List the divisions that are still needed, each once: many pairs share one."""
-    needed = {id(pair.division): pair.division for pair in plan.pairs if pair.todo}
-    return list(needed.values())
+def _listed(plan: Plan) -> dict[int, tuple[Sequence[Recording], Sequence[Fold]]]:
+    """List the recordings that are still needed, each list once: many pairs share one.
+
+    With the folds that they are in; by the ids of the lists in this process.
+    """
+    return {
+        id(recordings): (recordings, pair.division.split.folds)
+        for pair in plan.pairs
+        if pair.todo
+        for recordings in pair.lists
+    }
 
 
 class _Tasks:
@@ -158,20 +171,17 @@ class _Tasks:
         self,
         plan: Plan,
         pair: Pair,
-        corpus: str,
+        corpora: Sequence[str],
         registry: Registry,
         device: str,
         quiet: bool,
     ) -> None:
         self.plan, self.pair, self.registry = plan, pair, registry
-        self.corpus = corpus
+        self.corpora = corpora
         self.quiet = quiet
-        self.recordings = pair.manifest.recordings
         self.identity = sha256_json(asdict(pair.condition))[:16]
-        keys = [recording.key for recording in self.recordings]
-        features = sha256_json([self.identity, keys, pair.kinds])[:16]
         self.certified = f"certify {self.identity}"
-        self.extracted = f"extract {features}"
+        self.extracted = [self._stage(recordings) for recordings in pair.lists]
         self.use = Use(
             upstream=pair.upstream,
             condition=pair.condition,
@@ -179,6 +189,16 @@ class _Tasks:
             places=plan.request.places,
             device=device,
         )
+
+    def _stage(self, recordings: Sequence[Recording]) -> str:
+        """Name the extraction of a list of recordings."""
+        keys = [recording.key for recording in recordings]
+        return f"extract {sha256_json([self.identity, keys, self.pair.kinds])[:16]}"
+
+    @property
+    def perturber(self) -> Perturber | None:
+        """What perturbs the recordings that are marked so."""
+        return self.pair.perturbed.by if self.pair.perturbed else None
 
     def features(self) -> Iterator[Task]:
         """Yield the tasks that the pair's cells need."""
@@ -193,22 +213,30 @@ class _Tasks:
                 function=certify,
                 payload=self.use,
             )
-        missing = {recording.key for recording in pair.missing}
-        for first, last in chunks(pair, self.use.device):
-            chunk = self.recordings[first:last]
+        for place, recordings in enumerate(pair.lists):
+            yield from self._extractions(place, recordings)
+
+    def _extractions(
+        self, place: int, recordings: Sequence[Recording]
+    ) -> Iterator[Task]:
+        """Yield the tasks that extract what is missing of the list at a place."""
+        missing = {recording.key for recording in self.pair.missing}
+        for first, last in chunks(self.pair, self.use.device, recordings):
+            chunk = recordings[first:last]
             if any(recording.key in missing for recording in chunk):
                 yield Task(
-                    id=f"{self.extracted} from {first}",
-                    stage=self.extracted,
-                    resources=self._of(cost.extracting(pair, chunk)),
+                    id=f"{self.extracted[place]} from {first}",
+                    stage=self.extracted[place],
+                    resources=self._of(cost.extracting(self.pair, chunk)),
                     function=extract,
                     payload=Extraction(
                         use=self.use,
-                        corpus=self.corpus,
+                        corpus=self.corpora[place],
                         first=first,
                         last=last,
-                        kinds=pair.kinds,
+                        kinds=self.pair.kinds,
                         seconds=sum(recording.seconds for recording in chunk),
+                        perturber=self.perturber,
                     ),
                 )
 
@@ -219,14 +247,16 @@ class _Tasks:
         return Task(
             id=f"fit {name}",
             stage=f"fit {name}",
-            needs=(self.certified, self.extracted),
+            needs=(self.certified, *self.extracted),
             resources=self._of(cost.fitting(self.pair, job.downstream)),
             function=train,
             payload=Training(
                 cell=job.cell,
                 use=self.use,
                 downstream=job.downstream,
-                corpus=self.corpus,
+                corpus=self.corpora[0],
+                tested=self.corpora[-1],
+                perturber=self.perturber,
                 labels=self.pair.manifest.labels,
                 metrics=tuple(
                     one for one in self.registry.metrics if one.of_numbers == numbers

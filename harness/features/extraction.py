@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.data.manifest import Recording
+    from harness.data.perturbing import Perturber
     from harness.data.places import Places
     from harness.features.pipeline import Clip
     from harness.features.shards import Kind
@@ -118,6 +119,7 @@ class Extraction:
         last: Place after the last.
         kinds: What to store.
         seconds: Duration of the audio.
+        perturber: Perturbs the recordings that are marked so.
     """
 
     use: Use
@@ -126,6 +128,7 @@ class Extraction:
     last: int
     kinds: tuple[Kind, ...]
     seconds: float = 0.0
+    perturber: Perturber | None = None
 
 
 def extract(task: Extraction) -> None:
@@ -152,7 +155,7 @@ def extract(task: Extraction) -> None:
         }
         if any(missing.values()):
             source = find_source(task.use, places)
-            _store_missing(store, source, missing, device)
+            _store_missing(store, source, missing, device, task.perturber)
 
 
 def certify(use: Use) -> None:
@@ -216,6 +219,7 @@ def _store_missing(
     source: Source,
     missing: Mapping[Kind, Mapping[str, Recording]],
     device: str,
+    perturber: Perturber | None,
 ) -> None:
     """Extract the recordings of which something is missing, and store that."""
     wanted = {r.key: r for found in missing.values() for r in found.values()}
@@ -228,7 +232,7 @@ def _store_missing(
     unfit = pipeline.run(
         list(wanted.values()),
         pipeline.Steps(
-            decode=_input_of(source),
+            decode=_input_of(source, perturber),
             encode=functools.partial(_encode, source, device, shards.lacking),
             store=functools.partial(shards.add, made),
             report=lambda said: _report(f"{source.upstream.name} on {device}: {said}"),
@@ -328,14 +332,20 @@ def _encode(
     return states.reduced(source, hidden, kinds)
 
 
-def _input_of(source: Source) -> Callable[[Recording], Tensor]:
+def _input_of(
+    source: Source, perturber: Perturber | None
+) -> Callable[[Recording], Tensor]:
     """Return what turns a recording into what the upstream reads of it."""
     if source.upstream.reads == "utterances":
         return _utterance
-    return functools.partial(_decode, condition=source.condition)
+    return functools.partial(_decode, condition=source.condition, perturber=perturber)
 
 
-def _decode(recording: Recording, *, condition: UpstreamCondition) -> Tensor:
+def _decode(
+    recording: Recording, *, condition: UpstreamCondition, perturber: Perturber | None
+) -> Tensor:
+    if perturber and recording.perturbation:
+        return perturber.waveform(recording, condition.rate, condition.max_seconds)
     utterance = recording.utterance
     return audio.load(
         recording.path,

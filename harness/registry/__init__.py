@@ -26,6 +26,7 @@ from harness.types import (
     Downstream,
     Executor,
     Metric,
+    Perturbation,
     Renderer,
     SplitStrategy,
     Suite,
@@ -59,6 +60,7 @@ OFFERS: Mapping[str, type[Any]] = {
     "harness_splits": SplitStrategy,
     "harness_metrics": Metric,
     "harness_targets": Target,
+    "harness_perturbations": Perturbation,
 }
 """What each offering hook returns."""
 
@@ -79,6 +81,7 @@ class Registry:
     splits: Names[SplitStrategy]
     metrics: Names[Metric]
     targets: Names[Target]
+    perturbations: Names[Perturbation]
     manager: PluginManager
 
     @property
@@ -106,6 +109,7 @@ class Registry:
             splits=names(SplitStrategy, "split strategy"),
             metrics=names(Metric, "metric"),
             targets=names(Target, "target"),
+            perturbations=names(Perturbation, "perturbation"),
             manager=manager,
         )
 

@@ -19,7 +19,7 @@ from harness.errors import HarnessError, PluginError
 
 Described = TypeVar("Described")
 
-FUNCTIONS = ("load", "build", "fit", "read", "make", "start")
+FUNCTIONS = ("load", "build", "fit", "read", "make", "start", "apply")
 """The functions of an offer that are passed ``options=``."""
 
 WORDS = {"true": True, "yes": True, "false": False, "no": False}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.data.manifest import Recording
+    from harness.data.perturbing import Perturber
     from harness.data.places import Places
     from harness.features.extraction import Use
     from harness.features.store import FeatureStore
@@ -50,6 +51,9 @@ class Training:
         use: The upstream, for features that are gone when they are read.
         downstream: The head.
         corpus: Which stored list of utterances and folds.
+        tested: Which list has the test parts; empty for the same.
+        perturber: Perturbs the recordings that are marked so, if they are extracted
+            again.
         labels: The C classes, sorted.
         metrics: What the test part is scored by; one of them selects the epoch.
         quiet: Write nothing to stderr, however long it takes.
@@ -64,6 +68,8 @@ class Training:
     use: Use
     downstream: Downstream
     corpus: str
+    tested: str = ""
+    perturber: Perturber | None = None
     labels: tuple[str, ...]
     metrics: tuple[Metric, ...]
     quiet: bool = True
@@ -72,6 +78,11 @@ class Training:
     harness_version: str = ""
     plugins: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def lists(self) -> set[str]:
+        """The stored lists that it reads."""
+        return {self.corpus, self.tested or self.corpus}
 
     @property
     def selection(self) -> Metric:
@@ -118,6 +129,8 @@ class Trial:
         self.device = devices.prepare(task.use.device)
         fold = stored.load(self.places, task.corpus).fold(task.cell.fold)
         self.train, self.valid, self.test = fold
+        if task.tested:
+            *_, self.test = stored.load(self.places, task.tested).fold(task.cell.fold)
         condition = task.cell.condition.upstream
         self.store: FeatureStore = store_of(condition, self.places.cache)
 
@@ -202,15 +215,16 @@ class Trial:
             return read()
 
     def _extract(self) -> None:
-        recordings = stored.load(self.places, self.task.corpus).recordings
-        again = Extraction(
-            use=self.task.use,
-            corpus=self.task.corpus,
-            first=0,
-            last=len(recordings),
-            kinds=kinds_for([self.task.downstream.reads]),
-        )
-        extract(again)
+        for corpus in self.task.lists:
+            again = Extraction(
+                use=self.task.use,
+                corpus=corpus,
+                first=0,
+                last=len(stored.load(self.places, corpus).recordings),
+                kinds=kinds_for([self.task.downstream.reads]),
+                perturber=self.task.perturber,
+            )
+            extract(again)
 
     def result(
         self,

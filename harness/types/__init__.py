@@ -11,6 +11,7 @@ from harness.types.conditions import (
     Condition,
     CorpusCondition,
     DownstreamCondition,
+    PerturbationCondition,
     TargetCondition,
     UpstreamCondition,
     leaf,
@@ -40,6 +41,7 @@ from harness.types.downstreams import (
     Schedule,
 )
 from harness.types.metrics import Metric, Predictions, metric
+from harness.types.perturbations import Perturbation, PerturbedParts, Speech
 from harness.types.results import (
     Cell,
     CellFailed,
@@ -121,6 +123,9 @@ __all__ = [
     "Metric",
     "Optimiser",
     "Order",
+    "Perturbation",
+    "PerturbationCondition",
+    "PerturbedParts",
     "Pool",
     "Precision",
     "Prediction",
@@ -138,6 +143,7 @@ __all__ = [
     "RunStarting",
     "Schedule",
     "Shown",
+    "Speech",
     "Split",
     "SplitOptions",
     "SplitStrategy",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from harness.types.canonical import sha256_json
 from harness.types.downstreams import Reads, Recipe
+from harness.types.perturbations import PerturbedParts
 from harness.types.work import FrameType, Precision
 
 if TYPE_CHECKING:
@@ -151,6 +152,29 @@ class TargetCondition:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerturbationCondition:
+    """How recordings are changed before the upstream reads them.
+
+    Attributes:
+        name: Of the perturbation, with its level.
+        version: Of its code, raised by its plugin.
+        plugin: As for the upstream.
+        parts: Whose recordings: ``test``, trained on clean ones, or ``all``.
+        applied: Version of ``harness.data.perturbing``: where it is applied.
+    """
+
+    name: str
+    version: int
+    plugin: str
+    parts: PerturbedParts
+    applied: int
+
+    def __str__(self) -> str:
+        """Name it and, if not the test alone, whose recordings are perturbed."""
+        return self.name + " (all parts)" * (self.parts == "all")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Condition:
     """All that makes two results incomparable where it differs.
 
@@ -161,6 +185,7 @@ class Condition:
     downstream: DownstreamCondition
     corpus: CorpusCondition
     target: TargetCondition = TargetCondition()
+    perturbation: PerturbationCondition | None = None
 
 
 def run_id(condition: Condition, fold: str, seed: int) -> str:

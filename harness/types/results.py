@@ -38,9 +38,11 @@ class Cell:
         feeding = f" ({upstream.feeding})" if upstream.feeding != "full" else ""
         target = self.condition.target
         predicted = f" {target.name} ·" * (target != TargetCondition())
+        changed = self.condition.perturbation
         return (
             f"{upstream.name}{feeding} · {self.condition.downstream.name} ·{predicted} "
             f"{corpus.name} · {corpus.strategy} {self.fold} · seed {self.seed}"
+            + (f" · {changed}" if changed else "")
         )
 
 

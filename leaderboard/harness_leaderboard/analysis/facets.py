@@ -74,6 +74,9 @@ def _clips(seconds: float | None) -> str:
 
 
 USUAL = TargetCondition().name
+PERTURBED = {"test": "perturbed in the test part", "all": "perturbed in all parts"}
+ABSENT = {"perturbation": "clean"}
+"""What is said of a part of the condition that a result has not; else ``no PART``."""
 
 FACETS = {
     "upstream_version": Facet(noun="version"),
@@ -99,6 +102,13 @@ FACETS = {
     "target": Facet(noun="target", text=str, bare=True, everywhere=True, usual=USUAL),
     "target_version": Facet(noun="target version"),
     "target_plugin": Facet(noun="target plugin"),
+    "perturbation": Facet(noun="perturbation", text=str, everywhere=True),
+    "perturbation_parts": Facet(
+        noun="perturbed", text=PERTURBED.__getitem__, everywhere=True
+    ),
+    "perturbation_version": Facet(noun="version of the perturbation"),
+    "perturbation_plugin": Facet(noun="plugin of the perturbation"),
+    "perturbation_applied": Facet(noun="way of perturbing"),
 }
 """Leaves that are shown in another way than by their own names, by flat column."""
 
@@ -149,7 +159,7 @@ def say(
     if value is not None:
         return form(value)
     if path[1:] and leaf(part, path[:-1]) is None:
-        return f"no {path[-2]}"
+        return ABSENT.get(path[-2], f"no {path[-2]}")
     above = () if path[0] in BESIDES else (axis_of(part),)
     known = optional(kind_of(("condition", *above, *path)))
     return form(value) if known else f"unknown {noun}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.types import CorpusCondition, TargetCondition
+from harness.types import CorpusCondition, PerturbationCondition, TargetCondition
 from harness_leaderboard.results.columns import KEYS, condition_of
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusTask(CorpusCondition):
-    """What makes a column: the data, and what is predicted of them.
+    """What makes a column: the data, how they are perturbed, what is predicted of them.
 
     Every part of the condition that is neither the upstream nor the downstream is a
     field beside those of the corpus.
     """
 
     target: TargetCondition
+    perturbation: PerturbationCondition | None = None
 
     @classmethod
     def of(cls, condition: Condition) -> CorpusTask:

@@ -185,6 +185,10 @@ def _transfer(views: Views) -> Mapping[str, Panel]:
     return {"": Panel(table=views.make("transfer"), name="transferred")}
 
 
+def _robustness(views: Views) -> Mapping[str, Panel]:
+    return {"": Panel(table=views.make("robustness"), name="perturbed")}
+
+
 def _corpora(views: Views) -> Mapping[str, Panel]:
     return {"": Panel(table=views.make("corpora"), name="read")}
 
@@ -295,6 +299,14 @@ OUTLINES = (
         heading="Transfer",
         about="Trained on one corpus, tested on another.",
         panels=_transfer,
+        optional=True,
+    ),
+    Outline(
+        name="robustness",
+        heading="Robustness",
+        about="Scores on perturbed recordings, each with its difference to the clean "
+        "one in points and the 95 % interval of that difference, paired.",
+        panels=_robustness,
         optional=True,
     ),
     Outline(

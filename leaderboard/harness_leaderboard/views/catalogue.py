@@ -85,6 +85,12 @@ def _spread(runs: pa.Table, question: Question) -> Table:
     return spread(runs, question)
 
 
+def _robustness(runs: pa.Table, question: Question) -> Table:
+    from harness_leaderboard.views.robustness import robustness  # brings numpy
+
+    return robustness(runs, question)
+
+
 VIEWS = {
     "board": View(
         summary="systems against corpora", columns=_scores, make=board, sure=True
@@ -128,6 +134,11 @@ VIEWS = {
         ),
         make=transfer,
         metric=_transferred,
+    ),
+    "robustness": View(
+        summary="what perturbed recordings cost, against clean ones",
+        columns=_predicted,
+        make=_robustness,
     ),
     "spread": View(
         summary="how much seeds, folds and speakers move a figure",

@@ -1,0 +1,1 @@
+"""Perturbations: what makes recordings harder, a file for each family."""
