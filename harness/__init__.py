@@ -54,6 +54,7 @@ from harness.types import (
     Task,
     Upstream,
     Utterance,
+    Validation,
     metric,
     perform,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "Task",
     "Upstream",
     "Utterance",
+    "Validation",
     "__version__",
     "configured",
     "features",

@@ -37,6 +37,7 @@ from harness.types.downstreams import (
     Reads,
     Recipe,
     Schedule,
+    Validation,
 )
 from harness.types.metrics import Metric, Predictions, metric
 from harness.types.results import (
@@ -146,6 +147,7 @@ __all__ = [
     "Upstream",
     "UpstreamCondition",
     "Utterance",
+    "Validation",
     "leaf",
     "leaves",
     "metric",

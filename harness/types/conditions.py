@@ -145,8 +145,15 @@ class Condition:
 
 
 def run_id(condition: Condition, fold: str, seed: int) -> str:
-    """Hash a cell: 16 hexadecimal digits."""
-    value = {"condition": asdict(condition), "fold": fold, "seed": seed}
+    """Hash a cell: 16 hexadecimal digits.
+
+    That features are as they are is left out, so that cells keep the names that they
+    had before a head could standardise them.
+    """
+    parts = asdict(condition)
+    if not condition.downstream.reads.standardise:
+        parts["downstream"]["reads"].pop("standardise")
+    value = {"condition": parts, "fold": fold, "seed": seed}
     return sha256_json(value)[:16]
 
 
