@@ -57,6 +57,7 @@ from harness.types import (
     Task,
     Upstream,
     Utterance,
+    Validation,
     metric,
     perform,
 )
@@ -114,6 +115,7 @@ __all__ = [
     "Task",
     "Upstream",
     "Utterance",
+    "Validation",
     "__version__",
     "configured",
     "features",

@@ -9,10 +9,11 @@ from hypothesis import assume, settings
 from hypothesis import strategies as st
 
 from harness import DataError, Split, SplitOptions, Utterance
-from harness.splits import strategies
+from harness.splits import folds, strategies
 
-OFFERED = {strategy.name: strategy for strategy in strategies.harness_splits()}
-STRATEGIES = [name for name in OFFERED if name not in ("column", "published")]
+USUAL = {strategy.name: strategy for strategy in strategies.harness_splits()}
+OFFERED = USUAL | {strategy.name: strategy for strategy in folds.harness_splits()}
+STRATEGIES = [name for name in USUAL if name not in ("column", "published")]
 BY_SPEAKER = [name for name in STRATEGIES if name != "stratified"]
 
 

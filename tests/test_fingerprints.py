@@ -32,12 +32,15 @@ from harness_plugins.downstreams import (
 )
 from harness_plugins.downstreams import (
     chance,
+    knn,
     layerwise,
     linear,
+    logistic,
     majority,
     multilayer,
     nonlinear,
     permuted,
+    ridge,
 )
 from harness_plugins.upstreams import (
     _wav2vec2_bert,
@@ -55,6 +58,8 @@ from toys import TOY
 from harness.conformance.toy import Toy, fit_toy
 from harness.data import audio
 from harness.features import extraction, padding
+from harness.registry.options import with_defaults
+from harness.splits import folds
 from harness.splits.strategies import harness_splits, make_split
 from harness.training import loop
 from harness.types import SplitOptions, Utterance
@@ -254,7 +259,9 @@ def demo_utterances() -> Iterator[Utterance]:
             )
 
 
-STRATEGIES = {strategy.name: strategy for strategy in harness_splits()}
+STRATEGIES = {
+    strategy.name: strategy for strategy in (*harness_splits(), *folds.harness_splits())
+}
 
 
 def divided(strategy: str) -> list[float | str]:
@@ -305,11 +312,16 @@ def fingerprints() -> dict[str, Fingerprint]:
     made["head: layerwise"] = head_of(offer_of(layerwise), linear)
     made["head: permuted"] = head_of(offer_of(permuted), linear)
     made["head: multilayer"] = head_of(offer_of(multilayer), nonlinear, multilayer)
+    made["head: ridge"] = head_of(offer_of(ridge), ridge)
+    made["head: knn"] = head_of(with_defaults(offer_of(knn)), knn)
+    for head in logistic.harness_downstreams():
+        made[f"head: {head.name}"] = head_of(head, logistic)
     made["head: ast"] = head_of(small_ast(), spectrogram_transformer)
     versions = {"audio.VERSION": audio.VERSION}
     made["decoding"] = Fingerprint(versions, decoded)
     made["demo"] = Fingerprint({"demo.VERSION": demo.VERSION}, synthesised)
-    for name in ("speaker-independent", "stratified", "loso", "kfold"):
+    usual = ("speaker-independent", "stratified", "loso", "kfold")
+    for name in (*usual, *(strategy.name for strategy in folds.harness_splits())):
         versions = {f"the version of the strategy {name}": STRATEGIES[name].version}
         made[f"split: {name}"] = Fingerprint(versions, partial(divided, name))
     versions = {"extraction.VERSION": extraction.VERSION}

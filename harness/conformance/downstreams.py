@@ -16,7 +16,6 @@ from harness.conformance.rules import (
     takes,
 )
 from harness.registry.options import with_defaults
-from harness.types import Reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from harness.types import Batch, Downstream
 
 BUILD = "build(*, layers, dim, classes)"
-FIT = "fit(train, labels, *, classes, seed)"
+FIT = "fit(train, labels, *, valid, classes, seed)"
 """How a downstream's functions are declared."""
 
 
@@ -92,12 +91,9 @@ class DownstreamCheck:
 
     @cached_property
     def _part(self) -> Dataset:
-        from harness.conformance.toy import Toy
+        from harness.conformance.toy import Toy, parts_read
 
-        reads = self.head.reads
-        if reads.layers == "each":  # its head reads one layer
-            reads = Reads(layers="last", frames=reads.frames)
-        return Toy.of(2).parts(reads)[0]
+        return parts_read(self.head.reads, Toy.of(2))[0]
 
 
 def one_of_build_and_fit(check: DownstreamCheck) -> None:
@@ -110,7 +106,7 @@ def one_of_build_and_fit(check: DownstreamCheck) -> None:
         if head.recipe is None:
             raise Broken("It has a 'build' and no recipe: say how it is trained.")
     if head.fit is not None:
-        takes(head.fit, FIT, None, None, classes=2, seed=0)
+        takes(head.fit, FIT, None, None, valid=None, classes=2, seed=0)
 
 
 def a_seed_is_run(check: DownstreamCheck) -> None:

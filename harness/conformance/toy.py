@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.conformance.rules import Broken
+from harness.training import own
 from harness.training.dataset import Dataset
 from harness.training.logits import scored
 from harness.training.loop import Fitting, fit
 from harness.training.metrics import accuracy, macro_f1
+from harness.training.scale import Scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,9 +135,17 @@ def fit_toy(
 def scorer(downstream: Downstream, device: str = "cpu") -> Callable[[Batch], Tensor]:
     """Return a function from a batch to scores (B, C): fitted, or freshly built."""
     if downstream.fit is not None:
-        train, _, _ = Toy.of(0).parts(downstream.reads)
-        batch = train.batch(slice(None), "cpu")
-        return downstream.fit(batch, train.labels, classes=CLASSES, seed=0)
+        train, valid, _ = parts_read(downstream.reads, Toy.of(0))
+        fitting = Fitting(
+            downstream=downstream, classes=CLASSES, selection=macro_f1, seed=0
+        )
+        return downstream.fit(
+            train.batch(slice(None), "cpu"),
+            train.labels,
+            valid=own.validation_of(fitting, valid),
+            classes=CLASSES,
+            seed=0,
+        )
     if downstream.build is None:
         raise Broken("Write exactly one of 'build' and 'fit'.")
     with torch.random.fork_rng(devices=[]):
@@ -143,3 +153,14 @@ def scorer(downstream: Downstream, device: str = "cpu") -> Callable[[Batch], Ten
         layers = LAYERS if downstream.reads.layers == "all" else 1
         head = downstream.build(layers=layers, dim=DIM, classes=CLASSES)
     return torch.inference_mode()(head.to(device).eval())
+
+
+def parts_read(reads: Reads, toy: Toy) -> list[Dataset]:
+    """Return train, valid and test as one head reads them: one layer, standardised."""
+    if reads.layers == "each":  # its head reads one layer
+        reads = replace(reads, layers="last")
+    parts = toy.parts(reads)
+    if not reads.standardise:
+        return list(parts)
+    scale = Scale.of(parts[0])
+    return [part.scaled(scale) for part in parts]

@@ -35,7 +35,8 @@ def check(split: Split, manifest: Manifest) -> None:
         DataError: Where the corpus has a single label; the same audio, utterances of
             one file that overlap or, in a split that is speaker-independent, the same
             speaker are in two parts; a label of valid or test is not in train; a part
-            is empty; or the ids are not those of the corpus, each once.
+            is empty; or the ids are not those of the corpus, each once, or where the
+            split leaves some out at most once.
     """
     recordings = {one.utterance.id: one for one in manifest.recordings}
     labels = {one.utterance.label for one in manifest.recordings}
@@ -57,7 +58,7 @@ def _problems(
     overlaps: Collection[tuple[str, str]],
 ) -> Iterator[str]:
     """Say what is wrong with a fold, one sentence each; the first one is enough."""
-    yield from _misplaced(fold, recordings.keys())
+    yield from _misplaced(fold, recordings.keys(), leaves_out=split.leaves_out)
     part_of = {id: part for part, ids in fold.parts() for id in ids}
     if pair := _in_two_parts(recordings, part_of, lambda one: one.content):
         yield f"the same audio is in {pair}. Remove one of the two files."
@@ -77,7 +78,7 @@ def _problems(
             )
 
 
-def _misplaced(fold: Fold, known: Set[str]) -> Iterator[str]:
+def _misplaced(fold: Fold, known: Set[str], *, leaves_out: bool) -> Iterator[str]:
     """Find empty parts, and utterances that are not in one part of the fold."""
     part_of: dict[str, str] = {}
     for part, ids in fold.parts():
@@ -95,7 +96,7 @@ def _misplaced(fold: Fold, known: Set[str]) -> Iterator[str]:
                     "of them."
                 )
             part_of[id] = part
-    if missing := sorted(known - part_of.keys()):
+    if not leaves_out and (missing := sorted(known - part_of.keys())):
         yield (
             f"utterances are in no part: {len(missing)} of {len(known)}, the first is "
             f"'{missing[0]}'. Make the split anew."

@@ -118,6 +118,7 @@ def split_of(strategy: SplitStrategy, folds: tuple[Fold, ...]) -> Split:
         strategy=strategy.name,
         version=strategy.version,
         speaker_independent=strategy.speaker_independent,
+        leaves_out=strategy.leaves_out,
         folds=folds,
     )
 

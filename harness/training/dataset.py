@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.features.store import FeatureStore
+    from harness.training.standard import Standard
     from harness.types import Reads
 
 
@@ -26,11 +27,13 @@ class Dataset:
         pooled: Means over time, (N, D) or (N, L, D); ``None`` where frames are read.
         frames: One tensor an example, (T, D) or (L, T, D), as they are stored.
         labels: Class indices, (N,); or numbers to be predicted, in floating point.
+        scale: Standardises what is brought to a device, if it is to be.
     """
 
     pooled: Tensor | None = None
     frames: tuple[Tensor, ...] = ()
     labels: Tensor
+    scale: Standard | None = None
 
     @classmethod
     def of(
@@ -70,9 +73,16 @@ class Dataset:
 
     def layer(self, number: int) -> Dataset:
         """Return the examples with one of their layers 1…L alone."""
+        index, scale = number - 1, self.scale and self.scale.layer(number)
         if self.pooled is not None:
-            return replace(self, pooled=self.pooled[:, number - 1].contiguous())
-        return replace(self, frames=tuple(states[number - 1] for states in self.frames))
+            pooled = self.pooled[:, index].contiguous()
+            return replace(self, pooled=pooled, scale=scale)
+        frames = tuple(states[index] for states in self.frames)
+        return replace(self, frames=frames, scale=scale)
+
+    def scaled(self, scale: Standard) -> Dataset:
+        """Return the examples, to be standardised."""
+        return replace(self, scale=scale)
 
     def permuted(self, seed: int) -> Dataset:
         """Permute the labels among the examples, as a control."""
@@ -86,11 +96,17 @@ class Dataset:
     def batch(self, indices: Sequence[int] | slice, device: str) -> Batch:
         """Bring some of the examples to a device, in float32 whatever is stored."""
         if self.pooled is not None:
-            return Batch(pooled=self.pooled[indices].to(device, torch.float32))
+            return Batch(pooled=self._scaled(self.pooled[indices], device))
         if isinstance(indices, slice):
             indices = range(len(self))[indices]
         frames = (self.frames[index] for index in indices)
-        return Batch(frames=tuple(one.to(device, torch.float32) for one in frames))
+        return Batch(frames=tuple(self._scaled(one, device) for one in frames))
+
+    def _scaled(self, features: Tensor, device: str) -> Tensor:
+        moved = features.to(device, torch.float32)
+        if self.scale is None:
+            return moved
+        return self.scale(moved, frames=self.pooled is None)
 
     def batches(self, size: int, device: str) -> Iterator[Batch]:
         """Yield all examples in their order."""

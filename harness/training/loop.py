@@ -27,7 +27,8 @@ from harness.features.device import (
     restore_random_state,
 )
 from harness.files import read_sealed, write_sealed
-from harness.training.logits import forward, logits_of, require_shape, scored
+from harness.training import own
+from harness.training.logits import forward, logits_of, scored
 from harness.training.metrics import ccc, macro_f1, uar
 from harness.training.recipes import (
     loss_of,
@@ -35,6 +36,7 @@ from harness.training.recipes import (
     schedule_of,
     valid_loss,
 )
+from harness.training.standard import fit_on_scale
 from harness.types import Epoch
 
 if TYPE_CHECKING:
@@ -136,31 +138,26 @@ def fit(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
         HarnessError: Where they are not finite.
         StoreError: Where the state cannot be written.
     """
-    if fitting.downstream.fit is not None:
-        return _fit_itself(fitting, train)
+    if fitting.downstream.reads.standardise:
+        return fit_on_scale(fitting, train, valid, _fit)
+    return _fit(fitting, train, valid)
+
+
+def _fit(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
     if fitting.downstream.reads.layers == "each":
         return _fit_each_layer(fitting, train, valid)
+    return _fit_one(fitting, train, valid)
+
+
+def _fit_one(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
+    if fitting.downstream.fit is not None:
+        return _fit_itself(fitting, train, valid)
     return _fit_by_recipe(fitting, train, valid)
 
 
-def _fit_itself(fitting: Fitting, train: Dataset) -> Fitted:
-    """Call a downstream's own training with the whole training part."""
-    name, everything = fitting.downstream.name, slice(None)
-    if fitting.downstream.fit is None:
-        raise PluginError(f"Downstream '{name}' has no fit.")
-    batch = train.batch(everything, "cpu")
-    scorer = fitting.downstream.fit(
-        batch, train.labels, classes=fitting.classes, seed=fitting.seed
-    )
-
-    def predict(part: Dataset) -> Tensor:
-        scores = scorer(part.batch(everything, "cpu"))
-        require_shape(scores, (len(part), fitting.classes), name)
-        if not torch.isfinite(scores).all():
-            raise PluginError(f"Downstream '{name}' returned NaN or infinite scores.")
-        return scores
-
-    return Fitted(predict=predict)
+def _fit_itself(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
+    predict, best = own.fit(fitting, train, valid)
+    return Fitted(predict=predict, best=best)
 
 
 def _fit_each_layer(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
@@ -172,7 +169,7 @@ def _fit_each_layer(fitting: Fitting, train: Dataset, valid: Dataset) -> Fitted:
     alone = replace(fitting, state=None)
     sign = 1 if fitting.selection.higher_is_better else -1
     probes = tuple(
-        _on_layer(layer, _fit_by_recipe(alone, train.layer(layer), valid.layer(layer)))
+        _on_layer(layer, _fit_one(alone, train.layer(layer), valid.layer(layer)))
         for layer in range(1, train.layers + 1)
     )
     return replace(max(probes, key=lambda probe: sign * probe.best), probes=probes)

@@ -39,6 +39,7 @@ from harness.types.downstreams import (
     Reads,
     Recipe,
     Schedule,
+    Validation,
 )
 from harness.types.metrics import Metric, Predictions, metric
 from harness.types.perturbations import Perturbation, PerturbedParts, Speech
@@ -156,6 +157,7 @@ __all__ = [
     "Upstream",
     "UpstreamCondition",
     "Utterance",
+    "Validation",
     "leaf",
     "leaves",
     "metric",

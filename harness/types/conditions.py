@@ -8,10 +8,10 @@ What is only provenance (device, library versions, times) is in ``types.results`
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from harness.types.canonical import sha256_json
+from harness.types.canonical import LATER, sha256_json
 from harness.types.downstreams import Reads, Recipe
 from harness.types.perturbations import PerturbedParts
 from harness.types.work import FrameType, Precision
@@ -178,28 +178,35 @@ class PerturbationCondition:
 class Condition:
     """All that makes two results incomparable where it differs.
 
-    A part that is added later has a default: results that were stored before have it.
+    A field that is added later has a default, which older results have, and is ``LATER``.
     """
 
     upstream: UpstreamCondition
     downstream: DownstreamCondition
     corpus: CorpusCondition
-    target: TargetCondition = TargetCondition()
-    perturbation: PerturbationCondition | None = None
+    target: TargetCondition = field(default=TargetCondition(), metadata=LATER)
+    perturbation: PerturbationCondition | None = field(default=None, metadata=LATER)
 
 
 def run_id(condition: Condition, fold: str, seed: int) -> str:
     """Hash a cell: 16 hexadecimal digits.
 
-    A part of the condition that is its default is left out of the hash, so that what
-    was computed before there was such a part is not computed again.
+    What is marked ``LATER`` and has its default is left out of the hash, so that what
+    was computed before there was such a field is not computed again.
     """
-    parts = asdict(condition)
-    for field in fields(condition):
-        if getattr(condition, field.name) == field.default:
-            del parts[field.name]
-    value = {"condition": parts, "fold": fold, "seed": seed}
+    value = {"condition": _hashed(condition), "fold": fold, "seed": seed}
     return sha256_json(value)[:16]
+
+
+def _hashed(of: object) -> object:
+    """Return a dataclass as JSON values, without later fields that are as before."""
+    if not is_dataclass(of):
+        return of
+    return {
+        one.name: _hashed(value)
+        for one in fields(of)
+        if (value := getattr(of, one.name)) != one.default or one.metadata != LATER
+    }
 
 
 def leaves(of: type[Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from harness.types.canonical import LATER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +27,13 @@ class Reads:
             every layer alone, and the one that is best in validation is the result.
         frames: Every frame, or only the mean over time. A head that is linear up to
             its mean over time trains exactly on the means.
+        standardise: Subtract each dim's mean and divide by its deviation, layer by
+            layer, both of the training part alone; a dim that is constant there is 0.
     """
 
     layers: Literal["last", "all", "each"]
     frames: bool
+    standardise: bool = field(default=False, metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -137,18 +142,44 @@ class Build(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Validation:
+    """The validation part, for a downstream that trains by itself.
+
+    Attributes:
+        batch: The whole part.
+        labels: (B,), as those of the training part.
+        score: From scores (B, C) of the part to the metric that the user selects by,
+            larger is better: what there is to choose is chosen by it.
+    """
+
+    batch: Batch
+    labels: Tensor
+    score: Callable[[Tensor], float]
+
+
 class Fit(Protocol):
     """Train without gradients: for classifiers that bring their own training."""
 
     def __call__(
-        self, train: Batch, labels: Tensor, *, classes: int, seed: int
+        self,
+        train: Batch,
+        labels: Tensor,
+        *,
+        valid: Validation,
+        classes: int,
+        seed: int,
     ) -> Callable[[Batch], Tensor]:
         """Return a function from a batch to scores (B, C).
+
+        With ``layers="each"`` it is called once a layer, with that layer alone, and
+        the layer of the best validation score is the result.
 
         Args:
             train: The whole training part.
             labels: (B,) class indices; or, for a head that ``predicts`` numbers, these
                 in floating point, of mean 0 and standard deviation 1.
+            valid: The validation part.
             classes: C; 1 where a number is predicted.
             seed: For whatever is random in it; another one for each cell.
         """

@@ -41,12 +41,14 @@ class Split:
         strategy: Its name.
         version: Of the strategy's code.
         speaker_independent: Whether no speaker may stand in two parts.
+        leaves_out: Whether an utterance may be in no part of a fold.
         folds: At least one.
     """
 
     strategy: str
     version: int = 1
     speaker_independent: bool = True
+    leaves_out: bool = False
     folds: tuple[Fold, ...]
 
     @cached_property
@@ -95,6 +97,8 @@ class SplitStrategy:
         summary: One line for ``harness list splits``.
         divide: Makes the folds.
         speaker_independent: Whether a speaker in two parts is refused.
+        leaves_out: Whether a fold may leave utterances out, such as those that share a
+            sentence with its test part.
         takes_folds: Whether ``--folds`` has a meaning for it.
         draws: Whether ``--split-seed`` has one.
         mismatch: Says why the folds of a split file cannot be of this strategy, such as
@@ -106,6 +110,7 @@ class SplitStrategy:
     summary: str
     divide: Divide
     speaker_independent: bool = True
+    leaves_out: bool = False
     takes_folds: bool = False
     draws: bool = True
     mismatch: Mismatch = no_mismatch

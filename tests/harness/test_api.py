@@ -48,7 +48,7 @@ class Fails:
 
     @hookimpl
     def harness_downstreams(self):
-        def fit(train, labels, *, classes, seed):
+        def fit(train, labels, *, valid, classes, seed):
             raise HarnessError("No.")
 
         reads = Reads(layers="last", frames=False)

@@ -257,7 +257,7 @@ def test_hook_harness_cell_failed(harness, listener, manager):
         def harness_downstreams(self):
             from harness import Downstream, Reads
 
-            def fit(train, labels, *, classes, seed):
+            def fit(train, labels, *, valid, classes, seed):
                 raise HarnessError("No.")
 
             reads = Reads(layers="last", frames=False)

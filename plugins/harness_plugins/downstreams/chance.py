@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import Batch, Downstream, Reads, hookimpl
+from harness import Batch, Downstream, Reads, Validation, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ VERSION = 1
 
 
 def fit(
-    train: Batch, labels: Tensor, *, classes: int, seed: int
+    train: Batch, labels: Tensor, *, valid: Validation, classes: int, seed: int
 ) -> Callable[[Batch], Tensor]:
     """Count the labels' shares, and draw from them; draw a number of the part's."""
     import torch

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import Batch, Downstream, Reads, hookimpl
+from harness import Batch, Downstream, Reads, Validation, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ VERSION = 1
 
 
 def fit(
-    train: Batch, labels: Tensor, *, classes: int, seed: int
+    train: Batch, labels: Tensor, *, valid: Validation, classes: int, seed: int
 ) -> Callable[[Batch], Tensor]:
     """Count the labels' shares; of two that are equally common the first one wins.
 

@@ -19,20 +19,20 @@ def fitting(fit):
     return Downstream(name="culprit", summary="", reads=MEANS, fit=fit)
 
 
-def by_position(train, labels, *, classes, seed):
+def by_position(train, labels, *, valid, classes, seed):
     """Guess that test utterances come class by class."""
     return lambda batch: torch.eye(3)[torch.arange(len(batch)) * 3 // len(batch)]
 
 
-def unseeded(train, labels, *, classes, seed):
+def unseeded(train, labels, *, valid, classes, seed):
     return lambda batch: torch.rand(len(batch), classes)
 
 
-def by_batch(train, labels, *, classes, seed):
+def by_batch(train, labels, *, valid, classes, seed):
     return lambda batch: (batch.pooled - batch.pooled.mean(0))[:, :classes]
 
 
-def adapting(train, labels, *, classes, seed):
+def adapting(train, labels, *, valid, classes, seed):
     seen = []
 
     def predict(batch):
@@ -42,7 +42,7 @@ def adapting(train, labels, *, classes, seed):
     return predict
 
 
-def three(train, labels, *, classes, seed):
+def three(train, labels, *, valid, classes, seed):
     """Expect three classes always."""
     return lambda batch: torch.zeros(len(batch), 3)
 
@@ -104,7 +104,7 @@ def test_a_head_without_a_recipe_is_named_and_not_trained():
 
 
 def test_what_fit_returns_must_be_a_tensor():
-    def listing(train, labels, *, classes, seed):
+    def listing(train, labels, *, valid, classes, seed):
         return lambda batch: [[0.0] * classes] * len(batch)
 
     found = findings(DownstreamCheck(offer=fitting(listing)))

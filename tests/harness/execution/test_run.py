@@ -273,7 +273,7 @@ class Moody:
 
     @hookimpl
     def harness_downstreams(self):
-        def fit(train, labels, *, classes, seed):
+        def fit(train, labels, *, valid, classes, seed):
             self.built += 1
             if self.built == 2:
                 raise HarnessError("The second is unlucky. Try again.")

@@ -19,7 +19,7 @@ from harness_plugins.downstreams import (
 from harness_plugins.recipes import PEFT_SER
 from torch import nn
 
-from harness import Batch, Optimiser, Reads, Recipe, Schedule
+from harness import Batch, Optimiser, Reads, Recipe, Schedule, Validation
 from harness.conformance.toy import Toy, fit_toy
 from harness.heads import keep_mask
 
@@ -229,6 +229,7 @@ def test_layer_weights_start_equal():
 def test_the_majority_row_says_the_commonest_label():
     labels = torch.tensor([2, 0, 2, 1])
     train = Batch(pooled=torch.zeros(4, 1))
-    predict = majority.fit(train, labels, classes=4, seed=0)
+    valid = Validation(train, labels, lambda scores: 0.0)
+    predict = majority.fit(train, labels, valid=valid, classes=4, seed=0)
     scores = predict(Batch(pooled=torch.zeros(3, 1)))
     assert scores.tolist() == [[0.25, 0.25, 0.5, 0.0]] * 3
