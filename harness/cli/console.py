@@ -18,7 +18,7 @@ from harness.cli.remaining import Remaining
 from harness.cli.thinness import thin_result
 from harness.errors import HarnessError
 from harness.hookspecs import hookimpl
-from harness.text import clock, counted, json_text, plain
+from harness.text import clock, counted, json_text, plain, wrapped
 from harness.types import silence
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def say(message: str) -> None:
     and the work goes on.
     """
     try:
-        sys.stderr.write(f"{plain(message, lines=True)}\n")
+        sys.stderr.write(f"{_fitted(message, sys.stderr)}\n")
         sys.stderr.flush()
     except OSError:
         abandon(sys.stderr)
@@ -86,7 +86,17 @@ def say(message: str) -> None:
 
 def show(text: str = "") -> None:
     """Print what was asked for to stdout: a line, or several."""
-    click.echo(plain(text, lines=True))
+    click.echo(_fitted(text, sys.stdout))
+
+
+def _fitted(text: str, stream: TextIO) -> str:
+    """Make text fit to be printed: in a terminal no word is broken, nor a command."""
+    text = plain(text, lines=True)
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError, AttributeError):  # no terminal, or no stream
+        return text
+    return wrapped(text, width) if width else text
 
 
 def print_json(value: object, default: Callable[[Any], object] | None = None) -> None:
@@ -120,9 +130,9 @@ class Reporter:
     def harness_result(self, event: CellFinished) -> None:
         """Say how a cell came out."""
         if not self._quiet:
-            scores = event.result.scores
+            cell, scores = event.result.cell, event.result.scores
             say(
-                f"{event.result.cell}: macro-F1 {100 * scores['macro_f1']:.1f} %, "
+                f"{cell.brief}: macro-F1 {100 * scores['macro_f1']:.1f} %, "
                 f"UAR {100 * scores['uar']:.1f} %"
             )
         corpus = event.result.condition.corpus

@@ -347,9 +347,8 @@ class _Trainer:
             return
         self.reported = now
         sys.stderr.write(
-            f"{self.fitting.title}: {done}/{self.fitting.recipe.epochs} "
-            f"epochs in {self._seconds() / 60:.1f} min, validation macro-F1 "
-            f"{100 * self.history[-1].valid_macro_f1:.1f} %\n"
+            f"{self.fitting.title}: epoch {done}/{self.fitting.recipe.epochs}, "
+            f"validation F1 {100 * self.history[-1].valid_macro_f1:.1f} %\n"
         )
 
     def _seconds(self) -> float:

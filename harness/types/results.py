@@ -41,6 +41,16 @@ class Cell:
             f"{corpus.name} · {corpus.strategy} {self.fold} · seed {self.seed}"
         )
 
+    @property
+    def brief(self) -> str:
+        """Name the cell within its run, so that a line of progress seldom wraps."""
+        upstream, corpus = self.condition.upstream, self.condition.corpus
+        feeding = f" ({upstream.feeding})" if upstream.feeding != "full" else ""
+        return (
+            f"{upstream.name}{feeding}/{self.condition.downstream.name}, "
+            f"{corpus.name}, fold {self.fold}, seed {self.seed}"
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
