@@ -63,10 +63,11 @@ class Processes(futures.Executor):
         self._pool = self._start()
 
     def _start(self) -> futures.ProcessPoolExecutor:
+        stderr = self._relay.into if self._relay else None
         return futures.ProcessPoolExecutor(
             self._workers,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=partial(_start_worker, self._relay and self._relay.into),
+            initializer=partial(_start_worker, stderr),
         )
 
     def submit(
