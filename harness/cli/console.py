@@ -8,7 +8,6 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -159,17 +158,14 @@ class Reporter:
 
 
 def stages(*, quiet: bool) -> Stages:
-    """Choose how progress is shown: not at all, by bars, or by lines."""
+    """Choose how progress is shown: not at all, by bars, or by lines of text."""
+    from harness.cli import notebook
+
     if quiet:
         return silence
-    return _Bars() if sys.stderr.isatty() or _in_notebook() else _lines
-
-
-def _in_notebook() -> bool:
-    """Return whether a notebook shows bars: those of rich need its widgets."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    is_kernel = type(shell).__name__ == "ZMQInteractiveShell"
-    return is_kernel and find_spec("ipywidgets") is not None
+    if notebook.is_here():
+        return notebook.Shown()
+    return _Bars() if sys.stderr.isatty() else _lines
 
 
 @contextmanager
@@ -189,12 +185,12 @@ def _lines(
         now = time.monotonic()
         if now - printed >= EVERY or (over and now - started >= BRIEF):
             printed = now
-            say(f"{title}: {_progress(rest, unit, now - started)}")
+            say(f"{title}: {progress(rest, unit, now - started)}")
 
     yield advance
 
 
-def _progress(rest: Remaining, unit: str, elapsed: float) -> str:
+def progress(rest: Remaining, unit: str, elapsed: float) -> str:
     """Say how much is done, how long that took, and how long the rest will take."""
     text = f"{_amount(rest.done, rest.total, unit, elapsed)} in {clock(elapsed)}"
     seconds = rest.seconds(elapsed)
@@ -261,7 +257,7 @@ def _display() -> Progress:
     class Amount(ProgressColumn):
         def render(self, task: Task) -> Text:
             elapsed = task.finished_time or task.elapsed or 0.0
-            return Text(_progress(task.fields["rest"], task.fields["unit"], elapsed))
+            return Text(progress(task.fields["rest"], task.fields["unit"], elapsed))
 
     whole = partial(Column, no_wrap=True)
     return Progress(
