@@ -189,10 +189,10 @@ def plan(*, plugins: Iterable[object] = (), **options: Unpack[PlanOptions]) -> P
         values = {name: one for name, one in context.params.items() if name != "form"}
         printed = io.StringIO()
         with (
-            running.planned(registry, values) as (todo, found),
+            running.planned(registry, values) as (todo, found, place),
             contextlib.redirect_stdout(printed),
         ):
-            running.print_plan(todo, found)
+            running.print_plan(todo, found, place)
     return Planned(plan=todo, text=printed.getvalue())
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MARKDOWN = re.compile(r"[\\`*\[\]|~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """What GitHub takes for markup, but for what HTML knows."""
 
+PIECE = re.compile(r"(?:(?<!\w)'[^'\n]+'(?!\w)|\S)+")
+"""What no line is broken in: a word, and what stands in quotes, such as a command."""
+
 HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -39,6 +42,30 @@ def plain(text: str, *, lines: bool = False) -> str:
 
 def _code(character: str) -> str:
     return character.encode("unicode_escape").decode()
+
+
+def wrapped(text: str, width: int) -> str:
+    """Break lines between words, so that a terminal breaks none within a word.
+
+    Args:
+        text: One line or several. Lines that are short enough stay as they are.
+        width: Characters of a line; what has no blank may be longer.
+    """
+    return "\n".join(_broken(line, width) for line in text.split("\n"))
+
+
+def _broken(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()))
+    lines = [indent]
+    for piece in PIECE.findall(line):
+        filled = lines[-1].strip()
+        if filled and len(lines[-1]) + 1 + len(piece) > width:
+            lines.append(indent + piece)
+        else:
+            lines[-1] += f" {piece}" if filled else piece
+    return "\n".join(lines)
 
 
 def markdown(text: str) -> str:

@@ -7,6 +7,7 @@ import shlex
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 from notebooks import NOTEBOOK, executed, shown
 
 
@@ -46,3 +47,30 @@ def test_the_page_on_python_runs_from_top_to_bottom(harness, tmp_path):
         for line in block.splitlines():
             code, _, err = harness(*shlex.split(line)[1:])
             assert code == 0, err
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_progress_in_a_notebook_is_one_output_of_plain_text(no_folders_of_mine):
+    """It needs no widgets, and what is stored has no control characters."""
+    cell = nbformat.v4.new_code_cell(
+        "import time\n"
+        "from harness.cli.console import say, stages\n"
+        "show = stages(quiet=False)\n"
+        "one, two = show('extracting', 3.0, 'audio'), show('fitting', 2.0, 'cells')\n"
+        "with one as a, two as b:\n"
+        "    for _ in range(2):\n"
+        "        time.sleep(0.6)\n"
+        "        a(1.5), b(1.0)\n"
+        "    say('a message')\n"
+        "with show('brief', 1.0, 'files') as brief:\n"
+        "    brief(1.0)\n"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    message, progress = sorted(cell.outputs, key=lambda one: one.get("name", "z"))
+    assert message.text == "a message\n"
+    assert list(progress.data) == ["text/plain"]
+    extracting, fitting = progress.data["text/plain"].splitlines()
+    assert extracting.startswith("extracting: 0:03 of 0:03 of audio, ")
+    assert fitting == "fitting: 2/2 cells in 0:01"
+    assert progress.data["text/plain"].replace("\n", "").isprintable()

@@ -8,7 +8,6 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -18,7 +17,7 @@ from harness.cli.remaining import Remaining
 from harness.cli.thinness import thin_result
 from harness.errors import HarnessError
 from harness.hookspecs import hookimpl
-from harness.text import clock, counted, json_text, plain
+from harness.text import clock, counted, json_text, plain, wrapped
 from harness.types import silence
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def say(message: str) -> None:
     and the work goes on.
     """
     try:
-        sys.stderr.write(f"{plain(message, lines=True)}\n")
+        sys.stderr.write(f"{_fitted(message, sys.stderr)}\n")
         sys.stderr.flush()
     except OSError:
         abandon(sys.stderr)
@@ -86,7 +85,17 @@ def say(message: str) -> None:
 
 def show(text: str = "") -> None:
     """Print what was asked for to stdout: a line, or several."""
-    click.echo(plain(text, lines=True))
+    click.echo(_fitted(text, sys.stdout))
+
+
+def _fitted(text: str, stream: TextIO) -> str:
+    """Make text fit to be printed: in a terminal no word is broken, nor a command."""
+    text = plain(text, lines=True)
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError, AttributeError):  # no terminal, or no stream
+        return text
+    return wrapped(text, width) if width else text
 
 
 def print_json(value: object, default: Callable[[Any], object] | None = None) -> None:
@@ -120,7 +129,7 @@ class Reporter:
     def harness_result(self, event: CellFinished) -> None:
         """Say how a cell came out."""
         if not self._quiet:
-            say(f"{event.result.cell}: {_scored(event.result.scores)}")
+            say(f"{event.result.cell.brief}: {_scored(event.result.scores)}")
         corpus = event.result.condition.corpus
         if remark := thin_result(event.result):
             self._thin[f"{corpus.name}, {corpus.strategy}"] = remark
@@ -152,17 +161,14 @@ def _scored(scores: Mapping[str, float]) -> str:
 
 
 def stages(*, quiet: bool) -> Stages:
-    """Choose how progress is shown: not at all, by bars, or by lines."""
+    """Choose how progress is shown: not at all, by bars, or by lines of text."""
+    from harness.cli import notebook
+
     if quiet:
         return silence
-    return _Bars() if sys.stderr.isatty() or _in_notebook() else _lines
-
-
-def _in_notebook() -> bool:
-    """Return whether a notebook shows bars: those of rich need its widgets."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    is_kernel = type(shell).__name__ == "ZMQInteractiveShell"
-    return is_kernel and find_spec("ipywidgets") is not None
+    if notebook.is_here():
+        return notebook.Shown()
+    return _Bars() if sys.stderr.isatty() else _lines
 
 
 @contextmanager
@@ -182,12 +188,12 @@ def _lines(
         now = time.monotonic()
         if now - printed >= EVERY or (over and now - started >= BRIEF):
             printed = now
-            say(f"{title}: {_progress(rest, unit, now - started)}")
+            say(f"{title}: {progress(rest, unit, now - started)}")
 
     yield advance
 
 
-def _progress(rest: Remaining, unit: str, elapsed: float) -> str:
+def progress(rest: Remaining, unit: str, elapsed: float) -> str:
     """Say how much is done, how long that took, and how long the rest will take."""
     text = f"{_amount(rest.done, rest.total, unit, elapsed)} in {clock(elapsed)}"
     seconds = rest.seconds(elapsed)
@@ -254,7 +260,7 @@ def _display() -> Progress:
     class Amount(ProgressColumn):
         def render(self, task: Task) -> Text:
             elapsed = task.finished_time or task.elapsed or 0.0
-            return Text(_progress(task.fields["rest"], task.fields["unit"], elapsed))
+            return Text(progress(task.fields["rest"], task.fields["unit"], elapsed))
 
     whole = partial(Column, no_wrap=True)
     return Progress(

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.execution.forecast import Forecast
     from harness.execution.plan import Pair, Plan
+    from harness.execution.run import RunOptions
     from harness.splits.transfer import Division
 
 Facts = dict[str, object]
 
 
-def as_json(todo: Plan, found: Forecast) -> Facts:
+def as_json(todo: Plan, found: Forecast, place: RunOptions) -> Facts:
     """Write a plan as JSON has it, in seconds and bytes; shares are fractions of one.
 
     Args:
         todo: The plan.
         found: What it would take.
+        place: Where and how it would be done.
     """
     cells = {cell.run_id: cell for cell in todo.cells}
     left = {job.cell.run_id for job in todo.todo}
@@ -36,6 +38,12 @@ def as_json(todo: Plan, found: Forecast) -> Facts:
             for seeds, heads in sorted(todo.seeds.items())
         ],
         "takes": _takes(todo, found),
+        "way": {
+            "executor": place.executor,
+            "keep_going": place.goes_on(todo.request),
+            "keep_features": place.keep_features,
+            "max_hours": place.max_hours,
+        },
         "download": [
             {
                 "upstream": one.name,

@@ -179,18 +179,18 @@ def plan(registry: Registry, /, form: str, **options: Any) -> None:  # noqa: ANN
 
     Takes the options of 'harness run'. Nothing is downloaded, extracted or trained.
     """
-    with planned(registry, options) as (todo, found):
+    with planned(registry, options) as (todo, found, place):
         if form == "json":
-            print_json(as_json(todo, found))
+            print_json(as_json(todo, found, place))
         else:
-            print_plan(todo, found)
+            print_plan(todo, found, place)
 
 
 @contextmanager
 def planned(
     registry: Registry, options: dict[str, Any]
-) -> Iterator[tuple[Plan, Forecast]]:
-    """Decide what a run would do, and forecast what that takes.
+) -> Iterator[tuple[Plan, Forecast, RunOptions]]:
+    """Decide what a run would do, forecast what that takes, and say how it would run.
 
     Corpora that are not made yet lie there meanwhile.
     """
@@ -205,17 +205,15 @@ def planned(
             stages=stages(quiet=asks.quiet),
             scratch=Path(scratch),
         )
-        yield todo, _expected(todo, asks, measure=measure)
+        yield todo, _expected(todo, asks, measure=measure), asks.place
 
 
-def print_plan(todo: Plan, found: Forecast) -> None:
+def print_plan(todo: Plan, found: Forecast, place: RunOptions) -> None:
     """Print what is to be done, what it takes, and what is left out."""
     _print_pairs(todo)
     _print_splits(todo)
     _print_seeds(todo)
-    for line in _forecast(todo, found):
-        show(line)
-    for line in _remarks(todo):
+    for line in (*_forecast(todo, found), *_ways(found, place), *_remarks(todo)):
         show(line)
 
 
@@ -338,6 +336,21 @@ def _forecast(todo: Plan, found: Forecast) -> Iterator[str]:
             f"{counted(len(found.too_large), 'task')} would take more than the memory "
             "that is free, and would run alone."
         )
+
+
+def _ways(found: Forecast, place: RunOptions) -> Iterator[str]:
+    """Say what options about the run's way change of it, where they were given."""
+    if not found.tasks:
+        return
+    if place.keep_going is not None:
+        others = "the others are computed" if place.keep_going else "the run ends"
+        yield f"When a cell fails, {others}."
+    if place.keep_features == "pooled":
+        yield "The frames of an upstream on a corpus are dropped after its last cell."
+    if place.max_hours is not None:
+        rest = found.seconds / 3600 - place.max_hours
+        late = f": about {clock(3600 * rest)} would be left" if rest > 0 else ""
+        yield f"Nothing more is started after {place.max_hours:g} h{late}."
 
 
 def _remarks(todo: Plan) -> Iterator[str]:

@@ -13,16 +13,19 @@ import sys
 import threading
 from concurrent import futures
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import HarnessError, PluginError
+from harness.execution.relay import relayed, write_into
 from harness.hookspecs import hookimpl
 from harness.registry.isolation import ended, reason
 from harness.types import Executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
     from types import TracebackType
 
     from harness.types import Pool
@@ -56,13 +59,15 @@ class Processes(futures.Executor):
         """Start no process yet; each is started by a task that finds none free."""
         self._workers = workers
         self._others = set(multiprocessing.active_children())
+        self._relay = relayed()
         self._pool = self._start()
 
     def _start(self) -> futures.ProcessPoolExecutor:
+        stderr = self._relay.into if self._relay else None
         return futures.ProcessPoolExecutor(
             self._workers,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
+            initializer=partial(_start_worker, stderr),
         )
 
     def submit(
@@ -84,6 +89,8 @@ class Processes(futures.Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes."""
         self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+        if self._relay:
+            self._relay.close()
 
     def __exit__(
         self,
@@ -118,8 +125,14 @@ def _main_is_not_run() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and do not outlive it, whatever ends it."""
+def _start_worker(stderr: Connection | None) -> None:
+    """Leave Ctrl-C to the parent, and do not outlive it, whatever ends it.
+
+    Args:
+        stderr: What stands for it, if anything.
+    """
+    if stderr is not None:
+        write_into(stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

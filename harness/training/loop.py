@@ -351,8 +351,8 @@ class _Trainer:
             return
         self.reported = now
         sys.stderr.write(
-            f"{self.fitting.title}: {done}/{self.fitting.recipe.epochs} "
-            f"epochs in {self._seconds() / 60:.1f} min, {self.history[-1].reached}\n"
+            f"{self.fitting.title}: epoch {done}/{self.fitting.recipe.epochs}, "
+            f"{self.history[-1].reached}\n"
         )
 
     def _seconds(self) -> float:

@@ -147,7 +147,7 @@ class Trial:
             seed=self._draw if own else task.cell.seed,
             device=self.device,
             state=state_of(self.places, task.cell),
-            title="" if task.quiet else str(task.cell),
+            title="" if task.quiet else task.cell.brief,
         )
 
     @property

@@ -178,7 +178,7 @@ class PerturbationCondition:
 class Condition:
     """All that makes two results incomparable where it differs.
 
-    A field that is added later has a default, which older results have, and is ``LATER``.
+    A field that is added later is ``LATER``, with a default that older results have.
     """
 
     upstream: UpstreamCondition

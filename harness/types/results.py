@@ -45,6 +45,16 @@ class Cell:
             + (f" · {changed}" if changed else "")
         )
 
+    @property
+    def brief(self) -> str:
+        """Name the cell within its run, so that a line of progress seldom wraps."""
+        upstream, corpus = self.condition.upstream, self.condition.corpus
+        feeding = f" ({upstream.feeding})" if upstream.feeding != "full" else ""
+        return (
+            f"{upstream.name}{feeding}/{self.condition.downstream.name}, "
+            f"{corpus.name}, fold {self.fold}, seed {self.seed}"
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
@@ -98,7 +108,7 @@ class Epoch:
         """The validation score, for a line of progress."""
         if self.valid_ccc is not None:
             return f"validation CCC {self.valid_ccc:z.2f}"
-        return f"validation macro-F1 {100 * (self.valid_macro_f1 or 0.0):.1f} %"
+        return f"validation F1 {100 * (self.valid_macro_f1 or 0.0):.1f} %"
 
 
 @dataclass(frozen=True, kw_only=True)

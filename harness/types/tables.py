@@ -16,7 +16,8 @@ class Entry:
     Attributes:
         text: As it stands in the table, percent signs and spreads included.
         value: For CSV and JSON: a fraction of one, a number or a string.
-        best: Whether it is the best of its column.
+        best: Whether it may be the best of its column.
+        tie: Whether it may be, while another that may be has a better figure.
         second: Whether it is the best of its group of columns.
         details: Further values by name, such as a spread: columns of their own in CSV.
         key: What the entry is about, such as the condition behind a figure: for code
@@ -26,6 +27,7 @@ class Entry:
     text: str
     value: float | int | str | None = None
     best: bool = False
+    tie: bool = False
     second: bool = False
     details: Mapping[str, float | int | str] = field(default_factory=dict)
     key: Hashable = None

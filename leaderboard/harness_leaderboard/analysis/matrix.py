@@ -343,8 +343,22 @@ class Matrix:
 
     def column(self, corpus: CorpusTask) -> dict[System, Entry]:
         """Return a column's entries; those that may be the best are marked."""
-        places = {system: Place(system, corpus) for system in self.systems}
-        return {system: self._entry(place) for system, place in places.items()}
+        return self.tied(
+            {system: self._entry(Place(system, corpus)) for system in self.systems}
+        )
+
+    def tied(self, column: Mapping[System, Entry]) -> dict[System, Entry]:
+        """Mark those that may be the best, though another that may be is ahead."""
+        ahead = max(
+            (self.better(_number(one)) for one in column.values() if one.best),
+            default=0.0,
+        )
+        return {
+            system: replace(
+                entry, tie=entry.best and self.better(_number(entry)) < ahead
+            )
+            for system, entry in column.items()
+        }
 
     def _entry(self, place: Place) -> Entry:
         entry = entry_of(
@@ -364,12 +378,19 @@ class Matrix:
 
     def average(self) -> dict[System, Entry]:
         """Return the mean over corpora, only for rows that have all of them."""
-        return {
-            system: replace(
-                self.mean_entry(system), best=may_be_best(self.sure.means.get(system))
-            )
-            for system in self.systems
-        }
+        return self.tied(
+            {
+                system: replace(
+                    self.mean_entry(system),
+                    best=may_be_best(self.sure.means.get(system)),
+                )
+                for system in self.systems
+            }
+        )
+
+
+def _number(entry: Entry) -> float:
+    return entry.value if isinstance(entry.value, float | int) else math.nan
 
 
 def _one_of(counts: Iterable[int]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError
 from harness_leaderboard.analysis.figures import current, figures
 from harness_leaderboard.analysis.matrix import Matrix
+from harness_leaderboard.figures.labels import label_points
 from harness_leaderboard.figures.sheet import COLOURS, legend, note, panels
 from harness_leaderboard.render.text import plain
 
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from harness_leaderboard.analysis.places import System
     from harness_leaderboard.analysis.question import Question
+    from harness_leaderboard.figures.labels import Point
 
 MARKERS = "osD^vP*X"
 SPENT = ("extraction_seconds", "training_seconds", "trainable_parameters")
@@ -37,31 +40,34 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     spent = _spent(runs, question)
     heads = sorted({downstream for _, downstream in matrix.systems.values()})
     upstreams = sorted({upstream for upstream, _ in matrix.systems.values()})
-    _require_distinct(upstreams, heads)
-    figure, axes = panels(2, width=question.width, least=1.5, height=2.6)
+    _require_distinct(heads)
+    named = len(upstreams) > len(COLOURS)
+    least, height = (3.0, 3.6) if named else (1.5, 2.6)
+    figure, axes = panels(2, width=question.width, least=least, height=height)
+    names: list[list[tuple[Point, str]]] = [[] for _ in axes]
     for system, (upstream, downstream) in matrix.systems.items():
         mean = matrix.mean(system)
         if mean is None:
             continue
-        for axis, value in zip(axes, spent[system], strict=True):
-            axis.plot(
-                max(value, 1),  # a log scale has no zero
-                (100 if matrix.unit.percent else 1) * mean,
-                MARKERS[heads.index(downstream) % len(MARKERS)],
-                color=COLOURS[upstreams.index(upstream) % len(COLOURS)],
-            )
+        colour = "0.25" if named else COLOURS[upstreams.index(upstream)]
+        height = (100 if matrix.unit.percent else 1) * mean
+        for axis, value, labels in zip(axes, spent[system], names, strict=True):
+            place = (max(value, 1), height)  # a log scale has no zero
+            axis.plot(*place, MARKERS[heads.index(downstream)], color=colour)
+            labels.append((place, plain(upstream)))
     for axis, label in zip(axes, COSTS, strict=True):
         axis.set_xscale("log")
+        if named:
+            axis.margins(x=0.5)  # for names on both sides
         axis.set_xlabel(label)
         axis.xaxis.set_major_locator(LogLocator(subs=_subs(*axis.get_xlim())))
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.xaxis.set_minor_locator(NullLocator())
         axis.grid(lw=0.3)
-    for place, upstream in enumerate(upstreams):
-        colour = COLOURS[place % len(COLOURS)]
-        axes[0].plot([], [], "s", color=colour, label=plain(upstream))
-    for place, head in enumerate(heads):
-        marker = MARKERS[place % len(MARKERS)]
+    if not named:
+        for upstream, colour in zip(upstreams, COLOURS, strict=False):
+            axes[0].plot([], [], "s", color=colour, label=plain(upstream))
+    for head, marker in zip(heads, MARKERS, strict=False):
         axes[0].plot([], [], marker, color="0.5", label=plain(head))
     unit = "%" if matrix.unit.percent else matrix.unit.said
     axes[0].set_ylabel(f"{question.metric.title}, {unit}")
@@ -69,9 +75,30 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     note(
         figure,
         f"Mean over {len(matrix.corpora)} corpora ({len(kept)} runs); of the runs the",
-        "mean seconds and parameters. Colour: upstream; shape: downstream.",
+        "mean seconds and parameters.",
+        "Shape: downstream." if named else "Colour: upstream; shape: downstream.",
     )
+    if named:
+        _write_names(figure, axes, names)
     return figure
+
+
+def _write_names(
+    figure: Figure, axes: Sequence[Axes], names: Sequence[Sequence[tuple[Point, str]]]
+) -> None:
+    """Name each point of a finished figure.
+
+    Raises:
+        HarnessError: Where the names do not find room.
+    """
+    figure.draw_without_rendering()
+    for axis, labels in zip(axes, names, strict=True):
+        if name := label_points(axis, labels):
+            raise HarnessError(
+                f"{len(labels)} points have no room for their names ('{name}' is one); "
+                "choose some with --only, for example --only downstream=linear, or at "
+                f"most {len(COLOURS)} upstreams, which colours tell apart."
+            )
 
 
 def _subs(low: float, high: float) -> tuple[float, ...]:
@@ -83,21 +110,17 @@ def _subs(low: float, high: float) -> tuple[float, ...]:
     return (1, 2, 5) if powers < 1.5 else (1, 3) if powers < 3 else (1,)
 
 
-def _require_distinct(upstreams: Sequence[str], heads: Sequence[str]) -> None:
-    """Refuse what colours and shapes cannot distinguish.
+def _require_distinct(heads: Sequence[str]) -> None:
+    """Refuse what shapes cannot distinguish.
 
     Raises:
         HarnessError: Where there are more than these.
     """
-    for kind, names, signs in (
-        ("upstream", upstreams, COLOURS),
-        ("downstream", heads, MARKERS),
-    ):
-        if len(names) > len(signs):
-            raise HarnessError(
-                f"{len(names)} {kind}s cannot be told apart in one figure; choose at "
-                f"most {len(signs)} with --only {kind}={','.join(names[:2])},…"
-            )
+    if len(heads) > len(MARKERS):
+        raise HarnessError(
+            f"{len(heads)} downstreams cannot be told apart in one figure; choose at "
+            f"most {len(MARKERS)} with --only downstream={','.join(heads[:2])},…"
+        )
 
 
 def _spent(runs: pa.Table, question: Question) -> dict[System, tuple[float, float]]:

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 from harness_leaderboard.render.escapes import escape
 from harness_leaderboard.render.metrics import width_of
 from harness_leaderboard.render.text import (
+    TIE,
     column_parts,
     facts_of,
+    legend,
     marked_headings,
     name_columns,
     plain,
@@ -47,9 +49,10 @@ LISTED = 1_000  # run ids that a comment lists
 def latex(table: Table, *, width: int, colour: bool) -> str:
     r"""Write a ``table``, or several, for ``\usepackage{booktabs,array}``.
 
-    What may be the best is bold, the highest of its group underlined. Text is UTF-8,
-    as LaTeX expects since 2018; a letter that pdfLaTeX lacks is printed as its code
-    there. Caption and comments say what the figures are and where they come from.
+    What may be the best is bold, its ties have a sign, and the highest of its group is
+    underlined. Text is UTF-8, as LaTeX expects since 2018; a letter that pdfLaTeX lacks
+    is printed as its code there. Caption and comments say what the figures are and
+    where they come from.
 
     Args:
         table: What to write.
@@ -100,11 +103,7 @@ def _caption(table: Table, number: int, count: int) -> Iterator[str]:
 
 def _notes(table: Table) -> Iterator[str]:
     """Yield what stands in the caption, marks explained first."""
-    entries = [entry for row in table.rows for entry in row]
-    if any(entry.best for entry in entries):
-        yield "Bold: may be the best."
-    if any(entry.second for entry in entries):
-        yield "Underlined: the highest of its group."
+    yield from legend(table, "Bold", "Underlined")
     yield from table.notes
 
 
@@ -210,7 +209,7 @@ def _measured(table: Table, room: float, size: int, *, folded: bool) -> _Sheet:
 def _width(table: Table, column: int, size: int) -> float:
     """Measure a column: its widest entry, or what is above, broken."""
     entries = [
-        width_of(plain(row[column].text), size, bold=row[column].best)
+        width_of(plain(_signed(row[column])), size, bold=row[column].best)
         for row in table.rows
     ]
     above = [*_pieces(marked_headings(table)[column]), *facts_of(table, column)]
@@ -351,4 +350,10 @@ def _entry(entry: Entry) -> str:
     text = escape(entry.text)
     if entry.second:
         text = rf"\underline{{{text}}}"
+    if entry.tie:
+        return f"{TIE}{text}"
     return rf"\textbf{{{text}}}" if entry.best else text
+
+
+def _signed(entry: Entry) -> str:
+    return f"{TIE}{entry.text}" if entry.tie else entry.text

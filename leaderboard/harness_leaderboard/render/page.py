@@ -22,6 +22,7 @@ from harness_leaderboard.render.text import (
     detail_names,
     facts_of,
     headings,
+    legend,
     name_columns,
     plain,
 )
@@ -165,10 +166,7 @@ def _legend(of: Panel) -> tuple[str, ...]:
         said.append(f"The stronger the blue, the nearer to the highest of the {among}.")
     if not of.table.heat and any(map(_reach, entries)):
         said.append("Bars are intervals, from 0 to 100 %.")
-    if any(entry.best for entry in entries):
-        said.append("Bold, ★: may be the best.")
-    if any(entry.second for entry in entries):
-        said.append("Underlined, ▴: the highest of its group.")
+    said += legend(of.table, "Bold, ★", "Underlined, ▴")
     return (" ".join(said),) * bool(said)
 
 
@@ -219,7 +217,8 @@ def _cells(
     for column, entry in enumerate(of.table.rows[row]):
         place = row, column
         kinds = ["name"] * isinstance(entry.value, str)
-        kinds += ["best"] * entry.best + ["second"] * entry.second
+        kinds += ["tie" if entry.tie else "best"] * entry.best
+        kinds += ["second"] * entry.second
         kinds += [f"heat s{shades[place]}"] if place in shades else []
         marks = f' class="{" ".join(kinds)}"' if kinds else ""
         marks += _value(entry)

@@ -1,7 +1,7 @@
 """For a terminal: tables that fit its width, with heat where there are colours.
 
 What may be the best is bold and the highest of its group underlined; without colour
-marks stand before them instead.
+marks stand before them instead. Ties have a sign in both.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harness_leaderboard.render.text import (
+    TIE,
+    best_legend,
     column_parts,
     facts_of,
     marked_headings,
@@ -105,9 +107,7 @@ class _Paper:
 
 def _legend(table: Table, colour: bool) -> str:
     entries = [entry for row in table.rows for entry in row]
-    said = []
-    if any(entry.best for entry in entries):
-        said.append(f"{'bold' if colour else '*'}: may be the best.")
+    said = list(best_legend(table, "bold" if colour else "*"))
     if any(entry.second and not entry.best for entry in entries):
         said.append(f"{'underlined' if colour else chr(39)}: the highest of its group.")
     return " ".join(said)
@@ -277,13 +277,17 @@ def _figure(entry: Entry, width: int, paper: _Paper) -> str:
     text = plain(entry.text)
     if not paper.colours:
         return _aligned(_mark(entry) + text, width, left=False)
-    marks = ["bold"] * entry.best + ["underline"] * entry.second
+    if entry.tie:
+        text = TIE + text
+    marks = ["bold"] * (entry.best and not entry.tie) + ["underline"] * entry.second
     shade = _shade(entry, paper.scale) if paper.colours != "standard" else ""
     room = paper.paint(" " * (width - cell_len(text)), shade)
     return room + paper.paint(text, " ".join([*marks, shade]))
 
 
 def _mark(entry: Entry) -> str:
+    if entry.tie:
+        return TIE
     return "*" if entry.best else "'" if entry.second else ""
 
 

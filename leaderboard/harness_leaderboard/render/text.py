@@ -104,11 +104,42 @@ def detail_names(table: Table, column: int) -> list[str]:
     )
 
 
+TIE = "="
+"""Before a figure that may be the best, though another that may be is ahead."""
+
+
+def best_legend(table: Table, bold: str) -> Iterator[str]:
+    """Say what the marks mean of what may be the best, where there are any.
+
+    Args:
+        table: With its entries.
+        bold: The sign of the one that is ahead.
+    """
+    entries = [entry for row in table.rows for entry in row]
+    if any(entry.best and not entry.tie for entry in entries):
+        yield f"{bold}: may be the best."
+    if any(entry.tie for entry in entries):
+        yield f"{TIE}: tied, no other is shown to be better."
+
+
+def legend(table: Table, bold: str, underlined: str) -> Iterator[str]:
+    """Say what every mark means that the table has.
+
+    Args:
+        table: With its entries.
+        bold: The sign of the one that is ahead.
+        underlined: The sign of the highest of a group.
+    """
+    yield from best_legend(table, bold)
+    if any(entry.second for row in table.rows for entry in row):
+        yield f"{underlined}: the highest of its group."
+
+
 # ---------------------------------------------------------------- for a person
 
 
 def markdown(table: Table, *, width: int, colour: bool) -> str:
-    """Write a GitHub table, the best of a column in bold."""
+    """Write a GitHub table, the best of a column in bold, its ties with a sign."""
     names = name_columns(table)
     rules = ["---"] * names + ["---:"] * (len(table.columns) - names)
     rows = [[_head(table, column) for column in range(len(table.columns))], rules]
@@ -116,8 +147,8 @@ def markdown(table: Table, *, width: int, colour: bool) -> str:
         rows.append([_markdown_entry(entry) for entry in row])
     lines = [f"**{_markdown(table.title)}**", ""]
     lines += [f"| {' | '.join(row)} |" for row in rows]
-    for note in table.notes:
-        lines += ["", _markdown(note)]
+    for note in (" ".join(legend(table, "Bold", "Underlined")), *table.notes):
+        lines += ["", _markdown(note)] if note else []
     return "\n".join(lines) + "\n"
 
 
@@ -131,6 +162,8 @@ def _markdown_entry(entry: Entry) -> str:
     text = _markdown(entry.text)
     if entry.second:
         text = f"<u>{text}</u>"
+    if entry.tie:
+        return f"{TIE}{text}"
     return f"**{text}**" if entry.best else text
 
 

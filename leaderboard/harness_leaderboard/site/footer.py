@@ -19,6 +19,8 @@ DEFINITIONS = {
     "[low, high]": "its 95 % interval, with other test speakers, folds and seeds drawn",
     "★, bold": "may be the best: no other system is shown to be better, while some "
     "system is",
+    "=": "tied: another that may be the best has a higher figure, but none is shown to "
+    "be better than this one",
     "rank": "the best and the worst that a system may have, by the same test",
     "chance": "what guessing all classes alike often reaches",
     "n": "utterances of the test",

@@ -32,7 +32,9 @@ def intervals(runs: pa.Table, question: Question) -> Table:
     found = gather(runs, question, ranked=True)
     matrix = found.matrix
     columns = [
-        {system: _entry(Place(system, corpus), found) for system in matrix.systems}
+        matrix.tied(
+            {system: _entry(Place(system, corpus), found) for system in matrix.systems}
+        )
         for corpus in matrix.corpora
     ]
     return Table(

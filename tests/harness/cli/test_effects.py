@@ -116,6 +116,24 @@ def test_an_option_with_an_effect_is_not_warned_of(harness, arguments):
     assert "warning" not in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--keep-features", "pooled"), "are dropped after its last cell."),
+        (("--max-hours", "0.00001"), "after 1e-05 h: about "),
+        (("--max-hours", "100"), "after 100 h."),
+        (("--keep-going",), "When a cell fails, the others are computed."),
+        (("--no-keep-going",), "When a cell fails, the run ends."),
+    ],
+)
+def test_a_plan_says_what_each_option_of_a_run_does(harness, arguments, sentence):
+    plan = ("plan", *GRID[:4], "--downstream", "linear")
+    code, out, err = harness(*plan, *arguments)
+    assert code == 0, err
+    assert sentence in out
+    assert sentence not in harness(*plan)[1]
+
+
 def test_only_names_an_axis_once(harness, suite):
     code, _, err = harness(*suite, "--only", "corpus=tones", "--only", "corpus=demo")
     assert code == 2

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import pytest
 from rich.console import Console
 
-from harness.cli import console
+from harness.cli import console, logs
 from harness.cli.remaining import Remaining
+from harness.text import wrapped
 
 DAY = 86_400.0
 
@@ -72,3 +74,21 @@ def test_a_message_goes_through_whatever_stands_for_the_stream(monkeypatch):
     monkeypatch.setattr("sys.stderr", stream)
     console.say("a cell is done")
     assert stream.getvalue() == "a cell is done\n"
+
+
+def test_no_word_is_broken_in_a_terminal_and_no_command():
+    text = "The name is too long: use 'harness run --split loso' for it.\n  - indented"
+    assert wrapped(text, 28).splitlines() == [
+        "The name is too long: use",
+        "'harness run --split loso'",
+        "for it.",
+        "  - indented",
+    ]
+
+
+def test_a_log_goes_through_whatever_stands_for_the_stream(monkeypatch):
+    stream = io.StringIO()
+    handler = logs._Said()
+    monkeypatch.setattr("sys.stderr", stream)
+    handler.emit(logging.makeLogRecord({"msg": "a worker is lost"}))
+    assert stream.getvalue() == "a worker is lost\n"

@@ -181,8 +181,8 @@ def test_a_long_training_reports_how_far_it_is(task, kept, monkeypatch, capsys):
     train(loud)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5
-    title = "toy · nonlinear · emodb · speaker-independent 0 · seed 0: "
-    assert lines[1].startswith(f"{title}2/5 epochs in ")
+    title = "toy/nonlinear, emodb, fold 0, seed 0: "
+    assert lines[1].startswith(f"{title}epoch 2/5, validation F1 ")
     train(loud)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == f"{title}goes on after epoch 4"

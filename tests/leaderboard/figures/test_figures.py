@@ -107,10 +107,42 @@ def test_a_legend_names_bands_and_dotted_lines(make_result: MakeResult):
     assert {"weights, deviation over corpora", "equal weights"} <= names
 
 
-def test_more_upstreams_than_colours_are_refused(make_result: MakeResult):
-    results = [make_result(upstream=f"u{number}") for number in range(8)]
-    with pytest.raises(HarnessError, match=r"8 upstreams .* at most 7 with --only"):
-        draw("cost", *results)
+def costs(make_result: MakeResult, upstreams: int) -> list[Result]:
+    """Two sizes of heads, so that many points stand above each other."""
+    rng = np.random.default_rng(0)
+    return [
+        make_result(
+            upstream=f"wav2vec2-large-{number}",
+            extraction_seconds=float(10 ** rng.uniform(1, 3)),
+            scores={"macro_f1": float(rng.uniform(0.4, 0.9))},
+            training_seconds=1.0,
+            trainable_parameters=(132_359, 265_000)[number % 2],
+        )
+        for number in range(upstreams)
+    ]
+
+
+@pytest.mark.parametrize("width", ["column", "page"])
+def test_more_upstreams_than_colours_are_named_beside_their_points(
+    make_result: MakeResult, width: Any
+):
+    with mpl.rc_context(sheet.STYLE):
+        figure = draw("cost", *costs(make_result, 8), question=Question(width=width))
+        figure.draw_without_rendering()
+        for axis in shown(figure):
+            names = [one for one in axis.texts if one.get_text()]
+            assert len({one.get_text() for one in names}) == 8
+            boxes = [Text.get_window_extent(one).padded(-0.1) for one in names]
+            assert [box.count_overlaps(boxes) for box in boxes] == [1] * 8
+            assert len({line.get_color() for line in axis.lines[:8]}) == 1
+
+
+def test_names_that_find_no_room_are_refused(make_result: MakeResult):
+    with (
+        mpl.rc_context(sheet.STYLE),
+        pytest.raises(HarnessError, match=r"no room .* --only downstream=linear"),
+    ):
+        draw("cost", *costs(make_result, 60), question=Question(width="column"))
 
 
 def test_a_file_says_what_it_was_made_by(make_result: MakeResult, tmp_path: Path):

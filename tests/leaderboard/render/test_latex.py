@@ -32,7 +32,8 @@ def written(of: Table, width: int = latex.COLUMN) -> str:
 
 def test_a_board_in_latex():
     said = (
-        "Bold: may be the best. Underlined: the highest of its group. 100 \\% of runs."
+        "Bold: may be the best. =: tied, no other is shown to be better. "
+        "Underlined: the highest of its group. 100 \\% of runs."
     )
     assert (
         written(MARKED).replace(said, "…")
@@ -48,7 +49,7 @@ def test_a_board_in_latex():
 upstream & downstream & emodb & cafe \\
 \midrule
 whisper\_base & linear \dag{} & \textbf{82.9 $\pm$ 1.0 (3)} & \underline{60.0 (1)} \\
-fbank & linear & 41.0 (1) & 7/10 folds \\
+fbank & linear & =82.0 (1) & 7/10 folds \\
 \bottomrule
 \end{tabular}
 \end{table}

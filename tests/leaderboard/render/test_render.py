@@ -5,7 +5,8 @@ import io
 import json
 
 import pytest
-from boards import BOARD, GROUPED, HOSTILE
+from boards import BOARD, GROUPED, HOSTILE, MARKED
+from harness_leaderboard.render import latex, page, terminal
 from harness_leaderboard.render import text as render
 
 from harness.types import Entry, Table
@@ -21,6 +22,8 @@ def test_a_board_in_markdown():
 | --- | ---: | ---: |
 | whisper-base | **82.9** | 60.1 |
 | fbank | 41.0 | 33.3 |
+
+Bold: may be the best.
 
 All runs: split loso.
 """
@@ -38,6 +41,8 @@ def test_hostile_names_in_markdown_stay_text():
 | a\|b | 1.0 |
 | ../x\\nnewline\\x1b\[2J | 2.0 |
 | \*bold\* \_it\_ \`c\` &lt;b&gt; &amp;amp; | 3.0 |
+
+Bold: may be the best.
 """
     )
 
@@ -82,7 +87,17 @@ def test_json_has_no_nan():
 
 def test_the_best_of_a_group_is_underlined_in_markdown():
     lines = render.markdown(GROUPED, width=60, colour=False).splitlines()
-    assert lines[-1] == "| a | **<u>80.0</u>** | <u>70.0</u> | 60.0 |"
+    assert lines[-3] == "| a | **<u>80.0</u>** | <u>70.0</u> | 60.0 |"
+    assert lines[-1] == "Bold: may be the best. Underlined: the highest of its group."
+
+
+def test_a_tie_has_a_sign_of_its_own_in_every_form_that_people_read():
+    for form in (render.markdown, latex.latex, terminal.rich):
+        text = form(MARKED, width=80, colour=False)
+        assert "=82.0 (1)" in text
+        assert "=: tied, no other is shown to be better." in " ".join(text.split())
+    assert "=82.0" in terminal.rich(MARKED, width=80, colour=True)
+    assert 'class="tie"' in page.html(MARKED, width=80, colour=False)
 
 
 def test_a_heading_of_one_line_has_its_group_before_it():
