@@ -230,6 +230,7 @@ class _Tasks:
                 metrics=tuple(self.registry.metrics),
                 quiet=self.quiet,
                 skipped=self.pair.manifest.bad,
+                language=self.pair.manifest.corpus.languages[0],
                 revision=self.pair.revision,
                 harness_version=__version__,
                 plugins=self._plugins(job),

@@ -44,7 +44,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What a head predicts of one test utterance.
+    """What a head predicts of one utterance of the test or the validation part.
 
     Attributes:
         utterance: Its id; of corpora that were joined it begins with the corpus' name.
@@ -53,6 +53,9 @@ class Prediction:
         label: The true one.
         predicted: The label of the highest score.
         scores: (C,) probabilities, in the order of ``labels``.
+        language: BCP-47 tag of what is spoken, where the corpus states it.
+        sentence: Code of the spoken text, where the corpus has a fixed set of texts.
+        intensity: Of the portrayed emotion, where the corpus codes it.
     """
 
     utterance: str
@@ -61,6 +64,9 @@ class Prediction:
     label: str
     predicted: str
     scores: tuple[float, ...]
+    language: str | None = None
+    sentence: str | None = None
+    intensity: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +170,9 @@ class Result:
         layer_scores: (L,) test macro-F1 of the head on each layer, empty for others.
         history: The learning curve, an epoch each.
         predictions: Of each test utterance.
+        valid_predictions: Of each utterance of the validation part by the same head,
+            for what is chosen after training, such as a temperature; empty in results
+            that were stored before it was.
         skipped: Ids of utterances left out by ``--skip-bad``, each with its reason.
         training: Where and when it was trained.
         extraction: Where its features come from.
@@ -192,6 +201,7 @@ class Result:
     layer_scores: tuple[float, ...] = ()
     history: tuple[Epoch, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    valid_predictions: tuple[Prediction, ...] = ()
     skipped: tuple[str, ...] = ()
     training: Provenance
     extraction: ExtractionRecord = ExtractionRecord()
