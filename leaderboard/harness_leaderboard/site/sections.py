@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from harness_leaderboard.render import page
 
 PREDICTIONS = "predictions"
-"""The column that only chosen results are read with, as it is by far the largest."""
+LARGE = (PREDICTIONS, "valid_predictions")
+"""The columns that only chosen results are read with, as they are by far the largest."""
 
 MOST_INTERVALS = 1_000  # figures; each takes tenths of a second
 MOST_MAPPED = 60  # upstreams side by side
@@ -168,6 +169,24 @@ def _intervals(views: Views) -> Mapping[str, Panel]:
     return {"intervals": sure, "what moves them": moved}
 
 
+def _calibration(views: Views) -> Mapping[str, Panel]:
+    return {"": views.panel("calibrated", _predicted(views, "calibration"))}
+
+
+def _fairness(views: Views) -> Mapping[str, Panel]:
+    return {"": views.panel("fair", _predicted(views, "fairness"))}
+
+
+def _predicted(views: Views, name: str) -> Table:
+    """Make a view of predictions, unless these are too many for a page."""
+    if views.chosen is None or len(views.cells) > MOST_INTERVALS:
+        raise HarnessError(
+            "There are too many predictions here. Choose fewer results with --only, or "
+            f"ask for --view {name}."
+        )
+    return views.make(name)
+
+
 def _means(views: Views) -> Mapping[str, Panel]:
     return {"": Panel(table=views.make("classifiers"), name="averaged")}
 
@@ -270,6 +289,20 @@ OUTLINES = (
         "and the worst test speaker; and what moves a figure most: seeds, folds or "
         "speakers.",
         panels=_intervals,
+    ),
+    Outline(
+        name="calibration",
+        heading="Calibration",
+        about="How far the probabilities can be believed: as trained, and with a "
+        "temperature that was fitted on validation predictions.",
+        panels=_calibration,
+    ),
+    Outline(
+        name="fairness",
+        heading="By gender",
+        about="The score of each group of speakers, the gap between them with its "
+        "interval and test, and the worst speaker.",
+        panels=_fairness,
     ),
     Outline(
         name="means",
