@@ -13,8 +13,10 @@ from harness.errors import HarnessError
 from harness.types import Table
 from harness_leaderboard.render.entries import word
 from harness_leaderboard.render.page import Panel
+from harness_leaderboard.results.columns import GROUPS
 from harness_leaderboard.views.board import matrix_of
 from harness_leaderboard.views.catalogue import PREDICTED, VIEWS
+from harness_leaderboard.views.fairness import has_gap
 from harness_leaderboard.views.layers import maps as layer_maps
 
 if TYPE_CHECKING:
@@ -29,9 +31,10 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "predictions"
 LARGE = (PREDICTIONS, "valid_predictions")
-"""The columns that only chosen results are read with, as they are by far the largest."""
+"""Columns that only chosen results are read with, as they are by far the largest."""
 
 MOST_INTERVALS = 1_000  # figures; each takes tenths of a second
+MOST_GROUPED = 500  # rows of groups
 MOST_MAPPED = 60  # upstreams side by side
 
 
@@ -170,21 +173,41 @@ def _intervals(views: Views) -> Mapping[str, Panel]:
 
 
 def _calibration(views: Views) -> Mapping[str, Panel]:
-    return {"": views.panel("calibrated", _predicted(views, "calibration"))}
+    _require_predictions(views, "calibration")
+    return {"": views.panel("calibrated", views.make("calibration"))}
 
 
 def _fairness(views: Views) -> Mapping[str, Panel]:
-    return {"": views.panel("fair", _predicted(views, "fairness"))}
+    """Lay out the gaps between groups of several speakers, by each field that has any.
+
+    Speakers are no groups here: each table names the worst.
+    """
+    _require_predictions(views, "fairness")
+    made = {}
+    for by in (name for name in GROUPS if name != "speaker"):
+        asked = replace(views, question=replace(views.question, by=by))
+        try:
+            table = asked.make("fairness")
+        except HarnessError:  # no corpus states it; the others stand
+            continue
+        if has_gap(table) and len(table.rows) <= MOST_GROUPED:
+            made[by] = views.panel(f"by-{by}", table)
+    if not made:
+        raise HarnessError(
+            "No corpus here states a gender, language, sentence or intensity that "
+            f"differs between utterances, or there are more than {MOST_GROUPED} rows. "
+            "Ask for --view fairness --by speaker."
+        )
+    return made
 
 
-def _predicted(views: Views, name: str) -> Table:
-    """Make a view of predictions, unless these are too many for a page."""
+def _require_predictions(views: Views, name: str) -> None:
+    """Refuse a view of predictions where these are too many for a page."""
     if views.chosen is None or len(views.cells) > MOST_INTERVALS:
         raise HarnessError(
             "There are too many predictions here. Choose fewer results with --only, or "
             f"ask for --view {name}."
         )
-    return views.make(name)
 
 
 def _means(views: Views) -> Mapping[str, Panel]:
@@ -299,8 +322,8 @@ OUTLINES = (
     ),
     Outline(
         name="fairness",
-        heading="By gender",
-        about="The score of each group of speakers, the gap between them with its "
+        heading="Fairness",
+        about="The score of each group of utterances, the gap between them with its "
         "interval and test, and the worst speaker.",
         panels=_fairness,
     ),

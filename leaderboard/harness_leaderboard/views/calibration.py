@@ -56,8 +56,9 @@ MEASURES = (
 )
 TEMPERED = (
     "The second row of each pair: probabilities p become softmax(log p / T), with the "
-    "T of each cell that has the least log loss on its validation predictions; shown "
-    "are the median and the range over cells. What is predicted stays as it is."
+    "T of each cell that has the least log loss on its validation predictions (1 where "
+    "all of these are right); shown are the median and the range over cells. What is "
+    "predicted stays as it is."
 )
 COLUMNS = (
     *("upstream", "downstream", "corpus", "temperature", "ECE", "by chance"),
@@ -155,9 +156,9 @@ def _heat(temperatures: Floats) -> Entry:
 def _extreme(cells: int) -> Iterator[str]:
     if cells:
         yield (
-            f"{counted(cells, 'cell')} with a temperature at an end of "
-            f"{1 / HOTTEST:g} to {HOTTEST:g}: their validation part is predicted "
-            "without a fault, or no better than by guessing."
+            f"{counted(cells, 'cell')} with a temperature at an end of what is tried, "
+            f"{1 / HOTTEST:g} to {HOTTEST:g}, as their validation part is predicted no "
+            "better than by guessing, or nearly without a fault."
         )
 
 

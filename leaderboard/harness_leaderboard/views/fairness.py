@@ -176,6 +176,11 @@ def _rows(
         yield (*names, named, number(1), number(count), percent(value), NOTHING)
 
 
+def has_gap(table: Table) -> bool:
+    """Say whether a table of this view has a gap between groups."""
+    return any(one.details.get("row") == "gap" for row in table.rows for one in row)
+
+
 def _kind(kind: str, name: str, text: str) -> Entry:
     """Name a row, and for programs its kind."""
     return Entry(text=text, value=name, details={"row": kind})
