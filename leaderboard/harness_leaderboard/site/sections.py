@@ -16,7 +16,6 @@ from harness_leaderboard.render.page import Panel
 from harness_leaderboard.results.columns import GROUPS
 from harness_leaderboard.views.board import matrix_of
 from harness_leaderboard.views.catalogue import PREDICTED, VIEWS
-from harness_leaderboard.views.fairness import has_gap
 from harness_leaderboard.views.layers import maps as layer_maps
 
 if TYPE_CHECKING:
@@ -172,6 +171,21 @@ def _intervals(views: Views) -> Mapping[str, Panel]:
     return {"intervals": sure, "what moves them": moved}
 
 
+def _means(views: Views) -> Mapping[str, Panel]:
+    return {"": Panel(table=views.make("classifiers"), name="averaged")}
+
+
+def _layers(views: Views) -> Mapping[str, Panel]:
+    return {
+        name: Panel(table=table, name=f"layers-{number}", scale="row")
+        for number, (name, table) in enumerate(layer_maps(views.read("layers")).items())
+    }
+
+
+def _transfer(views: Views) -> Mapping[str, Panel]:
+    return {"": Panel(table=views.make("transfer"), name="transferred")}
+
+
 def _calibration(views: Views) -> Mapping[str, Panel]:
     _require_predictions(views, "calibration")
     return {"": views.panel("calibrated", views.make("calibration"))}
@@ -190,7 +204,7 @@ def _fairness(views: Views) -> Mapping[str, Panel]:
             table = asked.make("fairness")
         except HarnessError:  # no corpus states it; the others stand
             continue
-        if has_gap(table) and len(table.rows) <= MOST_GROUPED:
+        if _has_gap(table) and len(table.rows) <= MOST_GROUPED:
             made[by] = views.panel(f"by-{by}", table)
     if not made:
         raise HarnessError(
@@ -201,6 +215,11 @@ def _fairness(views: Views) -> Mapping[str, Panel]:
     return made
 
 
+def _has_gap(table: Table) -> bool:
+    """Say whether a table of groups has a gap between some."""
+    return any(one.details.get("row") == "gap" for row in table.rows for one in row)
+
+
 def _require_predictions(views: Views, name: str) -> None:
     """Refuse a view of predictions where these are too many for a page."""
     if views.chosen is None or len(views.cells) > MOST_INTERVALS:
@@ -208,21 +227,6 @@ def _require_predictions(views: Views, name: str) -> None:
             "There are too many predictions here. Choose fewer results with --only, or "
             f"ask for --view {name}."
         )
-
-
-def _means(views: Views) -> Mapping[str, Panel]:
-    return {"": Panel(table=views.make("classifiers"), name="averaged")}
-
-
-def _layers(views: Views) -> Mapping[str, Panel]:
-    return {
-        name: Panel(table=table, name=f"layers-{number}", scale="row")
-        for number, (name, table) in enumerate(layer_maps(views.read("layers")).items())
-    }
-
-
-def _transfer(views: Views) -> Mapping[str, Panel]:
-    return {"": Panel(table=views.make("transfer"), name="transferred")}
 
 
 def _corpora(views: Views) -> Mapping[str, Panel]:
@@ -314,20 +318,6 @@ OUTLINES = (
         panels=_intervals,
     ),
     Outline(
-        name="calibration",
-        heading="Calibration",
-        about="How far the probabilities can be believed: as trained, and with a "
-        "temperature that was fitted on validation predictions.",
-        panels=_calibration,
-    ),
-    Outline(
-        name="fairness",
-        heading="Fairness",
-        about="The score of each group of utterances, the gap between them with its "
-        "interval and test, and the worst speaker.",
-        panels=_fairness,
-    ),
-    Outline(
         name="means",
         heading="Upstreams × downstreams",
         about="Means over corpora; a system has one if it has every corpus.",
@@ -349,6 +339,20 @@ OUTLINES = (
         about="Trained on one corpus, tested on another.",
         panels=_transfer,
         optional=True,
+    ),
+    Outline(
+        name="calibration",
+        heading="Calibration",
+        about="How far the probabilities can be believed: as trained, and with a "
+        "temperature that was fitted on validation predictions.",
+        panels=_calibration,
+    ),
+    Outline(
+        name="fairness",
+        heading="Fairness",
+        about="The score of each group of utterances, the gap between them with its "
+        "interval and test, and the worst speaker.",
+        panels=_fairness,
     ),
     Outline(
         name="published",

@@ -114,11 +114,11 @@ def _row(found: Held, place: Place, heat: Entry, of: Calibration) -> tuple[Entry
     return (
         *_names(found, place),
         heat,
-        _measured(of.ece, scale=100, digits=1),
+        _measured(of.ece),
         percent(of.chance),
         signed(of.over),
-        _measured(of.brier, scale=1, digits=3),
-        _measured(of.log_loss, scale=1, digits=3),
+        _measured(of.brier, scale="0 to 2"),
+        _measured(of.log_loss, scale="nats"),
     )
 
 
@@ -132,16 +132,22 @@ def _names(found: Held, place: Place) -> tuple[Entry, ...]:
     return (*found.matrix.names(place.system), word(label, key=place))
 
 
-def _measured(of: Measure, *, scale: int, digits: int) -> Entry:
-    """Print a measure, and its interval with a digit less, rounded outward."""
-    text = f"{scale * of.value:.{digits}f}"
+def _measured(of: Measure, *, scale: str = "") -> Entry:
+    """Print a measure, and its interval with a digit less, rounded outward.
+
+    Args:
+        of: What was measured.
+        scale: What it is on; empty for a fraction of one, in percent.
+    """
+    factor, digits = (1, 3) if scale else (100, 1)
+    text = f"{factor * of.value:.{digits}f}"
     if of.interval is None:
         return Entry(text=text, value=of.value)
     low, high = of.interval
     step = 10 ** (digits - 1)
-    ends = (math.floor(scale * low * step), math.ceil(scale * high * step))
+    ends = (math.floor(factor * low * step), math.ceil(factor * high * step))
     bounds = ", ".join(f"{end / step:.{digits - 1}f}" for end in ends)
-    details = {"low": low, "high": high}
+    details = {"low": low, "high": high, **({"scale": scale} if scale else {})}
     return Entry(text=f"{text} [{bounds}]", value=of.value, details=details)
 
 
@@ -150,7 +156,7 @@ def _heat(temperatures: Floats) -> Entry:
     low, middle, high = (float(f(temperatures)) for f in (np.min, np.median, np.max))
     alone = f"{low:.2f}" == f"{high:.2f}"
     text = f"{middle:.2f}" + ("" if alone else f" ({low:.2f}–{high:.2f})")
-    return Entry(text=text, value=middle, details={"low": low, "high": high})
+    return Entry(text=text, value=middle, details={"lowest": low, "highest": high})
 
 
 def _extreme(cells: int) -> Iterator[str]:

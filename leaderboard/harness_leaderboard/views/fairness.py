@@ -176,11 +176,6 @@ def _rows(
         yield (*names, named, number(1), number(count), percent(value), NOTHING)
 
 
-def has_gap(table: Table) -> bool:
-    """Say whether a table of this view has a gap between groups."""
-    return any(one.details.get("row") == "gap" for row in table.rows for one in row)
-
-
 def _kind(kind: str, name: str, text: str) -> Entry:
     """Name a row, and for programs its kind."""
     return Entry(text=text, value=name, details={"row": kind})
@@ -215,7 +210,8 @@ def _size(value: float, of: Estimate | None) -> Entry:
         return signed(value)
     low, high = statistics.interval_of_difference(of)
     text = f"{100 * value:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-    return Entry(text=text, value=value, details={"low": low, "high": high})
+    details = {"low": low, "high": high, "scale": "difference"}
+    return Entry(text=text, value=value, details=details)
 
 
 # ---------------------------------------------------------------- notes
