@@ -194,12 +194,13 @@ class Measure:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Student's t on the log scale, as no measure is below zero."""
+        """Student's t on the scale of square roots, as no measure is below zero."""
         found = self.estimate
         if found is None or not found.error or not self.value:
             return None
-        away = math.exp(reach(found.freedom) * found.error / self.value)
-        return self.value / away, self.value * away
+        root = math.sqrt(self.value)
+        away = reach(found.freedom) * found.error / (2 * root)
+        return max(root - away, 0.0) ** 2, (root + away) ** 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,8 +230,12 @@ def measured(runs: pa.Table, said: Predicted) -> Calibration:
         runs: Its rows, with ``seed``, ``labels`` and ``predictions``.
         said: Their predictions, as they are or tempered.
     """
-    units = _units(runs, said)
     seed = np.array(runs["seed"].to_pylist())[said.run]
+    return measures(said, seed, _units(runs, said))
+
+
+def measures(said: Predicted, seed: Ints, units: Ints) -> Calibration:
+    """Measure predictions of which the seed (N,) and the unit (N,) are known."""
     gap = said.confidence - said.right
     bins = np.zeros(len(seed), int)
     for one in np.unique(seed):

@@ -10,6 +10,7 @@ import pytest
 from harness_leaderboard.analysis import calibration
 from harness_leaderboard.results import reading, store
 from scipy.optimize import minimize
+from scipy.stats import t as student
 from sklearn.metrics import log_loss
 from study import LABELS
 
@@ -201,8 +202,10 @@ def test_the_error_of_a_mean_over_speakers_is_that_of_a_t_test(cell):
     assert estimate.freedom == pytest.approx(7)
     interval = found.brier.interval
     assert interval is not None
-    low, high = interval
-    assert low * high == pytest.approx(found.brier.value**2)
+    roots = np.sqrt(interval)
+    assert roots.mean() == pytest.approx(np.sqrt(found.brier.value))
+    width = estimate.error * student.ppf(0.975, 7)
+    assert np.ptp(interval) == pytest.approx(2 * width)
 
 
 def test_few_speakers_have_no_interval(cell):
