@@ -3,10 +3,10 @@
     python benchmarks/groups.py              both tables, as Markdown
     python benchmarks/groups.py --times 200  quicker, and coarser
 
-Speakers differ in how sure a head is of them and in how well it recognises them. What an
-interval should hold is the mean of the figures of so many speakers, over all samples: of
-ECE that is more than the error of endless predictions, which stands beside it. Seeded:
-the tables are the same each time.
+Speakers differ in how sure a head is of them, and in how well it recognises them. What
+an interval should hold is the mean of the figures of so many speakers, over all
+samples: of ECE that is more than the error of endless predictions, which stands below.
+Seeded: the tables are the same each time.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def calibration_row(speakers: int, times: int) -> Sequence[str]:
 def fairness_row(speakers: int, times: int, *, within: bool) -> Sequence[str]:
     """Return what intervals and tests of a gap do, in percent."""
     rng = np.random.default_rng([speakers, within])
-    held, false, found = [], [], []
+    held: list[bool] = []
+    false: list[bool] = []
+    found: list[bool] = []
     for _ in range(times):
         for lift, tests in ((0.0, false), (0.1, found)):
             of = counts_of(rng, speakers, within=within, lift=lift)
@@ -108,13 +110,8 @@ def fairness_row(speakers: int, times: int, *, within: bool) -> Sequence[str]:
                 low, high = statistics.interval_of_difference(made)
                 held.append(low <= lift <= high)
     where = "within speakers" if within else "of speakers"
-    has = f"{100 * np.mean(held):.1f}" if held else "–"
-    return (
-        where,
-        str(speakers),
-        has,
-        *(f"{100 * np.mean(o):.1f}" for o in (false, found)),
-    )
+    shares = (f"{100 * np.mean(of):.1f}" if of else "–" for of in (held, false, found))
+    return where, str(speakers), *shares
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -147,7 +147,9 @@ def _measured(of: Measure, *, scale: str = "") -> Entry:
     step = 10 ** (digits - 1)
     ends = (math.floor(factor * low * step), math.ceil(factor * high * step))
     bounds = ", ".join(f"{end / step:.{digits - 1}f}" for end in ends)
-    details = {"low": low, "high": high, **({"scale": scale} if scale else {})}
+    details: dict[str, float | str] = {"low": low, "high": high}
+    if scale:
+        details["scale"] = scale
     return Entry(text=f"{text} [{bounds}]", value=of.value, details=details)
 
 

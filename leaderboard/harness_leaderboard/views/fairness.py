@@ -210,8 +210,8 @@ def _size(value: float, of: Estimate | None) -> Entry:
         return signed(value)
     low, high = statistics.interval_of_difference(of)
     text = f"{100 * value:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-    details = {"low": low, "high": high, "scale": "difference"}
-    return Entry(text=text, value=value, details=details)
+    ends: dict[str, float | str] = {"low": low, "high": high, "scale": "difference"}
+    return Entry(text=text, value=value, details=ends)
 
 
 # ---------------------------------------------------------------- notes
