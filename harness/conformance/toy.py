@@ -13,7 +13,7 @@ from harness.training.dataset import Dataset
 from harness.training.logits import scored
 from harness.training.loop import Fitting, fit
 from harness.training.metrics import accuracy, macro_f1
-from harness.training.scale import Scale
+from harness.training.standard import Standard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,5 +162,5 @@ def parts_read(reads: Reads, toy: Toy) -> list[Dataset]:
     parts = toy.parts(reads)
     if not reads.standardise:
         return list(parts)
-    scale = Scale.of(parts[0])
+    scale = Standard.of(parts[0])
     return [part.scaled(scale) for part in parts]

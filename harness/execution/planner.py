@@ -37,8 +37,8 @@ from harness.types import (
     Condition,
     CorpusCondition,
     DownstreamCondition,
-    TargetCondition,
     PerturbationCondition,
+    TargetCondition,
     UpstreamCondition,
     silence,
 )

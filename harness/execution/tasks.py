@@ -263,6 +263,7 @@ class _Tasks:
                 ),
                 quiet=self.quiet,
                 skipped=self.pair.manifest.bad,
+                language=self.pair.manifest.corpus.languages[0],
                 revision=self.pair.revision,
                 harness_version=__version__,
                 plugins=self._plugins(job),

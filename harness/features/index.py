@@ -74,7 +74,7 @@ class Index:
 
     def _forget(self, names: set[str]) -> None:
         """Take out files; an utterance of theirs may be in another, too."""
-        lost = set()
+        lost: set[str] = set()
         for name in names:
             _, keys = self._shards.pop(name, (None, frozenset()))
             lost.update(key for key in keys if self.where[key].name == name)

@@ -58,6 +58,7 @@ class Training:
         metrics: What the test part is scored by; one of them selects the epoch.
         quiet: Write nothing to stderr, however long it takes.
         skipped: Utterances of the corpus that are left out, each with its reason.
+        language: BCP-47 tag where an utterance has none.
         revision: The checkpoint's commit on the hub, or ``local``.
         harness_version: Of this program.
         plugins: Which plugin brought ``upstream``, ``downstream`` and ``corpus``.
@@ -74,6 +75,7 @@ class Training:
     metrics: tuple[Metric, ...]
     quiet: bool = True
     skipped: tuple[str, ...] = ()
+    language: str = ""
     revision: str = ""
     harness_version: str = ""
     plugins: Mapping[str, str]
@@ -113,11 +115,13 @@ def train(task: Training) -> Result:
     with isolated(task.plugins["downstream"], f"fitting '{task.downstream.name}'"):
         fitted = trial.in_units(fit(trial.fitting, training, valid))
         probabilities = fitted.predict(test).cpu()
+        of_valid = fitted.predict(valid).cpu()
         layer_scores = tuple(
             float(by.score(scored(test.labels, probe.predict(test).cpu())))
             for probe in fitted.probes
         )
-    return trial.result(fitted, test, probabilities, layer_scores, started)
+    result = trial.result(fitted, test, probabilities, layer_scores, started)
+    return replace(result, valid_predictions=trial.predictions(trial.valid, of_valid))
 
 
 class Trial:
@@ -265,13 +269,19 @@ class Trial:
             layer_norms=self._layer_norms(keys),
             layer_scores=layer_scores,
             history=fitted.history,
-            predictions=tuple(
-                _prediction(recording.utterance, row, labels, self.scale)
-                for recording, row in zip(self.test, probabilities, strict=True)
-            ),
+            predictions=self.predictions(self.test, probabilities),
             skipped=task.skipped,
             training=self._provenance(seconds, fitted),
             extraction=self.store.record(keys),
+        )
+
+    def predictions(
+        self, part: Sequence[Recording], probabilities: Tensor
+    ) -> tuple[Prediction, ...]:
+        """Return what is predicted of a part, from probabilities (N, C)."""
+        return tuple(
+            _prediction(recording.utterance, row, self.task, self.scale)
+            for recording, row in zip(part, probabilities, strict=True)
         )
 
     def _layer_norms(self, keys: Sequence[str]) -> tuple[float, ...]:
@@ -296,15 +306,18 @@ class Trial:
 
 
 def _prediction(
-    utterance: Utterance, row: Tensor, labels: Sequence[str], scale: Scale | None
+    utterance: Utterance, row: Tensor, task: Training, scale: Scale | None
 ) -> Prediction:
     prediction = Prediction(
         utterance=utterance.id,
         speaker=utterance.speaker,
         gender=utterance.gender,
         label=utterance.label,
-        predicted=labels[int(row.argmax())],
+        predicted=task.labels[int(row.argmax())],
         scores=tuple(row.tolist()),
+        language=utterance.language or task.language or None,
+        sentence=utterance.sentence,
+        intensity=utterance.intensity,
     )
     if scale is None:
         return prediction

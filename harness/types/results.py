@@ -58,7 +58,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What a head predicts of one test utterance.
+    """What a head predicts of one utterance of the test or the validation part.
 
     Attributes:
         utterance: Its id; of corpora that were joined it begins with the corpus' name.
@@ -69,6 +69,9 @@ class Prediction:
         scores: (C,) probabilities, in the order of ``labels``; none of a number.
         value: The true number, where one is predicted; ``label`` is its bin then.
         predicted_value: The predicted number; ``predicted`` is its bin then.
+        language: BCP-47 tag of what is spoken, where the corpus states it.
+        sentence: Code of the spoken text, where the corpus has a fixed set of texts.
+        intensity: Of the portrayed emotion, where the corpus codes it.
     """
 
     utterance: str
@@ -79,6 +82,9 @@ class Prediction:
     scores: tuple[float, ...]
     value: float | None = None
     predicted_value: float | None = None
+    language: str | None = None
+    sentence: str | None = None
+    intensity: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +201,9 @@ class Result:
             empty for others.
         history: The learning curve, an epoch each.
         predictions: Of each test utterance.
+        valid_predictions: Of each utterance of the validation part by the same head,
+            for what is chosen after training, such as a temperature; empty in results
+            that were stored before it was.
         skipped: Ids of utterances left out by ``--skip-bad``, each with its reason.
         training: Where and when it was trained.
         extraction: Where its features come from.
@@ -223,6 +232,7 @@ class Result:
     layer_scores: tuple[float, ...] = ()
     history: tuple[Epoch, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    valid_predictions: tuple[Prediction, ...] = ()
     skipped: tuple[str, ...] = ()
     training: Provenance
     extraction: ExtractionRecord = ExtractionRecord()

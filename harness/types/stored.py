@@ -28,9 +28,14 @@ class Results(Protocol):
 
         Its columns are ``run_id``, those of the condition that hold one value,
         ``fold``, ``seed``, ``utterance``, ``speaker``, ``gender``, ``label``,
-        ``predicted``, ``value`` and ``predicted_value`` of numbers, and ``score_LABEL``
-        for the probability of each label, null where the corpus has no such label.
+        ``predicted``, ``value`` and ``predicted_value`` of numbers, ``language``,
+        ``sentence``, ``intensity``, and ``score_LABEL`` for the probability of each
+        label, null where the corpus has no such label.
         """
+
+    @property
+    def valid_predictions(self) -> pa.Table:
+        """The same of the validation parts, as far as results hold them."""
 
     @property
     def run(self) -> RunFinished | None:

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -139,6 +140,20 @@ def test_a_card_says_what_is_in_it(publish, tmp_path):
     table = pq.read_table(tmp_path / "made/results.parquet")
     named = re.findall(r"^\| `(\w+)` \|", card, re.MULTILINE)
     assert set(named) - {"results"} <= set(table.column_names)
+
+
+def test_validation_predictions_are_a_table_of_their_own_where_there_are_any(
+    make_result, runs, publish, tmp_path
+):
+    result = make_result()
+    stored = replace(result, valid_predictions=result.predictions)
+    write_result(stored, runs)
+    assert publish("results", "--out", "made")[0] == 0
+    card = (tmp_path / "made/README.md").read_text("utf-8")
+    assert "`valid_predictions` has the same" in card
+    table = pq.read_table(tmp_path / "made/valid_predictions.parquet")
+    assert table["speaker"].to_pylist() == ["10", "10"]
+    assert pa.types.is_string(table.schema.field("language").type)
 
 
 def test_predictions_can_be_left_out(publish, tmp_path):

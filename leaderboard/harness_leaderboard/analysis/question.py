@@ -33,6 +33,7 @@ class Question:
         detect: A difference that matters, as a fraction of one, for ``compare``.
         heads: What ``languages`` chooses the best head of an upstream by: its score in
             validation, or, as the paper does, on the test.
+        by: The field of predictions that ``fairness`` groups them by.
         width: How wide a figure is: a column or a page of a paper; ``""`` for what its
             panels need.
         pretraining: The languages that each upstream was trained on, by its name.
@@ -46,6 +47,7 @@ class Question:
     classifiers: frozenset[str] = frozenset()
     detect: float | None = None
     heads: Literal["validation", "test"] = "validation"
+    by: str = "gender"
     width: Literal["", "column", "page"] = ""
     pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)
 

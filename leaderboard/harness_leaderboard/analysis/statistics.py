@@ -151,6 +151,12 @@ def average(estimates: Sequence[Estimate]) -> Estimate:
     )
 
 
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """Estimate the difference of two independent figures (Welch and Satterthwaite)."""
+    mean = average((one, other))
+    return replace(mean, value=one.value - other.value, error=2 * mean.error)
+
+
 def interval(of: Estimate, *, level: float = LEVEL) -> tuple[float, float]:
     """Return the interval of a figure: Student's t on the log-odds scale.
 

@@ -31,6 +31,7 @@ from harness_leaderboard.commands.options import (
 from harness_leaderboard.commands.output import save, show, warn
 from harness_leaderboard.render import terminal
 from harness_leaderboard.results import folders, reading
+from harness_leaderboard.results.columns import GROUPS
 from harness_leaderboard.results.rescore import scored_anew
 from harness_leaderboard.results.store import run_id_of
 from harness_leaderboard.site import site
@@ -82,6 +83,11 @@ MOST = 2_000_000
     "[default: validation]",
 )
 @click.option(
+    "--by",
+    type=click.Choice(GROUPS),
+    help="What --view fairness groups utterances by.  [default: gender]",
+)
+@click.option(
     "--against",
     type=click.Choice(["published"]),
     help="Set the paper's figures beside these (views classifiers, languages and "
@@ -111,6 +117,7 @@ def leaderboard(
     pooled: bool,
     width: str | None,
     best_head: Literal["validation", "test"] | None,
+    by: str | None,
     against: str | None,
     diff: tuple[Folder, Folder] | None,
     out: Path | None,
@@ -128,6 +135,9 @@ def leaderboard(
     if best_head:
         _require_choice(view, diff=diff is not None, against=against is not None)
         question = replace(question, heads=best_head)
+    if by:
+        _require_groups(view, diff=diff is not None)
+        question = replace(question, by=by)
     filters = filters_of(only)
     if out and renderer.name == "html" and (out.is_dir() or not out.suffix):
         if diff or view != "board":
@@ -152,6 +162,14 @@ def _require_choice(view: str, *, diff: bool, against: bool) -> None:
         raise HarnessError(
             "--best-head says which downstream --view languages shows of each "
             "upstream; leave it out here."
+        )
+
+
+def _require_groups(view: str, *, diff: bool) -> None:
+    """Refuse ``--by`` where nothing is grouped."""
+    if view != "fairness" or diff:
+        raise HarnessError(
+            "--by says what --view fairness groups utterances by; leave it out here."
         )
 
 

@@ -64,8 +64,9 @@ def figure(
 
     layers and layers-spread show which layers the heads weigh, layers-probes what a
     head on each layer reaches, confusion what is taken for what, history the learning
-    curves, speakers how many utterances of each speaker are right, cost the scores
-    against seconds and parameters.
+    curves, speakers how many utterances of each speaker are right, reliability how
+    often a head is right where it is so sure, cost the scores against seconds and
+    parameters.
     """
     drawing = figures.DRAWINGS[name]
     question = replace(question_of(registry, metric), width=width or "")

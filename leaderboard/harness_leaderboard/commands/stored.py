@@ -82,6 +82,11 @@ class StoredResults:
         """One row a prediction of a test utterance."""
         return tables.predictions_of(self.runs, self.results)
 
+    @cached_property
+    def valid_predictions(self) -> pa.Table:
+        """One row a prediction of an utterance of a validation part."""
+        return tables.predictions_of(self.runs, self.results, tables.VALID)
+
     def to_pandas(self) -> pd.DataFrame:
         """Return ``results`` as a data frame."""
         return self.results.to_pandas()

@@ -18,6 +18,9 @@ from harness_leaderboard.figures.sheet import Drawing, save
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pyarrow as pa
+    from matplotlib.figure import Figure
+
     from harness_leaderboard.analysis.question import Question
 
 __all__ = ["DRAWINGS", "Drawing", "save"]
@@ -29,6 +32,12 @@ def _reads(*more: str) -> Callable[[Question], tuple[str, ...]]:
 
 def _layers(question: Question) -> tuple[str, ...]:
     return (*columns(of_kind(question, macro_f1)), *LAYERED)
+
+
+def _reliability(runs: pa.Table, question: Question) -> Figure:
+    from harness_leaderboard.figures.reliability import reliability  # brings numpy
+
+    return reliability(runs, question)
 
 
 DRAWINGS = {
@@ -61,6 +70,11 @@ DRAWINGS = {
         summary="how many utterances of each speaker are right",
         columns=_reads("predictions"),
         draw=cells.speakers,
+    ),
+    "reliability": Drawing(
+        summary="accuracy against confidence, before and after a temperature",
+        columns=_reads("labels", "predictions", "valid_predictions"),
+        draw=_reliability,
     ),
     "cost": Drawing(
         summary="scores against seconds and trainable parameters",

@@ -1,4 +1,4 @@
-"""Results as a dataset of two tables, a row a result and a row a prediction."""
+"""Results as a dataset of tables: a row a result, and a row a prediction."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def parcel(
     """
     tables = {"results": _results(runs, metrics, controls)}
     if predictions:
-        tables["predictions"] = _predictions(runs)
+        tables["predictions"] = _predictions(runs, "predictions")
+        if len(valid := _predictions(runs, "valid_predictions")):
+            tables["valid_predictions"] = valid
     else:
         tables["results"] = tables["results"].drop_columns(list(NAMING))
     files = {"README.md": _card(tables, licence).encode()}
@@ -91,18 +93,19 @@ def _is_simple(name: str, path: FieldPath) -> bool:
     return path[0] != "scores" and not pa.types.is_nested(of)
 
 
-def _predictions(runs: Path) -> pa.Table:
-    """Read a row a prediction, with the names of its result."""
+def _predictions(runs: Path, column: str) -> pa.Table:
+    """Read a row a prediction of a part, with the names of its result."""
     import pyarrow as pa
 
-    needed = (*SHARED, "fold", "seed", "labels", "predictions")
-    table, _ = reading.read_runs(runs, needed)
+    table, _ = reading.read_runs(runs, (*SHARED, "fold", "seed", "labels", column))
+    of = table.schema.field(column).type.value_type
+    fields = [one for one in table.schema if one.name != column]
     rows = [
-        {**result, **one, "predictions": None}
+        {**result, **one}
         for result in table.to_pylist()
-        for one in result["predictions"] or ()
+        for one in result.pop(column) or ()
     ]
-    return pa.Table.from_pylist(rows).drop_columns("predictions")
+    return pa.Table.from_pylist(rows, schema=pa.schema([*fields, *of]))
 
 
 def _parquet(table: pa.Table) -> bytes:
@@ -171,7 +174,7 @@ score must beat.
 | `results` | is |
 |---|---|
 {meaning}
-{PREDICTIONS * ("predictions" in tables)}
+{PREDICTIONS * ("predictions" in tables)}{VALID * ("valid_predictions" in tables)}
 ```python
 from datasets import load_dataset
 
@@ -190,8 +193,14 @@ Speech Emotion Recognition*, CLiC-it 2024, the study that the heads come from.
 
 PREDICTIONS = """
 `predictions` has one row a result and test utterance: `utterance`, `speaker` and
-`gender` as the corpus has them, `label`, `predicted`, and `scores`, the probability of
-each of `labels`.
+`gender` as the corpus has them, `label`, `predicted`, `scores`, the probability of
+each of `labels`, and `language`, `sentence` and `intensity`, null where the corpus does
+not state them.
+"""
+
+VALID = """
+`valid_predictions` has the same of the validation parts, by the same heads: what a
+temperature may be fitted on. Results of older versions have none.
 """
 
 

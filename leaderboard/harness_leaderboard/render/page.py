@@ -249,9 +249,12 @@ def _more(values: Sequence[str]) -> str:
 
 
 def _reach(entry: Entry) -> str:
-    """Draw an interval, where the entry has one, from 0 to 100 % below its text."""
+    """Draw an interval, where the entry has one, from 0 to 100 % below its text.
+
+    What has a ``scale`` of its own, such as a difference, has none.
+    """
     low, high = entry.details.get("low"), entry.details.get("high")
-    if not (
+    if "scale" in entry.details or not (
         isinstance(entry.value, float)
         and isinstance(low, float)
         and isinstance(high, float)

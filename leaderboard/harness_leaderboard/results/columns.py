@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
-from harness.types import Condition, Result, leaf, leaves
+from harness.types import Condition, Prediction, Result, leaf, leaves
 from harness_leaderboard.results.schema import arrow_type, hints, optional
 
 if TYPE_CHECKING:
@@ -78,6 +78,14 @@ ALIASES = {
     "seed": "seed",
 }
 """Further words that results are chosen by, and their columns."""
+
+
+GROUPS = tuple(
+    name
+    for name in hints(Prediction)
+    if name not in ("utterance", "label", "predicted", "scores")
+)
+"""The fields of predictions that utterances are grouped by."""
 
 
 def short_names() -> dict[str, str]:

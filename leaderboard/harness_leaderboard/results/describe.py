@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from harness.types import Result
 from harness_leaderboard.results.columns import flat
 from harness_leaderboard.results.schema import SCHEMA, hints, optional
-from harness_leaderboard.results.tables import RENAMED
+from harness_leaderboard.results.tables import PREDICTIONS, RENAMED, VALID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,8 @@ def _flat(path: tuple[str, ...]) -> str:
     if path == ("scores",):
         return "one a metric, such as `macro_f1`"
     if any("[]" in name for name in path):
-        return "`predictions`, a table" if path[0].startswith("predictions") else "–"
+        of = path[0].removesuffix("[]")
+        return f"`{of}`, a table" if of in (PREDICTIONS, VALID) else "–"
     column = flat(path)
     return f"`{RENAMED.get(column, column)}`"
 

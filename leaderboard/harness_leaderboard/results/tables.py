@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.types import Prediction
 from harness_leaderboard.results import reading
 from harness_leaderboard.results.columns import KEYS, SCORES, paths
+from harness_leaderboard.results.schema import hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from harness_leaderboard.results.folders import Folder
 
 PREDICTIONS = "predictions"
+VALID = "valid_predictions"
 NAMES = ("run_id", "upstream", "feeding", "downstream", "corpus", "split")
 """What stands first: what a person calls a result."""
 
@@ -30,7 +33,8 @@ ROWS = 2000
 
 def columns_of_results() -> tuple[str, ...]:
     """Name the flat columns of everything but predictions and scores."""
-    return tuple(name for name in paths() if name not in (PREDICTIONS, "scores"))
+    others = (PREDICTIONS, VALID, "scores")
+    return tuple(name for name in paths() if name not in others)
 
 
 def as_results(table: pa.Table) -> pa.Table:
@@ -78,35 +82,40 @@ def _corpus(trained: Iterable[str], tested: Iterable[str]) -> str:
 # ---------------------------------------------------------------- predictions
 
 
-def predictions_of(runs: Folder, results: pa.Table) -> pa.Table:
+def predictions_of(
+    runs: Folder, results: pa.Table, column: str = PREDICTIONS
+) -> pa.Table:
     """Read one row a prediction of some results.
 
     Args:
         runs: The folder that they are in.
         results: As ``as_results`` returns them.
+        column: ``PREDICTIONS`` or ``VALID``.
     """
     import pyarrow as pa
 
     known = sorted({one for of in results["labels"].to_pylist() for one in of or ()})
     pieces = [
-        _piece(runs, results.slice(start, ROWS), known)
+        _piece(runs, results.slice(start, ROWS), known, column)
         for start in range(0, max(len(results), 1), ROWS)
     ]
     return pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
 
 
-def _piece(runs: Folder, results: pa.Table, labels: Sequence[str]) -> pa.Table:
+def _piece(
+    runs: Folder, results: pa.Table, labels: Sequence[str], column: str
+) -> pa.Table:
     """Put the predictions of a few results into columns."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     ids = results["run_id"].to_pylist()
-    read, _ = reading.read_runs(runs, ("labels", PREDICTIONS), run_ids=frozenset(ids))
+    read, _ = reading.read_runs(runs, ("labels", column), run_ids=frozenset(ids))
     place = {run_id: row for row, run_id in enumerate(read["run_id"].to_pylist())}
     there = [row for row, run_id in enumerate(ids) if run_id in place]
     picked = pa.array([place[ids[row]] for row in there], pa.int64())
     stored = read.take(picked).combine_chunks()
-    held = stored[PREDICTIONS].combine_chunks()
+    held = stored[column].combine_chunks()
     owner = pc.list_parent_indices(held)
     said = held.flatten()
     above = (
@@ -119,8 +128,7 @@ def _piece(runs: Folder, results: pa.Table, labels: Sequence[str]) -> pa.Table:
 
 
 def _said() -> tuple[str, ...]:
-    names = ("utterance", "speaker", "gender", "label", "predicted")
-    return (*names, "value", "predicted_value")
+    return tuple(name for name in hints(Prediction) if name != "scores")
 
 
 def _above(results: pa.Table) -> list[str]:

@@ -49,7 +49,8 @@ def verify(runs: Folder, metrics: Sequence[Metric]) -> Iterator[str]:
 def faults(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:
     """Say where a result contradicts itself."""
     places = {label: place for place, label in enumerate(result.labels)}
-    said = {label for one in result.predictions for label in (one.label, one.predicted)}
+    everything = (*result.predictions, *result.valid_predictions)
+    said = {label for one in everything for label in (one.label, one.predicted)}
     if strangers := sorted(said - places.keys()):
         yield f"predictions have labels that it does not list: {', '.join(strangers)}"
         return
@@ -61,6 +62,7 @@ def faults(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:
         return
     yield from _wrong_scores(result, metrics)
     name = "ccc" if result.predictions[0].value is not None else "macro_f1"
+    yield from _wrong_validation(result)
     chosen = dict(enumerate(result.layer_scores, start=1)).get(result.layer)
     if result.layer and chosen != result.scores.get(name):
         yield f"{name} is not the score of layer {result.layer}, which was chosen"
@@ -70,6 +72,20 @@ def faults(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:
     trained = {*result.speakers_train, *result.speakers_valid}
     if result.condition.corpus.speaker_independent and speakers & trained:
         yield f"speakers of the test part were trained on: {sorted(speakers & trained)}"
+
+
+def _wrong_validation(result: Result) -> Iterator[str]:
+    """Say where validation predictions, if there are any, contradict a result."""
+    stored = result.valid_predictions
+    if not stored:
+        return
+    if len(stored) != result.n_valid:
+        yield f"{len(stored)} validation predictions for {result.n_valid} utterances"
+    if {one.speaker for one in stored} != set(result.speakers_valid):
+        yield "the validation predictions' speakers are not those of that part"
+    tested = {one.utterance for one in result.predictions}
+    if tested & {one.utterance for one in stored}:
+        yield "an utterance is predicted in the validation and in the test part"
 
 
 def _wrong_scores(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.types import Table
 from harness_leaderboard.render.entries import word
 from harness_leaderboard.render.page import Panel
+from harness_leaderboard.results.columns import GROUPS
 from harness_leaderboard.views.board import matrix_of
 from harness_leaderboard.views.catalogue import PREDICTED, VIEWS
 from harness_leaderboard.views.layers import maps as layer_maps
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from harness_leaderboard.render import page
 
 PREDICTIONS = "predictions"
-"""The column that only chosen results are read with, as it is by far the largest."""
+LARGE = (PREDICTIONS, "valid_predictions")
+"""Columns that only chosen results are read with, as they are by far the largest."""
 
 MOST_INTERVALS = 1_000  # figures; each takes tenths of a second
+MOST_GROUPED = 500  # rows of groups
 MOST_MAPPED = 60  # upstreams side by side
 
 
@@ -189,6 +192,49 @@ def _robustness(views: Views) -> Mapping[str, Panel]:
     return {"": Panel(table=views.make("robustness"), name="perturbed")}
 
 
+def _calibration(views: Views) -> Mapping[str, Panel]:
+    _require_predictions(views, "calibration")
+    return {"": views.panel("calibrated", views.make("calibration"))}
+
+
+def _fairness(views: Views) -> Mapping[str, Panel]:
+    """Lay out the gaps between groups of several speakers, by each field that has any.
+
+    Speakers are no groups here: each table names the worst.
+    """
+    _require_predictions(views, "fairness")
+    made = {}
+    for by in (name for name in GROUPS if name != "speaker"):
+        asked = replace(views, question=replace(views.question, by=by))
+        try:
+            table = asked.make("fairness")
+        except HarnessError:  # no corpus states it; the others stand
+            continue
+        if _has_gap(table) and len(table.rows) <= MOST_GROUPED:
+            made[by] = views.panel(f"by-{by}", table)
+    if not made:
+        raise HarnessError(
+            "No corpus here states a gender, language, sentence or intensity that "
+            f"differs between utterances, or there are more than {MOST_GROUPED} rows. "
+            "Ask for --view fairness --by speaker."
+        )
+    return made
+
+
+def _has_gap(table: Table) -> bool:
+    """Say whether a table of groups has a gap between some."""
+    return any(one.details.get("row") == "gap" for row in table.rows for one in row)
+
+
+def _require_predictions(views: Views, name: str) -> None:
+    """Refuse a view of predictions where these are too many for a page."""
+    if views.chosen is None or len(views.cells) > MOST_INTERVALS:
+        raise HarnessError(
+            "There are too many predictions here. Choose fewer results with --only, or "
+            f"ask for --view {name}."
+        )
+
+
 def _corpora(views: Views) -> Mapping[str, Panel]:
     return {"": Panel(table=views.make("corpora"), name="read")}
 
@@ -308,6 +354,20 @@ OUTLINES = (
         "one in points and the 95 % interval of that difference, paired.",
         panels=_robustness,
         optional=True,
+    ),
+    Outline(
+        name="calibration",
+        heading="Calibration",
+        about="How far the probabilities can be believed: as trained, and with a "
+        "temperature that was fitted on validation predictions.",
+        panels=_calibration,
+    ),
+    Outline(
+        name="fairness",
+        heading="Fairness",
+        about="The score of each group of utterances, the gap between them with its "
+        "interval and test, and the worst speaker.",
+        panels=_fairness,
     ),
     Outline(
         name="published",

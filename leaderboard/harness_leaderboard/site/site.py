@@ -14,7 +14,7 @@ from harness_leaderboard.analysis.figures import figures
 from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.render.page import document, panel, text
 from harness_leaderboard.site.footer import footer
-from harness_leaderboard.site.sections import PREDICTIONS, Views, sections
+from harness_leaderboard.site.sections import LARGE, PREDICTIONS, Views, sections
 from harness_leaderboard.views.catalogue import VIEWS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def columns(question: Question) -> tuple[str, ...]:
     """Return the columns that all results are read with."""
     needed = [name for view in VIEWS.values() for name in view.columns(question)]
-    return tuple(dict.fromkeys(name for name in needed if name != PREDICTIONS))
+    return tuple(dict.fromkeys(name for name in needed if name not in LARGE))
 
 
 def chosen_columns(question: Question) -> tuple[str, ...]:

@@ -79,6 +79,22 @@ def _intervals(runs: pa.Table, question: Question) -> Table:
     return intervals(runs, question)
 
 
+def _calibrated(question: Question) -> tuple[str, ...]:
+    return (*columns(macro_f1), *PREDICTED, "valid_predictions")
+
+
+def _calibration(runs: pa.Table, question: Question) -> Table:
+    from harness_leaderboard.views.calibration import calibration  # brings numpy
+
+    return calibration(runs, question)
+
+
+def _fairness(runs: pa.Table, question: Question) -> Table:
+    from harness_leaderboard.views.fairness import fairness  # brings numpy
+
+    return fairness(runs, question)
+
+
 def _spread(runs: pa.Table, question: Question) -> Table:
     from harness_leaderboard.views.spread import spread  # brings numpy
 
@@ -144,6 +160,17 @@ VIEWS = {
         summary="how much seeds, folds and speakers move a figure",
         columns=_predicted,
         make=_spread,
+    ),
+    "calibration": View(
+        summary="how far probabilities can be believed, before and after a temperature",
+        columns=_calibrated,
+        make=_calibration,
+        metric=lambda _: macro_f1,
+    ),
+    "fairness": View(
+        summary="scores by gender, or by what --by names, and how far they are apart",
+        columns=_predicted,
+        make=_fairness,
     ),
     "runs": View(
         summary="what stands behind each figure",

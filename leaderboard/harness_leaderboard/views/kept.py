@@ -132,6 +132,7 @@ def _facts(result: Result) -> Table:
         "labels that it lacks": result.labels_absent,
         "best epoch": f"{result.best_epoch} of {result.epochs}",
         "parameters": result.trainable_parameters,
+        "validation predictions": f"{len(result.valid_predictions)} stored",
         "left out": result.skipped,
         **asdict(result.training),
         **{f"features: {name}": one for name, one in asdict(result.extraction).items()},
@@ -316,8 +317,17 @@ def of_utterance(utterance: str, results: Iterable[Result], file: str) -> Table:
             *("label", "predicted", "probability of the label"),
         ),
         rows=tuple(_spoken(result, one, targets=targets) for result, one in found),
-        notes=(f"The file is {file}.",) if file else (),
+        notes=(*_described(found), *[f"The file is {file}."] * bool(file)),
     )
+
+
+def _described(found: Sequence[tuple[Result, Prediction]]) -> Iterator[str]:
+    """Say what is stored of an utterance beside its label."""
+    if found:
+        one = found[0][1]
+        names = ("speaker", "gender", "language", "sentence", "intensity")
+        known = {name: getattr(one, name) for name in names}
+        yield ", ".join(f"{n} {text}" for n, text in known.items() if text) + "."
 
 
 def _spoken(result: Result, one: Prediction, *, targets: bool) -> tuple[Entry, ...]:

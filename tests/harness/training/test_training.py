@@ -56,6 +56,20 @@ def test_every_head_classifies_a_new_speaker(task, module):
     assert result.scores["macro_f1"] > 0.8
 
 
+def test_validation_predictions_are_those_of_the_head_that_is_tested(task):
+    asked = dataclasses.replace(task, language="de")
+    result = train(with_head(asked, linear, epochs=3))
+    one, *_ = result.valid_predictions
+    assert len(result.valid_predictions) == result.n_valid
+    assert {p.speaker for p in result.valid_predictions} == set(result.speakers_valid)
+    assert (one.language, one.sentence) == ("de", None)
+    scores = np.array([p.scores for p in result.valid_predictions])
+    true = [result.labels.index(p.label) for p in result.valid_predictions]
+    loss = -np.log(scores[np.arange(len(true)), true]).mean()
+    tested = result.history[result.best_epoch - 1]
+    assert loss == pytest.approx(tested.valid_loss, abs=1e-5)
+
+
 @pytest.mark.parametrize("module", [linear, nonlinear, multilayer])
 def test_the_same_seed_gives_the_same_numbers(task, module):
     one, other = (train(with_head(task, module, epochs=3)) for _ in range(2))

@@ -345,6 +345,8 @@ def lacking(path: Path, *removed: str) -> None:
     """Write a file again without some fields, as an older version would have."""
 
     def less(of: pa.DataType, at: str) -> pa.DataType:
+        if pa.types.is_list(of):
+            return pa.list_(less(of.value_type, at))
         if not pa.types.is_struct(of):
             return of
         kept = [one for one in of if f"{at}.{one.name}" not in removed]
@@ -397,6 +399,32 @@ def test_a_result_from_before_there_were_targets_is_of_the_emotion(
         ("gender", 1),
     ]
     assert columns.condition_of(rows[0]) == make_result().condition
+
+
+LATER = tuple(f"predictions.{name}" for name in ("language", "sentence", "intensity"))
+
+
+def test_predictions_of_an_older_file_say_nothing_of_what_they_lack(
+    make_result: MakeResult, runs: Path
+):
+    result = make_result()
+    lacking(store.write_result(result, runs), *LATER, "valid_predictions")
+    assert stored(runs) == [result]
+    (row,) = read(runs, "predictions", "valid_predictions")[0].to_pylist()
+    assert row["predictions"][0]["language"] is None
+    assert row["valid_predictions"] is None
+
+
+def test_older_and_newer_results_are_packed_into_one_file(
+    make_result: MakeResult, runs: Path
+):
+    made = [make_result(seed=0), make_result(seed=1)]
+    spoken = replace(made[1].predictions[0], language="de", sentence="a01")
+    made[1] = replace(made[1], predictions=(spoken,), valid_predictions=(spoken,) * 2)
+    paths = [store.write_result(one, runs) for one in made]
+    lacking(paths[0], *LATER, "valid_predictions")
+    assert upkeep.compact(runs) == (2, 1, [])
+    assert sorted(stored(runs), key=lambda one: one.seed) == made
 
 
 def test_files_with_other_columns_are_read_in_their_order(

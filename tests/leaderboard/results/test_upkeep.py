@@ -63,6 +63,20 @@ def test_an_utterance_that_is_predicted_twice_is_found_out(make_result: MakeResu
     assert "an utterance is predicted twice" in upkeep.faults(twice, METRICS)
 
 
+def test_validation_predictions_that_contradict_a_result_are_found_out(
+    make_result: MakeResult,
+):
+    result = make_result(**HONEST)
+    one = replace(result.predictions[0], utterance="wav/09a01Wa.wav", speaker="09")
+    other = replace(one, utterance="wav/09a01Fa.wav")
+    stored = replace(result, valid_predictions=(one, other))
+    assert list(upkeep.faults(stored, METRICS)) == []
+    less = replace(stored, valid_predictions=(one,))
+    assert "1 validation predictions for 2" in next(upkeep.faults(less, METRICS))
+    tested = replace(stored, valid_predictions=result.predictions)
+    assert len(list(upkeep.faults(tested, METRICS))) == 2
+
+
 def test_verifying_names_the_file_and_the_run(make_result: MakeResult, runs: Path):
     store.write_result(make_result(**HONEST), runs)
     result = make_result(**HONEST | {"macro_f1": 0.9})

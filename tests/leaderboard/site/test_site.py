@@ -146,7 +146,7 @@ def test_where_no_seed_is_complete_all_stand_behind_a_figure(make_result: MakeRe
 def test_every_view_that_has_something_to_show_has_a_section(page: str):
     assert headings(page) == [
         *("Board", "Corpora × upstreams", "How sure", "Upstreams × downstreams"),
-        *("Layers", "Corpora", "Provenance"),
+        *("Layers", "Calibration", "Fairness", "Corpora", "Provenance"),
         *("What the words mean", "Sources", "To cite", "To read next"),
     ]
 
@@ -188,7 +188,7 @@ def test_a_section_that_fails_is_a_sentence_and_the_others_stand(
 
     monkeypatch.setattr(sections, "layer_maps", fail)
     page = page_of(study(make_result))
-    assert headings(page)[4:7] == ["Layers", "Corpora", "Provenance"]
+    assert headings(page)[4:6] == ["Layers", "Calibration"]
     assert "could not be made: ZeroDivisionError: division by &lt;zero&gt;" in page
     assert 'id="behind"' in page
 

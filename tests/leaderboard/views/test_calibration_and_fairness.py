@@ -1,0 +1,206 @@
+"""The views of stored predictions: what they print, and what they say they lack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.render.text import headings
+from harness_leaderboard.results import reading, store
+from harness_leaderboard.views.calibration import NONE_FITTED
+from harness_leaderboard.views.catalogue import VIEWS
+from study import study
+
+from harness import HarnessError
+from harness.training.metrics import accuracy
+from harness.types import Metric
+
+if TYPE_CHECKING:
+    from harness.types import Result, Table
+
+FORMS = ("rich", "markdown", "csv", "json", "latex", "html")
+
+
+def show(name: str, *results: Result, **question: Any) -> Table:
+    """A view of results, from the columns alone that it says it reads."""
+    asked = Question(**question)
+    runs = reading.flattened(store.table_of(results), VIEWS[name].columns(asked))
+    return VIEWS[name].make(runs, asked)
+
+
+def texts(table: Table, column: str) -> list[str]:
+    at = headings(table).index(column)
+    return [row[at].text for row in table.rows]
+
+
+@pytest.fixture
+def results(make_result) -> list[Result]:
+    """A study on one corpus, with genders and validation predictions."""
+    made = []
+    for one in study(make_result):
+        said = tuple(
+            replace(
+                p,
+                gender="female" if p.speaker in ("s0", "s1") else "male",
+                sentence=p.utterance[2],
+            )
+            for p in one.predictions
+        )
+        if one.condition.corpus.name == "emodb":
+            made.append(replace(one, predictions=said, valid_predictions=said))
+    return made
+
+
+# ---------------------------------------------------------------- calibration
+
+
+def test_each_system_has_a_row_as_trained_and_one_at_its_temperature(results):
+    table = show("calibration", *results)
+    assert len(table.rows) == 6
+    heat = texts(table, "temperature")
+    assert heat[::2] == ["1"] * 3
+    assert all("." in text for text in heat[1::2])
+    assert all("[" in text for text in texts(table, "log loss"))
+
+
+def test_a_figure_without_validation_predictions_says_so_and_stays(results):
+    older = [
+        replace(one, valid_predictions=())
+        if one.condition.upstream.name == "mel"
+        else one
+        for one in results
+    ]
+    table = show("calibration", *older)
+    assert texts(table, "temperature").count(NONE_FITTED) == 1
+    (said,) = [note for note in table.notes if "No temperature is fitted" in note]
+    assert "mel · linear on emodb" in said
+    assert "--again all" in said
+
+
+def test_controls_stand_below_a_line_in_both_rows(results):
+    table = show("calibration", *results, controls=frozenset({"mel"}))
+    assert table.apart == 2
+    assert texts(table, "upstream")[-2:] == ["mel", "mel"]
+
+
+@pytest.mark.parametrize("name", ["calibration", "fairness"])
+def test_results_without_scores_are_refused(name: str, results):
+    bare = [
+        replace(one, predictions=tuple(replace(p, scores=()) for p in one.predictions))
+        for one in results
+    ]
+    with pytest.raises(HarnessError, match="score of each class"):
+        show(name, *bare)
+
+
+# ---------------------------------------------------------------- fairness
+
+
+def test_groups_their_gap_and_the_worst_speaker_have_rows(results):
+    table = show("fairness", *results)
+    rows = texts(table, "gender")[:4]
+    assert sorted(rows[:2]) == ["female", "male"]
+    assert rows[2] == f"{rows[0]} − {rows[1]}"
+    assert rows[3].startswith("worst speaker: s")
+    kinds = [row[3].details["row"] for row in table.rows[:4]]
+    assert kinds == ["group", "group", "gap", "worst speaker"]
+
+
+def test_a_group_of_few_speakers_has_no_interval_and_the_note_names_it(results):
+    table = show("fairness", *results)
+    scores = dict(zip(texts(table, "gender"), texts(table, "Macro-F1"), strict=True))
+    assert "[" in scores["male"]
+    assert "[" not in scores["female"]
+    assert any(
+        "female: 2 test speakers: too few for an error" in note for note in table.notes
+    )
+
+
+def test_within_speakers_the_table_says_what_is_permuted(results):
+    table = show("fairness", *results, by="sentence", metric=accuracy)
+    assert "within each speaker" in table.notes[0]
+    assert any("chosen by their figures" in note for note in table.notes)
+
+
+def test_by_speaker_has_no_interval_and_no_test(results):
+    table = show("fairness", *results, by="speaker")
+    assert not any("[" in text for text in texts(table, "Macro-F1"))
+    assert set(texts(table, "p (Holm)")) == {""}
+    assert any("each group is one speaker" in note for note in table.notes)
+
+
+def test_ps_are_corrected_for_the_systems_that_are_no_controls(results):
+    table = show("fairness", *results, controls=frozenset({"mel"}))
+    ps = [row[-1] for row in table.rows if row[-1].text]
+    assert len(ps) == 3
+    assert ["Holm" in one.details for one in ps] == [True, True, False]
+    assert table.apart == 4
+
+
+def test_what_no_prediction_says_is_refused_with_the_next_step(results):
+    with pytest.raises(HarnessError, match=r"says its language.*--by, such as speaker"):
+        show("fairness", *results, by="language")
+
+
+def test_a_figure_that_does_not_say_it_is_named(results):
+    silent = [
+        replace(
+            one, predictions=tuple(replace(p, gender=None) for p in one.predictions)
+        )
+        if one.condition.upstream.name == "mel"
+        else one
+        for one in results
+    ]
+    table = show("fairness", *silent)
+    assert len(table.rows) == 8
+    assert any("mel · linear on emodb" in note for note in table.notes)
+
+
+def test_one_group_alone_has_no_gap(results):
+    german = [
+        replace(
+            one, predictions=tuple(replace(p, language="de") for p in one.predictions)
+        )
+        for one in results
+    ]
+    table = show("fairness", *german, by="language")
+    assert set(texts(table, "language")) - {"de"} == {
+        text for text in texts(table, "language") if text.startswith("worst")
+    }
+    assert any("one group alone, 'de'" in note for note in table.notes)
+
+
+def test_a_metric_that_is_not_of_confusions_is_refused(results):
+    odd = Metric(
+        name="macro_f1",
+        title="Odd",
+        summary="reads scores",
+        score=lambda predictions: 0.0,
+        of_confusion=False,
+    )
+    with pytest.raises(HarnessError, match="not computed from confusions alone"):
+        show("fairness", *results, metric=odd)
+
+
+# ---------------------------------------------------------------- the command
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("view", ["calibration", "fairness"])
+def test_both_are_printed_in_every_form(view, form, results, runs, harness):
+    for one in results:
+        store.write_result(one, runs)
+    code, out, _ = harness(
+        *("leaderboard", "--runs", str(runs), "--view", view, "--format", form)
+    )
+    assert code == 0
+    assert "whisper" in out
+
+
+def test_by_is_refused_for_other_views(results, runs, harness):
+    store.write_result(results[0], runs)
+    code, _, err = harness("leaderboard", "--runs", str(runs), "--by", "speaker")
+    assert code == 2
+    assert "--view fairness" in err
