@@ -38,10 +38,11 @@ def map_of(runs: pa.Table, question: Question) -> Table:
         heat=True,
         notes=(
             "The test macro-F1 (of numbers, CCC) of a head on each layer alone: means "
-            "over runs, then over corpora. Above chance: (score − chance) / (1 − chance), "
-            "chance being that of guessing every class alike often. Selectivity: the "
-            "score less that of the same head on permuted labels. The highest of each "
-            "row is marked; no test says whether it is the best.",
+            "over runs, then over corpora. Above chance: (score − chance) / (1 − "
+            "chance), chance being that of guessing every class alike often. "
+            "Selectivity: the score less that of the same head on permuted labels; of "
+            "two classes it is some 50 at most. The highest of each row is marked; no "
+            "test says whether it is the best.",
             *notes(found),
         ),
     )
