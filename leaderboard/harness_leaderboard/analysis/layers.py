@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from harness_leaderboard.analysis.places import CorpusTask, System
 
 LAYERED = ("layer_weights", "layer_norms", "layer_scores")
+LOCATED = ("layer_scores", "confusion")
+"""What a map of targets reads."""
 ALL = "all"
 
 

@@ -184,6 +184,10 @@ def _layers(views: Views) -> Mapping[str, Panel]:
     }
 
 
+def _targets(views: Views) -> Mapping[str, Panel]:
+    return {"": Panel(table=views.make("map"), name="targets-map", scale="table")}
+
+
 def _transfer(views: Views) -> Mapping[str, Panel]:
     return {"": Panel(table=views.make("transfer"), name="transferred")}
 
@@ -338,6 +342,14 @@ OUTLINES = (
         "large states counts for more than its weight says, hence × norms. The "
         "highest of a row is underlined.",
         panels=_layers,
+        optional=True,
+    ),
+    Outline(
+        name="targets",
+        heading="Targets × layers",
+        about="Where each target sits: a head on each layer alone, with what guessing "
+        "reaches taken off, or what the same head finds with permuted labels.",
+        panels=_targets,
         optional=True,
     ),
     Outline(

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.training.metrics import macro_f1, uar
+from harness.training.metrics import ccc, macro_f1, uar
 from harness_leaderboard.analysis.figures import columns
-from harness_leaderboard.analysis.layers import LAYERED
+from harness_leaderboard.analysis.layers import LAYERED, LOCATED
 from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.analysis.validation import LEARNED
+from harness_leaderboard.results.columns import scored
 from harness_leaderboard.views import classifiers, corpora, languages, provenance
 from harness_leaderboard.views.board import board
 from harness_leaderboard.views.layers import layers
@@ -95,6 +96,12 @@ def _fairness(runs: pa.Table, question: Question) -> Table:
     return fairness(runs, question)
 
 
+def _map(runs: pa.Table, question: Question) -> Table:
+    from harness_leaderboard.views.map import map_of  # brings numpy
+
+    return map_of(runs, question)
+
+
 def _spread(runs: pa.Table, question: Question) -> Table:
     from harness_leaderboard.views.spread import spread  # brings numpy
 
@@ -141,6 +148,11 @@ VIEWS = {
         columns=lambda question: (*columns(_layered(question)), *LAYERED),
         make=layers,
         metric=_layered,
+    ),
+    "map": View(
+        summary="where targets sit: targets against layers, chance taken off",
+        columns=lambda _: (*columns(macro_f1), scored(ccc), *LOCATED),
+        make=_map,
     ),
     "transfer": View(
         summary="trained on one corpus, tested on another, chance taken off",
