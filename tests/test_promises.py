@@ -48,6 +48,7 @@ def test_every_hook_is_used_by_something_bundled(name):
     own = (
         "execution/executors",
         "cli/console",
+        "data/targets",
         "splits/strategies",
         "training/metrics",
     )
