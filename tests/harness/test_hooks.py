@@ -134,9 +134,8 @@ def test_hook_harness_targets(harness, manager):
 
     manager.register(Plugin())
     assert harness("run", *LINEAR, "--target", "take")[0] == 0
-    (result,) = results("runs").results()
-    assert result.condition.target.name == "take"
-    assert result.labels == ("0", "1", "2", "3")
+    (row,) = results("runs").results.to_pylist()
+    assert (row["target"], row["labels"]) == ("take", ["0", "1", "2", "3"])
 
 
 def test_hook_harness_control_upstreams(harness, manager):
