@@ -73,21 +73,24 @@ def heads_on(grids: Iterable[Grid], upstream: str, corpus: str) -> tuple[str, ..
 def _controls(request: Request, registry: Registry) -> Iterator[Grid]:
     """Yield the grids of controls that stand beside the grids of a request.
 
-    A head on permuted labels stands on each upstream; a label-only baseline needs no
-    more than a control upstream. That one gets the asked heads that read means of the
-    last layer, the only one it has.
+    A head on permuted labels stands on each upstream; one on each layer only beside an
+    asked head that is, too. A label-only baseline needs no more than a control
+    upstream. That one gets the asked heads that read means of the last layer, the only
+    one it has.
     """
     if not request.controls:
         return
     plain = tuple(one.name for one in registry.upstreams if one.control)
     numbers = registry.targets[request.target].numbers
     heads = [one for one in registry.downstreams if one.can_predict(numbers=numbers)]
-    permuted = tuple(one.name for one in heads if one.control == "permuted-labels")
+    permuted = [one for one in heads if one.control == "permuted-labels"]
     label_only = tuple(one.name for one in heads if one.control == "label-only")
     for grid in request.grids:
-        asked = (registry.downstreams[name] for name in grid.downstreams)
+        asked = [registry.downstreams[name] for name in grid.downstreams]
         cheap = tuple(head.name for head in asked if head.reads == MEANS)
-        yield Grid(grid.upstreams, permuted, grid.corpora)
+        read = {MEANS, *(head.reads for head in asked)}
+        beside = tuple(one.name for one in permuted if one.reads in read)
+        yield Grid(grid.upstreams, beside, grid.corpora)
         yield Grid(plain, (*cheap, *label_only), grid.corpora)
         if request.all_controls:
             yield Grid(_rivals(grid, registry), cheap, grid.corpora)
