@@ -56,7 +56,7 @@ def planted(tmp_path):
 def test_a_head_finds_what_is_planted_and_on_permuted_labels_nothing(
     target, planted, harness, manager
 ):
-    found = {"linear": [], "permuted": []}
+    found: dict[str, list[float]] = {"linear": [], "permuted": []}
 
     class Plugin:
         @hookimpl

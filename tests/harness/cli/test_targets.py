@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 
 import pytest
+from harness_plugins.downstreams import majority
 from toys import GRID
 
 import harness as python
@@ -131,7 +132,7 @@ def test_a_head_that_cannot_predict_numbers_is_refused(harness, manager, rated):
                 name="nearest",
                 summary="",
                 reads=Reads(layers="last", frames=False),
-                fit=lambda train, labels, *, classes, seed: None,
+                fit=majority.fit,
             )
 
     manager.register(Plugin())

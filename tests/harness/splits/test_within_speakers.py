@@ -8,7 +8,7 @@ import pytest
 from divided import make_split, mapped
 from manifests import manifest_of
 
-from harness import DataError, HarnessError, Utterance
+from harness import DataError, HarnessError, SplitStrategy, Utterance
 from harness.data.targets import harness_targets
 from harness.splits.transfer import SplitChoice, divisions
 
@@ -84,7 +84,7 @@ def divided(utterances, strategy="within-speakers", target="speaker"):
 
     from harness.registry import Names, Plugin
 
-    known = Names("split strategy")
+    known: Names[SplitStrategy] = Names("split strategy")
     for one in OFFERED.values():
         known.add(one, Plugin(name="splits", distribution="", version=""))
     choice = SplitChoice.of(

@@ -185,10 +185,9 @@ def test_columns_are_mapped_by_name(tmp_path, read):
 
 def test_numbers_are_columns_too(tmp_path, read):
     header, *lines = METADATA.splitlines()
-    rated = [f"{header},valence,act"] + [
-        f"{line},{n}.5,2" for n, line in enumerate(lines)
-    ]
-    write_folder(tmp_path / "audio/train", "\n".join(rated))
+    rated = [f"{line},{n}.5,2" for n, line in enumerate(lines)]
+    table = "\n".join([f"{header},valence,act", *rated])
+    write_folder(tmp_path / "audio/train", table)
     found = read(tmp_path / "audio", "arousal=act")
     assert [one.numbers["valence"] for one in found] == [0.5, 1.5, 2.5, 3.5]
     assert {one.numbers["arousal"] for one in found} == {2.0}
