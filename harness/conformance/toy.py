@@ -12,7 +12,7 @@ from harness.training import own
 from harness.training.dataset import Dataset
 from harness.training.logits import scored
 from harness.training.loop import Fitting, fit
-from harness.training.metrics import accuracy, macro_f1
+from harness.training.metrics import accuracy, ccc, macro_f1
 from harness.training.standard import Standard
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Toy:
 
     Attributes:
         states: Of each utterance, (L, T, D).
-        labels: Their classes, (N,).
+        labels: Their classes, (N,); or numbers, of mean 0 and deviation 1.
         classes: C.
     """
 
@@ -45,8 +45,18 @@ class Toy:
     classes: int
 
     @classmethod
-    def of(cls, seed: int, *, classes: int = CLASSES, permuted: bool = False) -> Toy:
-        """Draw utterances; permuted labels say nothing about the frames."""
+    def of(
+        cls,
+        seed: int,
+        *,
+        classes: int = CLASSES,
+        permuted: bool = False,
+        numbers: bool = False,
+    ) -> Toy:
+        """Draw utterances; permuted labels say nothing about the frames.
+
+        Numbers are those of the classes, on a standard scale.
+        """
         random = torch.Generator().manual_seed(seed)
         means = torch.randn(classes, DIM, generator=torch.Generator().manual_seed(9))
         labels = torch.arange(sum(SIZES)) % classes
@@ -58,7 +68,10 @@ class Toy:
             3 * means[label] + torch.randn(LAYERS, length, DIM, generator=random)
             for label, length in zip(of_frames.tolist(), lengths, strict=True)
         )
-        return cls(states=states, labels=labels, classes=classes)
+        if numbers:
+            places = labels.float()
+            labels = (places - places.mean()) / places.std(correction=0)
+        return cls(states=states, labels=labels, classes=1 if numbers else classes)
 
     def parts(self, reads: Reads) -> tuple[Dataset, Dataset, Dataset]:
         """Return train, valid and test in the form that a head reads.
@@ -89,8 +102,8 @@ class Trial:
     Attributes:
         fitted: The head.
         scores: Of the test part, (N, C).
-        macro_f1: Of the test part.
-        accuracy: Of the test part.
+        macro_f1: Of the test part; of numbers the CCC.
+        accuracy: Of the test part; of numbers the CCC.
     """
 
     fitted: Fitted
@@ -114,10 +127,11 @@ def fit_toy(
         recipe = replace(downstream.recipe, epochs=epochs)
         downstream = replace(downstream, recipe=recipe)
     train, valid, test = toy.parts(downstream.reads)
+    by, also = (ccc, ccc) if train.numbers else (macro_f1, accuracy)
     fitting = Fitting(
         downstream=downstream,
         classes=toy.classes,
-        selection=macro_f1,
+        selection=by,
         seed=0,
         device=device,
     )
@@ -127,23 +141,27 @@ def fit_toy(
     return Trial(
         fitted=fitted,
         scores=scores,
-        macro_f1=float(macro_f1.score(found)),
-        accuracy=float(accuracy.score(found)),
+        macro_f1=float(by.score(found)),
+        accuracy=float(also.score(found)),
     )
 
 
 def scorer(downstream: Downstream, device: str = "cpu") -> Callable[[Batch], Tensor]:
     """Return a function from a batch to scores (B, C): fitted, or freshly built."""
     if downstream.fit is not None:
-        train, valid, _ = parts_read(downstream.reads, Toy.of(0))
+        toy = Toy.of(0, numbers=not downstream.can_predict(numbers=False))
+        train, valid, _ = parts_read(downstream.reads, toy)
         fitting = Fitting(
-            downstream=downstream, classes=CLASSES, selection=macro_f1, seed=0
+            downstream=downstream,
+            classes=toy.classes,
+            selection=ccc if train.numbers else macro_f1,
+            seed=0,
         )
         return downstream.fit(
             train.batch(slice(None), "cpu"),
             train.labels,
             valid=own.validation_of(fitting, valid),
-            classes=CLASSES,
+            classes=toy.classes,
             seed=0,
         )
     if downstream.build is None:
