@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.training.metrics import macro_f1
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.analysis.layers import LAYERED
-from harness_leaderboard.figures import cells, cost, layers
+from harness_leaderboard.figures import cells, cost, layers, robustness
 from harness_leaderboard.figures.sheet import Drawing, save
 
 if TYPE_CHECKING:
@@ -65,5 +65,10 @@ DRAWINGS = {
         summary="scores against seconds and trainable parameters",
         columns=_reads(*cost.SPENT),
         draw=cost.cost,
+    ),
+    "robustness": Drawing(
+        summary="what perturbed recordings cost, with intervals",
+        columns=_reads("labels", "predictions"),
+        draw=robustness.robustness,
     ),
 }

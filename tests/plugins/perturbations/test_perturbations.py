@@ -157,7 +157,7 @@ def test_opus_is_near_the_bit_rate_that_is_asked_for(kbps):
 
 @pytest.mark.parametrize("rt60", [0.3, 0.9])
 def test_a_room_decays_by_60_db_in_its_time(rt60):
-    """By the slope between -5 and -35 dB of Schroeder's integral, as ISO 3382 has it."""
+    """By the slope of Schroeder's integral between -5 and -35 dB (ISO 3382)."""
     options = room.Reverb(rt60=rt60)
     answer = room.response(RATE, options, np.random.default_rng(0))[1:]
     left = np.cumsum(answer[::-1] ** 2)[::-1]
