@@ -77,15 +77,16 @@ class RunOptions(ExtractionOptions, total=False):
     corpus: Names
     baseline: Names
     test_corpus: Names
+    target: str
     suite: Place
     only: Chosen
     controls: bool
     all_controls: bool
     seeds: int | str | Iterable[int] | None
-    split: Place
+    split: Place | None
     folds: int | None
     split_seed: int
-    select: str
+    select: str | None
     perturb: Names
     perturb_parts: Literal["test", "all"]
     runs: Place

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         RunStarting,
         SplitStrategy,
         Suite,
+        Target,
         Upstream,
     )
 
@@ -92,6 +93,12 @@ def harness_metrics() -> Iterable[Metric]:
 @hookspec
 def harness_perturbations() -> Iterable[Perturbation]:
     """Offer ways to make recordings harder, such as noise or a codec."""
+    return ()
+
+
+@hookspec
+def harness_targets() -> Iterable[Target]:
+    """Offer what can be predicted of an utterance: a class, or a number."""
     return ()
 
 

@@ -22,7 +22,7 @@ from harness.text import clock, counted, json_text, plain
 from harness.types import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from rich.progress import Progress, Task
@@ -120,11 +120,7 @@ class Reporter:
     def harness_result(self, event: CellFinished) -> None:
         """Say how a cell came out."""
         if not self._quiet:
-            scores = event.result.scores
-            say(
-                f"{event.result.cell}: macro-F1 {100 * scores['macro_f1']:.1f} %, "
-                f"UAR {100 * scores['uar']:.1f} %"
-            )
+            say(f"{event.result.cell}: {_scored(event.result.scores)}")
         corpus = event.result.condition.corpus
         if remark := thin_result(event.result):
             self._thin[f"{corpus.name}, {corpus.strategy}"] = remark
@@ -146,6 +142,13 @@ class Reporter:
         """Say which figures rest on one speaker."""
         for name, remark in self._thin.items():
             say(f"{name}: {remark}")
+
+
+def _scored(scores: Mapping[str, float]) -> str:
+    """Say how well classes were recognised, or numbers predicted."""
+    if "ccc" in scores:
+        return f"CCC {scores['ccc']:z.2f}, Pearson's r {scores['pearson']:z.2f}"
+    return f"macro-F1 {100 * scores['macro_f1']:.1f} %, UAR {100 * scores['uar']:.1f} %"
 
 
 def stages(*, quiet: bool) -> Stages:

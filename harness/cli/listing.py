@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Renderer,
         SplitStrategy,
         Suite,
+        Target,
         Upstream,
     )
 
@@ -82,6 +83,16 @@ def _split(strategy: SplitStrategy) -> Facts:
     }
 
 
+def _target(target: Target) -> Facts:
+    return {
+        "target": target.name,
+        "predicts": "a number" if target.numbers else "a class",
+        "split": target.split,
+        "selected_by": target.selected_by,
+        "summary": target.summary,
+    }
+
+
 def _metric(metric: Metric) -> Facts:
     return {
         "metric": metric.name,
@@ -120,6 +131,7 @@ KINDS: dict[str, Callable[[Any], Facts]] = {
     "upstreams": _upstream,
     "downstreams": _downstream,
     "corpora": _corpus,
+    "targets": _target,
     "splits": _split,
     "metrics": _metric,
     "perturbations": _perturbation,

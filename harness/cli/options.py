@@ -175,14 +175,22 @@ SKIP_BAD = click.option(
     is_flag=True,
     help="Go on without audio files that cannot be used; results name them.",
 )
+TARGET = click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=offered("targets"),
+    default="emotion",
+    show_default=True,
+    help="What is predicted: emotion, gender, speaker, arousal …, see 'harness list "
+    "targets'. Results of different targets are never averaged.",
+)
 SPLIT = (
     click.option(
         "--split",
         "strategy",
         metavar="NAME|FILE",
         shell_complete=offered("splits"),
-        default="speaker-independent",
-        show_default=True,
+        show_default="speaker-independent, but for some targets",
         help="How a corpus is divided: speaker-independent (80/10/10), loso, kfold …, "
         "see 'harness list splits'; or a file written by 'harness split'.",
     ),
@@ -337,14 +345,14 @@ GRID = (
         help="Of the heads: initial weights, batches, dropout. 'harness list "
         "downstreams' has the number of each.",
     ),
+    TARGET,
     *SPLIT,
     click.option(
         "--select",
         "selection",
         metavar="METRIC",
         shell_complete=offered("metrics"),
-        default="macro_f1",
-        show_default=True,
+        show_default="macro_f1, and ccc for numbers",
         help="The validation metric whose best epoch is tested, see 'harness list "
         "metrics'; macro_f1:epochs=5 averages the probabilities of the 5 best.",
     ),

@@ -41,7 +41,10 @@ def request_of(options: dict[str, Any], registry: Registry) -> Request:
         grids, more = _of_suite(suite, lists, only, registry)
         options |= more
     grids += tuple(_baseline(name, grids, registry) for name in baselines)
-    request = Request(grids=grids, split=options.pop("strategy"), **options)
+    target = registry.targets[options["target"]]
+    split = options.pop("strategy") or target.split
+    options["selection"] = options["selection"] or target.selected_by
+    request = Request(grids=grids, split=split, **options)
     refuse_idle(request, registry)
     for sentence in warnings(request, registry):
         say(f"warning: {sentence}")

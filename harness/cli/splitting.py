@@ -10,7 +10,7 @@ import click
 from harness.choices import offered
 from harness.cli.console import say, show, stages
 from harness.cli.effects import refuse_idle_seed
-from harness.cli.options import CACHE, DATA_ROOT, SKIP_BAD, SPLIT, together
+from harness.cli.options import CACHE, DATA_ROOT, SKIP_BAD, SPLIT, TARGET, together
 from harness.cli.thinness import thin_parts
 from harness.errors import DataError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", shell_complete=offered("corpora"))
-@together(*SPLIT, SKIP_BAD)
+@together(TARGET, *SPLIT, SKIP_BAD)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 def split(
     registry: Registry,
     name: str,
-    strategy: str,
+    target: str,
+    strategy: str | None,
     folds: int | None,
     split_seed: int,
     skip_bad: bool,
@@ -49,19 +50,33 @@ def split(
 
     if out is not None and out.suffix != ".json":
         raise DataError(f"A split file's name ends in .json; {out} does not.")
+    predicted = registry.targets[target]
+    strategy = strategy or predicted.split
     refuse_idle_seed(strategy, split_seed, registry)
-    choice = SplitChoice.of(strategy, registry.splits, folds=folds, seed=split_seed)
+    choice = SplitChoice.of(
+        strategy,
+        registry.splits,
+        folds=folds,
+        seed=split_seed,
+        target=predicted,
+        targets=registry.targets,
+    )
     manifest = _manifest(registry, name, data_root, cache_folder)
     if not skip_bad:
         refuse_bad([manifest])
     (division,) = divisions([manifest], [], choice)
+    manifest = division.manifest
     for line in describe(closeness(division.split, manifest.utterances)):
         show(line)
     if remark := thin_parts(division):
         show(remark)
     if out is not None:
         write_split(division.split, out, manifest)
-        say(f"Written to {out}. Use it by: harness run --corpus {name} --split {out}")
+        of = f" --target {target}" * (target != "emotion")
+        say(
+            f"Written to {out}. Use it by: harness run --corpus {name}{of} "
+            f"--split {out}"
+        )
 
 
 def _manifest(

@@ -74,7 +74,7 @@ class Manifest:
         corpus: The description they were read by.
         root: The corpus' folder.
         recordings: The good ones.
-        bad: The others, each as ``id: reason``.
+        bad: The others, each as ``id: reason``, or many as ``number: reason``.
         joined: The corpora that it was made of, if of several.
     """
 
@@ -120,10 +120,11 @@ class Manifest:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash what a result depends on: ids, audio, labels and speakers."""
+        """Hash what a result depends on: ids, audio, labels, speakers and numbers."""
         return sha256_json(
             [
                 [r.utterance.id, r.content, r.utterance.label, r.utterance.speaker]
+                + ([] if r.utterance.value is None else [r.utterance.value])
                 for r in self.recordings
             ]
         )
@@ -321,7 +322,7 @@ def difference(manifest: Manifest) -> str:
 
 
 def join(manifests: Sequence[Manifest]) -> Manifest:
-    """Make one corpus of several, whose ids and speakers then begin with its name.
+    """Make one corpus of several; ids, speakers and sentences begin with its name.
 
     Args:
         manifests: Of corpora with different names.
@@ -352,7 +353,7 @@ def join(manifests: Sequence[Manifest]) -> Manifest:
 
 
 def _of(manifest: Manifest, recording: Recording) -> Recording:
-    """Put a corpus' name before the id and the speaker of a recording, once."""
+    """Put a corpus' name before what it alone calls so: ids, speakers, sentences."""
     if manifest.joined:
         return recording
     utterance, corpus = recording.utterance, manifest.corpus.name
@@ -360,6 +361,7 @@ def _of(manifest: Manifest, recording: Recording) -> Recording:
         utterance,
         id=f"{corpus}/{utterance.id}",
         speaker=f"{corpus}/{utterance.speaker}",
+        sentence=utterance.sentence and f"{corpus}/{utterance.sentence}",
         language=utterance.language or manifest.corpus.languages[0],
     )
     return replace(recording, utterance=renamed)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harness.execution.request import Request
     from harness.registry import Registry
+    from harness.types import Target
 
 JOIN = "+"
 """Stands between corpora that are trained on together, on the command line."""
@@ -47,11 +48,14 @@ def grids_of(request: Request, registry: Registry) -> tuple[Grid, ...]:
     """Return the grids of a request, and those of the controls that stand beside.
 
     Raises:
-        HarnessError: Where a classifier is asked for on another upstream than its own.
+        HarnessError: Where a classifier is asked for on another upstream than its own,
+            or a head cannot predict what is asked for.
     """
+    target = registry.targets[request.target]
     grids = (*request.grids, *_controls(request, registry))
     for grid in grids:
         _check_homes(grid, registry)
+        _check_heads(grid, registry, target)
     return grids
 
 
@@ -69,20 +73,24 @@ def heads_on(grids: Iterable[Grid], upstream: str, corpus: str) -> tuple[str, ..
 def _controls(request: Request, registry: Registry) -> Iterator[Grid]:
     """Yield the grids of controls that stand beside the grids of a request.
 
-    A head on permuted labels stands on each upstream; a label-only baseline needs no
-    more than a control upstream. That one gets the asked heads that read means of the
-    last layer, the only one it has.
+    A head on permuted labels stands on each upstream; one on each layer only beside an
+    asked head that is, too. A label-only baseline needs no more than a control
+    upstream. That one gets the asked heads that read means of the last layer, the only
+    one it has.
     """
     if not request.controls:
         return
     plain = tuple(one.name for one in registry.upstreams if one.control)
-    heads = list(registry.downstreams)
-    permuted = tuple(one.name for one in heads if one.control == "permuted-labels")
+    numbers = registry.targets[request.target].numbers
+    heads = [one for one in registry.downstreams if one.can_predict(numbers=numbers)]
+    permuted = [one for one in heads if one.control == "permuted-labels"]
     label_only = tuple(one.name for one in heads if one.control == "label-only")
     for grid in request.grids:
-        asked = (registry.downstreams[name] for name in grid.downstreams)
+        asked = [registry.downstreams[name] for name in grid.downstreams]
         cheap = tuple(head.name for head in asked if head.reads == MEANS)
-        yield Grid(grid.upstreams, permuted, grid.corpora)
+        read = {MEANS, *(head.reads for head in asked)}
+        beside = tuple(one.name for one in permuted if one.reads in read)
+        yield Grid(grid.upstreams, beside, grid.corpora)
         yield Grid(plain, (*cheap, *label_only), grid.corpora)
         if request.all_controls:
             yield Grid(_rivals(grid, registry), cheap, grid.corpora)
@@ -98,6 +106,17 @@ def _rivals(grid: Grid, registry: Registry) -> tuple[str, ...]:
         for name in names
     )
     return tuple(dict.fromkeys(named))
+
+
+def _check_heads(grid: Grid, registry: Registry, target: Target) -> None:
+    """Refuse a head that is for classes alone where a number is predicted, or so."""
+    for name in grid.downstreams:
+        if not registry.downstreams[name].can_predict(numbers=target.numbers):
+            raise HarnessError(
+                f"'{name}' predicts no {'numbers' if target.numbers else 'classes'}, "
+                f"which the target '{target.name}' wants. Choose another head, such as "
+                "'linear'."
+            )
 
 
 def _check_homes(grid: Grid, registry: Registry) -> None:

@@ -31,13 +31,14 @@ from harness.features.store import outdated
 from harness.memory import FOLDER, Memory
 from harness.splits.transfer import SplitChoice, divisions, undivided
 from harness.training import loop
-from harness.training.selection import read_selection, selection_name
+from harness.training.selection import selection_for
 from harness.types import (
     Cell,
     Condition,
     CorpusCondition,
     DownstreamCondition,
     PerturbationCondition,
+    TargetCondition,
     UpstreamCondition,
     silence,
 )
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from harness.features.shards import Kind
     from harness.registry import Registry
     from harness.splits.transfer import Division
-    from harness.types import Corpus, Perturbation, Stages, Upstream
+    from harness.types import Corpus, Perturbation, Stages, Target, Upstream
 
 ALL = "all"
 """Of ``--again``: every cell of the command."""
@@ -240,6 +241,8 @@ class _Planner:
             self.registry.splits,
             folds=request.folds,
             seed=request.split_seed,
+            target=self.target,
+            targets=self.registry.targets,
         )
 
     # ------------------------------------------------------------ perturbations
@@ -288,6 +291,11 @@ class _Planner:
             parts=perturbed.parts,
             applied=perturbing.VERSION,
         )
+
+    @cached_property
+    def target(self) -> Target:
+        """What is predicted."""
+        return self.registry.targets[self.request.target]
 
     # ------------------------------------------------------------ upstreams
 
@@ -419,7 +427,6 @@ class _Planner:
                 f"'{name}' reads frames, and '{upstream.name}' returns one vector a "
                 "clip. Choose heads that read means, such as 'linear'."
             )
-        metric, averaged = read_selection(self.request.selection)
         condition = Condition(
             upstream=upstream,
             downstream=DownstreamCondition(
@@ -428,17 +435,27 @@ class _Planner:
                 plugin=self.registry.downstreams.plugin(name).identity,
                 reads=downstream.reads,
                 recipe=downstream.recipe,
-                selection=selection_name(self.registry.metrics[metric].name, averaged),
+                selection=self.selection,
                 training=loop.VERSION,
             ),
             corpus=corpus,
             perturbation=self._perturbation(perturbed),
+            target=TargetCondition(
+                name=self.target.name,
+                version=self.target.version,
+                plugin=self.registry.targets.plugin(self.target.name).identity,
+            ),
         )
         asked = self.request.seeds
         seeds = range(downstream.seeds) if asked is None else asked
         for seed, fold in product(seeds, division.split.folds):
             cell = Cell(condition=condition, fold=fold.name, seed=seed)
             yield Job(cell=cell, downstream=downstream)
+
+    @cached_property
+    def selection(self) -> str:
+        """How epochs are selected, as a condition has it."""
+        return selection_for(self.target, self.request.selection, self.registry.metrics)
 
     @cached_property
     def finished(self) -> frozenset[str]:

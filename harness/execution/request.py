@@ -31,6 +31,7 @@ class Request:
     Attributes:
         grids: What to run; a cell that stands in two of them is one cell. A corpus may
             be several that are joined: ``a+b``.
+        target: What is predicted.
         test_corpora: Test on these corpora, and train on those of the grids.
         seeds: One cell each; ``None`` for as many, from 0, as each head asks for.
         split: A strategy, or the path of a split file.
@@ -59,6 +60,7 @@ class Request:
     """
 
     grids: tuple[Grid, ...]
+    target: str = "emotion"
     test_corpora: tuple[str, ...] = ()
     seeds: tuple[int, ...] | None = None
     split: str = "speaker-independent"

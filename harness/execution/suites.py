@@ -18,7 +18,7 @@ AXES = {"upstream": "upstreams", "downstream": "downstreams", "corpus": "corpora
 """The fields of a ``Grid`` by their words on the command line, in order."""
 
 OPTIONS = (
-    *("split", "folds", "split_seed", "seeds", "selection"),
+    *("target", "split", "folds", "split_seed", "seeds", "selection"),
     *("feeding", "max_seconds", "frame_type"),
     *("perturb", "perturb_parts"),
 )

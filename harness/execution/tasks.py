@@ -243,6 +243,7 @@ class _Tasks:
     def training(self, job: Job) -> Task:
         """Return the task that fits and scores a cell."""
         name = job.cell.run_id
+        numbers = self.registry.targets[job.cell.condition.target.name].numbers
         return Task(
             id=f"fit {name}",
             stage=f"fit {name}",
@@ -257,7 +258,9 @@ class _Tasks:
                 tested=self.corpora[-1],
                 perturber=self.perturber,
                 labels=self.pair.manifest.labels,
-                metrics=tuple(self.registry.metrics),
+                metrics=tuple(
+                    one for one in self.registry.metrics if one.of_numbers == numbers
+                ),
                 quiet=self.quiet,
                 skipped=self.pair.manifest.bad,
                 revision=self.pair.revision,

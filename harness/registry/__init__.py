@@ -30,6 +30,7 @@ from harness.types import (
     Renderer,
     SplitStrategy,
     Suite,
+    Target,
     Upstream,
 )
 
@@ -59,6 +60,7 @@ OFFERS: Mapping[str, type[Any]] = {
     "harness_splits": SplitStrategy,
     "harness_metrics": Metric,
     "harness_perturbations": Perturbation,
+    "harness_targets": Target,
 }
 """What each offering hook returns."""
 
@@ -79,6 +81,7 @@ class Registry:
     splits: Names[SplitStrategy]
     metrics: Names[Metric]
     perturbations: Names[Perturbation]
+    targets: Names[Target]
     manager: PluginManager
 
     @property
@@ -106,6 +109,7 @@ class Registry:
             splits=names(SplitStrategy, "split strategy"),
             metrics=names(Metric, "metric"),
             perturbations=names(Perturbation, "perturbation"),
+            targets=names(Target, "target"),
             manager=manager,
         )
 

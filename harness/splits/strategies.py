@@ -1,19 +1,27 @@
 """Which utterances train, which select and which test: the bundled strategies.
 
-Speakers are divided by ``assignment``; ``checks`` refuses what leaks, and ``balance``
-measures how near a split comes to the sizes and labels that are wanted.
+Speakers are divided by ``assignment``, what mixes them by ``dependent``; ``checks``
+refuses what leaks, and ``balance`` measures how near a split comes to the sizes and
+labels that are wanted.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError, PluginError
 from harness.hookspecs import hookimpl
 from harness.registry import isolated
-from harness.splits.assignment import TENTHS, Role, assign, order_key
+from harness.splits.assignment import Role, assign
+from harness.splits.dependent import (
+    SINGLE,
+    refuse_lone_utterances,
+    repeats_a_sentence,
+    stratified,
+    within_speakers,
+)
 from harness.text import counted
 from harness.types import PARTS, Fold, Split, SplitOptions, SplitStrategy
 
@@ -28,8 +36,6 @@ SHOWN = 20
 """How many of the utterances in which a corpus differs from its split are named."""
 NAMED = 5
 """Up to how many speakers an error message names, rather than only counts."""
-SINGLE = Role((0,), 1, 2)
-"""The fold of a strategy that makes only one."""
 OTHERWISE = "Choose another split: 'stratified' works here, but is speaker-dependent."
 
 
@@ -44,7 +50,7 @@ def harness_splits() -> Iterator[SplitStrategy]:
     yield SplitStrategy(
         name="stratified",
         summary="80/10/10 of each label, speakers in several parts",
-        divide=_stratified,
+        divide=stratified,
         speaker_independent=False,
     )
     yield SplitStrategy(
@@ -60,6 +66,13 @@ def harness_splits() -> Iterator[SplitStrategy]:
         divide=_kfold,
         takes_folds=True,
         mismatch=_tests_a_speaker_again_or_never,
+    )
+    yield SplitStrategy(
+        name="within-speakers",
+        summary="80/10/10 of each speaker, each coded sentence in one part",
+        divide=within_speakers,
+        speaker_independent=False,
+        mismatch=repeats_a_sentence,
     )
     yield SplitStrategy(
         name="published",
@@ -154,7 +167,7 @@ def _by_speaker(
     utterances: Sequence[Utterance], strategy: str, at_least: int = 3
 ) -> Speakers:
     """Group utterances by speaker, sorted; refuse too few speakers or utterances."""
-    _refuse_lone_utterances(utterances)
+    refuse_lone_utterances(utterances)
     speakers = defaultdict(list)
     for utterance in sorted(utterances, key=lambda utterance: utterance.speaker):
         speakers[utterance.speaker].append(utterance)
@@ -193,18 +206,6 @@ def _cyclic(folds: int) -> list[Role]:
         train = tuple(part for part in range(folds) if part not in (test, valid))
         roles.append(Role(train, valid, test))
     return roles
-
-
-def _refuse_lone_utterances(utterances: Sequence[Utterance]) -> None:
-    if not utterances:
-        raise DataError("There are no utterances to split; check the corpus folder.")
-    labels = Counter(utterance.label for utterance in utterances)
-    for utterance in utterances:
-        if labels[utterance.label] == 1:
-            raise DataError(
-                f"Label '{utterance.label}' has a single utterance, '{utterance.id}', "
-                "which cannot both train and test. Leave it out, or record more."
-            )
 
 
 def _refuse_impossible(
@@ -261,47 +262,6 @@ def _tested(folds: Iterable[Fold], utterances: Iterable[Utterance]) -> list[set[
     """Return the speakers whom each fold tests."""
     speaker_of = {utterance.id: utterance.speaker for utterance in utterances}
     return [{speaker_of[id] for id in fold.test} for fold in folds]
-
-
-# ---------------------------------------------------------------- by label
-
-
-def _stratified(
-    utterances: Sequence[Utterance], options: SplitOptions
-) -> Iterable[Fold]:
-    """Divide each label's utterances; what rounding leaves goes on to the next label.
-
-    So every label comes within two utterances of 80/10/10, and all of them together
-    within one, unless a label is so rare that valid and test would lack it.
-    """
-    _refuse_lone_utterances(utterances)
-    labels = defaultdict(list)
-    for utterance in utterances:
-        labels[utterance.label].append(utterance.id)
-    parts: dict[int, list[str]] = {0: [], 1: [], 2: []}
-    owed = [0, 0, 0]  # tenths of an utterance
-    for label in sorted(labels):
-        ids = sorted(labels[label], key=lambda id: order_key(options.seed, id))
-        owed = [debt + len(ids) * goal for debt, goal in zip(owed, TENTHS, strict=True)]
-        sizes = _apportion(len(ids), owed)
-        owed = [debt - 10 * size for debt, size in zip(owed, sizes, strict=True)]
-        queue = iter(ids)
-        for part, size in zip(parts.values(), sizes, strict=True):
-            part.extend(islice(queue, size))
-    if not parts[1]:
-        raise DataError(
-            "Strategy 'stratified' needs a label with at least 3 utterances, one for "
-            "each part, and there is none. Record more."
-        )
-    return [_fold("0", SINGLE, parts)]
-
-
-def _apportion(count: int, owed: Sequence[int]) -> list[int]:
-    """Add utterances one by one to the part that is owed most (in tenths)."""
-    sizes = [1, int(count > 2), int(count > 1)]  # train, then test, then valid
-    for _ in range(count - sum(sizes)):
-        sizes[max(range(3), key=lambda part: owed[part] - 10 * sizes[part])] += 1
-    return sizes
 
 
 # ---------------------------------------------------------------- as the corpus has it

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.data.manifest import join
+from harness.data.targets import seen
 from harness.errors import DataError, HarnessError, UnknownNameError
 from harness.splits.checks import check
 from harness.splits.files import read_split
@@ -19,23 +20,28 @@ if TYPE_CHECKING:
     from harness.data.manifest import Manifest
     from harness.registry import Names
     from harness.splits.files import SplitFile
+    from harness.types import Target
 
 ANEW = "Make the split anew with 'harness split'."
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitChoice:
-    """How the user wants a corpus to be divided.
+    """What the user wants to predict, and how a corpus is divided for it.
 
     Attributes:
         strategy: By this strategy, or as this file states.
         options: For the strategy; the corpus' published files are added to them.
         known: Every strategy, since a file names the one that it was made by.
+        target: What is predicted; ``None`` for the label.
+        targets: Every target, for messages.
     """
 
     strategy: SplitStrategy | Path
     options: SplitOptions
     known: Names[SplitStrategy]
+    target: Target | None = None
+    targets: Iterable[Target] = ()
 
     @classmethod
     def of(
@@ -45,6 +51,8 @@ class SplitChoice:
         *,
         folds: int | None = None,
         seed: int = 0,
+        target: Target | None = None,
+        targets: Iterable[Target] = (),
     ) -> SplitChoice:
         """Find a strategy by its name; what ends in ``.json`` is a split file.
 
@@ -53,6 +61,8 @@ class SplitChoice:
             known: Every strategy.
             folds: How many, if the user said so.
             seed: Of whatever the strategy draws.
+            target: What is predicted; ``None`` for the label.
+            targets: Every target, for messages.
 
         Raises:
             HarnessError: Where there is no such strategy, or it takes no folds.
@@ -67,7 +77,33 @@ class SplitChoice:
         options = SplitOptions(seed=seed)
         if folds is not None:
             options = replace(options, folds=folds)
-        return cls(strategy=strategy, options=options, known=known)
+        return cls(
+            strategy=strategy,
+            options=options,
+            known=known,
+            target=target,
+            targets=targets,
+        )
+
+    def seen(self, manifest: Manifest) -> Manifest:
+        """Return a corpus as the target sees it."""
+        return seen(manifest, self.target, self.targets) if self.target else manifest
+
+    def refuse_unfit(self, strategy: SplitStrategy) -> None:
+        """Refuse a split that parts the speakers whom the target wants in every part.
+
+        Raises:
+            HarnessError: Where it does.
+        """
+        target = self.target
+        if target and target.within_speakers and strategy.speaker_independent:
+            others = [one.name for one in self.known if not one.speaker_independent]
+            raise HarnessError(
+                f"The target '{target.name}' is predicted of speakers that train has, "
+                f"and the split '{strategy.name}' tests others. Leave out --split, "
+                f"which is then '{target.split}', or choose one of "
+                f"{', '.join(sorted(others))}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,23 +140,24 @@ def divisions(
         trained: The corpus, or several that are joined.
         tested: The corpora to test on; one that is among the trained ones stands for
             the test part of its own split. Empty for this alone.
-        choice: How the corpus is divided.
+        choice: What is predicted, and how the corpus is divided.
 
     Raises:
         DataError: Where it cannot be divided so, or a split leaks.
     """
     names = tuple(manifest.corpus.name for manifest in trained)
-    source = trained[0] if len(trained) == 1 else join(trained)
+    source = choice.seen(trained[0] if len(trained) == 1 else join(trained))
     split = _split(source, choice)
     others = [one for one in tested if one.corpus.name not in names]
     if len(others) < len(tested) or not tested:
         yield Division(manifest=source, split=split, trained=names)
     for other in others:
-        yield _transfer(trained, source, split, other)
+        both = choice.seen(join([*trained, other]))
+        yield _transfer(both, source, split, choice.seen(other))
 
 
 def _transfer(
-    trained: Sequence[Manifest], source: Manifest, split: Split, tested: Manifest
+    both: Manifest, source: Manifest, split: Split, tested: Manifest
 ) -> Division:
     """Train on a corpus' own train and valid parts, and test on all of another.
 
@@ -130,7 +167,6 @@ def _transfer(
     Raises:
         DataError: Where fewer than two labels are shared, or there are several folds.
     """
-    names = tuple(manifest.corpus.name for manifest in trained)
     name = tested.corpus.name
     labels = _shared_labels(source, tested)
     fold = _only_fold(split)
@@ -139,7 +175,7 @@ def _transfer(
         for part, ids in fold.parts()
     }
     kept = {*of_source["train"], *of_source["valid"]}
-    both = join([*trained, tested]).only(
+    both = both.only(
         labels, kept | _prefixed(name, (one.id for one in tested.utterances))
     )
     held = set(both.contents)
@@ -151,7 +187,7 @@ def _transfer(
     )
     division = Split(strategy="transfer", version=split.version, folds=(across,))
     check(division, both)
-    return Division(manifest=both, split=division, trained=names, tested=(name,))
+    return Division(manifest=both, split=division, trained=source.names, tested=(name,))
 
 
 def _shared_labels(source: Manifest, tested: Manifest) -> Collection[str]:
@@ -187,7 +223,8 @@ def _split(manifest: Manifest, choice: SplitChoice) -> Split:
     """Make or read the split, and refuse one that leaks."""
     options = replace(choice.options, files=manifest.corpus.files)
     if isinstance(choice.strategy, Path):
-        return _stated(choice.strategy, manifest, options, choice.known)
+        return _stated(choice.strategy, manifest, options, choice)
+    choice.refuse_unfit(choice.strategy)
     split = make_split(choice.strategy, manifest.utterances, options)
     check(split, manifest)
     return split
@@ -197,7 +234,7 @@ def _stated(
     path: Path,
     manifest: Manifest,
     options: SplitOptions,
-    known: Names[SplitStrategy],
+    choice: SplitChoice,
 ) -> Split:
     """Read a split from a file, and refuse it unless it is what it states.
 
@@ -208,9 +245,10 @@ def _stated(
     file = read_split(path)
     _refuse_other_data(path, file, manifest)
     try:
-        strategy = known[file.strategy]
+        strategy = choice.known[file.strategy]
     except UnknownNameError as error:
         raise DataError(f"The split file {path} cannot be checked: {error}") from error
+    choice.refuse_unfit(strategy)
     split = split_of(strategy, file.folds)
     try:
         check(split, manifest)

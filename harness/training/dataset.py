@@ -25,7 +25,7 @@ class Dataset:
     Attributes:
         pooled: Means over time, (N, D) or (N, L, D); ``None`` where frames are read.
         frames: One tensor an example, (T, D) or (L, T, D), as they are stored.
-        labels: Class indices, (N,).
+        labels: Class indices, (N,); or numbers to be predicted, in floating point.
     """
 
     pooled: Tensor | None = None
@@ -54,6 +54,11 @@ class Dataset:
     def dim(self) -> int:
         """D."""
         return self._example.shape[-1]
+
+    @property
+    def numbers(self) -> bool:
+        """Whether numbers are to be predicted, not classes."""
+        return self.labels.is_floating_point()
 
     @property
     def _example(self) -> Tensor:

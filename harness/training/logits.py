@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.errors import HarnessError, PluginError
-from harness.training.metrics import predictions_of
+from harness.training.metrics import predictions_of, predictions_of_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def scored(labels: Tensor, scores: Tensor) -> Predictions:
-    """Bring class indices (N,) and scores (N, C) into the form that metrics read."""
+    """Bring labels (N,) and scores (N, C) into the form that metrics read.
+
+    Labels are class indices; or numbers in floating point, and scores (N, 1) then.
+    """
+    if labels.is_floating_point():
+        return predictions_of_numbers(labels.numpy(), scores[:, 0].numpy())
     return predictions_of(labels.numpy(), scores.numpy())
 
 

@@ -28,8 +28,13 @@ from harness.features.device import (
 )
 from harness.files import read_sealed, write_sealed
 from harness.training.logits import forward, logits_of, require_shape, scored
-from harness.training.metrics import macro_f1, uar
-from harness.training.recipes import loss_of, optimiser_of, schedule_of
+from harness.training.metrics import ccc, macro_f1, uar
+from harness.training.recipes import (
+    loss_of,
+    optimiser_of,
+    schedule_of,
+    valid_loss,
+)
 from harness.types import Epoch
 
 if TYPE_CHECKING:
@@ -60,7 +65,7 @@ class Fitted:
     """A trained head.
 
     Attributes:
-        predict: From a part to probabilities or scores, (N, C).
+        predict: From a part to probabilities or scores, (N, C); to numbers, (N, 1).
         best: The validation score of its best epoch.
         layer: The one layer that it reads, from 1; 0 for a head that chooses none.
         probes: For a head on each layer: the heads of layers 1…L.
@@ -86,7 +91,7 @@ class Fitting:
 
     Attributes:
         downstream: The head and its recipe.
-        classes: C.
+        classes: C; 1 where a number is predicted.
         selection: The validation metric whose best epoch is taken; the earliest wins.
         averaged: How many of the best epochs are taken; their probabilities are
             averaged.
@@ -234,9 +239,9 @@ class _Trainer:
         rate = self.optimiser.param_groups[0]["lr"]
         train_loss = self._pass(train)
         logits = logits_of(self.fitting, self.head, valid).cpu()
-        valid_loss = nn.functional.cross_entropy(logits, valid.labels).item()
+        lost = valid_loss(logits, valid.labels)
         if isinstance(self.schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            self.schedule.step(valid_loss)
+            self.schedule.step(lost)
         else:
             self.schedule.step()
         found = scored(valid.labels, logits)
@@ -245,9 +250,11 @@ class _Trainer:
                 epoch=number,
                 learning_rate=rate,
                 train_loss=train_loss,
-                valid_loss=valid_loss,
-                valid_macro_f1=float(macro_f1.score(found)),
-                valid_uar=float(uar.score(found)),
+                valid_loss=lost,
+                **{
+                    f"valid_{one.name}": float(one.score(found))
+                    for one in ((ccc,) if valid.numbers else (macro_f1, uar))
+                },
             )
         )
         self._remember(number, float(self.fitting.selection.score(found)))
@@ -279,7 +286,7 @@ class _Trainer:
             self.optimiser.zero_grad()
             logits = forward(fitting, self.head, part.batch(chosen, fitting.device))
             value = loss(logits, part.labels[chosen].to(fitting.device))
-            self.scaler.scale(value).backward()
+            self.scaler.scale(value).backward()  # type: ignore[no-untyped-call]
             self.scaler.step(self.optimiser)
             self.scaler.update()
             losses.append(value.detach())
@@ -348,19 +355,22 @@ class _Trainer:
         self.reported = now
         sys.stderr.write(
             f"{self.fitting.title}: {done}/{self.fitting.recipe.epochs} "
-            f"epochs in {self._seconds() / 60:.1f} min, validation macro-F1 "
-            f"{100 * (self.history[-1].valid_macro_f1 or 0.0):.1f} %\n"
+            f"epochs in {self._seconds() / 60:.1f} min, {self.history[-1].reached}\n"
         )
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
 
     def _predict(self, part: Dataset) -> Tensor:
-        """Average the probabilities (N, C) that the heads of the best epochs return."""
+        """Average what the heads of the best epochs return: probabilities (N, C).
+
+        Numbers are (N, 1), as they are.
+        """
         found = []
         for _, _, weights in self.best:
             self.head.load_state_dict(weights)
-            found.append(logits_of(self.fitting, self.head, part).softmax(1))
+            logits = logits_of(self.fitting, self.head, part)
+            found.append(logits if part.numbers else logits.softmax(1))
         return torch.stack(found).mean(0)
 
     def fitted(self) -> Fitted:

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from harness.types import Recipe
@@ -48,11 +50,35 @@ def schedule_of(
 
 def loss_of(
     recipe: Recipe, labels: Tensor, *, classes: int, device: str
-) -> nn.CrossEntropyLoss:
-    """Build the training loss; ``labels`` (N,) are those of the training part."""
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Build the training loss; ``labels`` (N,) are those of the training part.
+
+    Of classes it is the recipe's; of numbers it is 1 − CCC over the batch.
+    """
+    if labels.is_floating_point():
+        return discordance
     if recipe.loss == "cross-entropy":
         return nn.CrossEntropyLoss()
     return nn.CrossEntropyLoss(weight=class_weights(labels, classes).to(device))
+
+
+def valid_loss(outputs: Tensor, labels: Tensor) -> float:
+    """Return the loss of the validation part, which is never weighted."""
+    if labels.is_floating_point():
+        return discordance(outputs, labels).item()
+    return nn.functional.cross_entropy(outputs, labels).item()
+
+
+def discordance(predicted: Tensor, true: Tensor) -> Tensor:
+    """Return 1 − CCC of predicted numbers (B, 1) and true ones (B,).
+
+    CCC is Lin's (1989) concordance correlation coefficient, 2 cov / (var + var +
+    bias²); of one value repeated on both sides, which has none, the loss is 1.
+    """
+    x, y = true, predicted[:, 0]
+    dx, dy = x - x.mean(), y - y.mean()
+    spread = dx.square().mean() + dy.square().mean() + (x.mean() - y.mean()).square()
+    return 1 - 2 * (dx * dy).mean() / spread.clamp(min=torch.finfo(y.dtype).tiny)
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -19,7 +20,8 @@ from harness.registry import isolated
 from harness.training.dataset import Dataset
 from harness.training.logits import scored
 from harness.training.loop import Fitting, fit
-from harness.training.metrics import macro_f1, score
+from harness.training.metrics import ccc, macro_f1, score
+from harness.training.scale import Scale, numbers_of
 from harness.training.selection import read_selection
 from harness.types import Prediction, Provenance, Result
 
@@ -105,13 +107,14 @@ def train(task: Training) -> Result:
     started = time.perf_counter()
     trial = Trial(task)
     devices.reset_peak_memory(trial.device)
-    training, valid = trial.training, trial.dataset(trial.valid)
+    training, valid = trial.training, trial.validation
     test = trial.dataset(trial.test)
+    by = ccc if test.numbers else macro_f1
     with isolated(task.plugins["downstream"], f"fitting '{task.downstream.name}'"):
-        fitted = fit(trial.fitting, training, valid)
+        fitted = trial.in_units(fit(trial.fitting, training, valid))
         probabilities = fitted.predict(test).cpu()
         layer_scores = tuple(
-            float(macro_f1.score(scored(test.labels, probe.predict(test).cpu())))
+            float(by.score(scored(test.labels, probe.predict(test).cpu())))
             for probe in fitted.probes
         )
     return trial.result(fitted, test, probabilities, layer_scores, started)
@@ -138,7 +141,7 @@ class Trial:
         own = task.downstream.fit is not None  # draws of its own, in each cell anew
         return Fitting(
             downstream=task.downstream,
-            classes=len(task.labels),
+            classes=1 if self.scale else len(task.labels),
             selection=task.selection,
             averaged=read_selection(task.cell.condition.downstream.selection)[1],
             seed=self._draw if own else task.cell.seed,
@@ -155,19 +158,53 @@ class Trial:
     @property
     def training(self) -> Dataset:
         """The training part, its labels permuted if the recipe says so."""
-        recipe = self.task.downstream.recipe
         part = self.dataset(self.train)
-        permuted = recipe is not None and recipe.permuted_labels
+        return part.permuted(self._draw) if self._permuted else part
+
+    @property
+    def validation(self) -> Dataset:
+        """The validation part; of numbers that are permuted, permuted as well.
+
+        A random projection of features often follows a number such as loudness; were an
+        epoch selected by true numbers, it would be one whose projection does.
+        """
+        part = self.dataset(self.valid)
+        permuted = self._permuted and part.numbers
         return part.permuted(self._draw) if permuted else part
+
+    @property
+    def _permuted(self) -> bool:
+        recipe = self.task.downstream.recipe
+        return recipe is not None and recipe.permuted_labels
+
+    @cached_property
+    def scale(self) -> Scale | None:
+        """Of the numbers that are predicted; ``None`` where classes are."""
+        if self.train[0].utterance.value is None:
+            return None
+        return Scale.of(self.train, (*self.valid, *self.test))
+
+    def in_units(self, fitted: Fitted) -> Fitted:
+        """Let a head predict numbers in their units; probabilities are as they are."""
+        scale = self.scale
+        if scale is None:
+            return fitted
+        return replace(
+            fitted, predict=lambda part: scale.back(fitted.predict(part).cpu())
+        )
 
     def dataset(self, part: Sequence[Recording]) -> Dataset:
         """Read the features of a part."""
-        labels = [self.task.labels.index(one.utterance.label) for one in part]
         keys = [recording.key for recording in part]
-        reads = self.task.downstream.reads
-        return self._present(
-            lambda: Dataset.of(self.store, keys, torch.tensor(labels), reads)
-        )
+        labels, reads = self._labels(part), self.task.downstream.reads
+        return self._present(lambda: Dataset.of(self.store, keys, labels, reads))
+
+    def _labels(self, part: Sequence[Recording]) -> Tensor:
+        """Return what is predicted, (N,): class indices, or scaled numbers."""
+        if self.scale:
+            return self.scale.scaled(part)
+        places = {label: place for place, label in enumerate(self.task.labels)}
+        return torch.tensor([places[one.utterance.label] for one in part])
 
     def _present(self, read: Callable[[], Read]) -> Read:
         """Read features; extract again what is gone or damaged."""
@@ -199,8 +236,9 @@ class Trial:
     ) -> Result:
         """Put everything that a table or a sceptic needs into one row."""
         task, labels = self.task, self.task.labels
-        found = scored(test.labels, probabilities)
-        support = found.confusion.sum(1)
+        true = numbers_of(self.test) if self.scale else test.labels
+        found = scored(true, probabilities)
+        tested = {recording.utterance.label for recording in self.test}
         parts = (self.train, self.valid, self.test)
         keys = [recording.key for part in parts for recording in part]
         seconds = time.perf_counter() - started + fitted.seconds_before
@@ -216,9 +254,7 @@ class Trial:
             speakers_valid=_speakers(self.valid),
             speakers_test=_speakers(self.test),
             labels=labels,
-            labels_absent=tuple(
-                label for label, count in zip(labels, support, strict=True) if not count
-            ),
+            labels_absent=tuple(label for label in labels if label not in tested),
             scores=score(found, task.metrics),
             confusion=tuple(tuple(map(int, row)) for row in found.confusion),
             best_epoch=fitted.best_epoch,
@@ -230,7 +266,7 @@ class Trial:
             layer_scores=layer_scores,
             history=fitted.history,
             predictions=tuple(
-                _prediction(recording.utterance, row, labels)
+                _prediction(recording.utterance, row, labels, self.scale)
                 for recording, row in zip(self.test, probabilities, strict=True)
             ),
             skipped=task.skipped,
@@ -259,8 +295,10 @@ class Trial:
         )
 
 
-def _prediction(utterance: Utterance, row: Tensor, labels: Sequence[str]) -> Prediction:
-    return Prediction(
+def _prediction(
+    utterance: Utterance, row: Tensor, labels: Sequence[str], scale: Scale | None
+) -> Prediction:
+    prediction = Prediction(
         utterance=utterance.id,
         speaker=utterance.speaker,
         gender=utterance.gender,
@@ -268,6 +306,9 @@ def _prediction(utterance: Utterance, row: Tensor, labels: Sequence[str]) -> Pre
         predicted=labels[int(row.argmax())],
         scores=tuple(row.tolist()),
     )
+    if scale is None:
+        return prediction
+    return scale.numbered(prediction, utterance.value, row.item())
 
 
 def _speakers(recordings: Sequence[Recording]) -> tuple[str, ...]:

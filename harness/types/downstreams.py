@@ -126,6 +126,9 @@ class Build(Protocol):
     def __call__(self, *, layers: int, dim: int, classes: int) -> Module:
         """Return a module whose ``forward(batch: Batch)`` returns logits (B, C).
 
+        Where a number is predicted, ``classes`` is 1 and (B, 1) is returned, on the
+        scale of the training part's: mean 0, standard deviation 1.
+
         Where it has an attribute ``layer_weights``, a (L,) tensor, the weights of the
         selected epoch are stored with the result. Where it has a method
         ``prepare(train: Iterable[Batch])``, it is called once before the first epoch
@@ -144,8 +147,9 @@ class Fit(Protocol):
 
         Args:
             train: The whole training part.
-            labels: (B,) class indices.
-            classes: C.
+            labels: (B,) class indices; or, for a head that ``predicts`` numbers, these
+                in floating point, of mean 0 and standard deviation 1.
+            classes: C; 1 where a number is predicted.
             seed: For whatever is random in it; another one for each cell.
         """
 
@@ -181,6 +185,8 @@ class Downstream:
             set by ``NAME:field=value``; ``build`` or ``fit`` is passed an instance.
         version: Raised by the plugin when its code changes a number.
         control: What it controls for, if others must beat it.
+        predicts: Whether it is for classes, for numbers or for both; by default for
+            both with a recipe, and for classes with a ``fit`` of its own.
         seeds: How many seeds, from 0, are run where the user names none: three for a
             head whose figure moves with the seed. No part of a condition.
     """
@@ -196,4 +202,10 @@ class Downstream:
     options: type[Any] | None = None
     version: int = 1
     control: Control | None = None
+    predicts: tuple[Literal["classes", "numbers"], ...] = ()
     seeds: int = 1
+
+    def can_predict(self, *, numbers: bool) -> bool:
+        """Return whether it is for numbers, or for classes."""
+        usual = ("classes", "numbers") if self.fit is None else ("classes",)
+        return ("numbers" if numbers else "classes") in (self.predicts or usual)

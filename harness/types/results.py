@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.types.conditions import Condition, run_id
+from harness.types.conditions import Condition, TargetCondition, run_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,10 @@ class Cell:
         upstream, corpus = self.condition.upstream, self.condition.corpus
         feeding = f" ({upstream.feeding})" if upstream.feeding != "full" else ""
         changed = self.condition.perturbation
+        target = self.condition.target
+        predicted = f" {target.name} ·" * (target != TargetCondition())
         return (
-            f"{upstream.name}{feeding} · {self.condition.downstream.name} · "
+            f"{upstream.name}{feeding} · {self.condition.downstream.name} ·{predicted} "
             f"{corpus.name} · {corpus.strategy} {self.fold} · seed {self.seed}"
             + (f" · {changed}" if changed else "")
         )
@@ -90,6 +92,13 @@ class Epoch:
     valid_macro_f1: float | None = None
     valid_uar: float | None = None
     valid_ccc: float | None = None
+
+    @property
+    def reached(self) -> str:
+        """The validation score, for a line of progress."""
+        if self.valid_ccc is not None:
+            return f"validation CCC {self.valid_ccc:z.2f}"
+        return f"validation macro-F1 {100 * (self.valid_macro_f1 or 0.0):.1f} %"
 
 
 @dataclass(frozen=True, kw_only=True)

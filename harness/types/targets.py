@@ -1,4 +1,4 @@
-"""What a target plugin offers: what is predicted of an utterance, and how it is scored."""
+"""What a target plugin offers: what is predicted of an utterance, and by what split."""
 
 from __future__ import annotations
 

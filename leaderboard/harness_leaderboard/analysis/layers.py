@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.training.metrics import macro_f1
-from harness_leaderboard.analysis.facets import system_names
+from harness_leaderboard.analysis.facets import USUAL, system_names
 from harness_leaderboard.analysis.figures import current
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
+    from harness.types import Metric
     from harness_leaderboard.analysis.places import CorpusTask, System
 
 LAYERED = ("layer_weights", "layer_norms", "layer_scores")
+LOCATED = ("layer_scores", "confusion")
+"""What a map of targets reads."""
 ALL = "all"
 
 
@@ -26,7 +29,8 @@ class Curve:
     """What a system has of layers 1…L on one corpus, a mean over its runs.
 
     Attributes:
-        values: Learned weights, which sum to one, or the probes' test macro-F1.
+        values: Learned weights, which sum to one, or the probes' test macro-F1, or CCC
+            of numbers.
         norms: Mean norms of the layers' states, empty where they are not known.
     """
 
@@ -48,11 +52,13 @@ class Layered:
 
     Attributes:
         names: Of its upstream and its downstream.
+        target: What is predicted.
         probes: Whether its curves are scores of a head on each layer, not weights.
         corpora: A curve for each corpus condition.
     """
 
     names: tuple[str, str]
+    target: str
     probes: bool
     corpora: Mapping[CorpusTask, Curve]
 
@@ -76,14 +82,15 @@ def language_of(corpus: CorpusTask) -> str:
     return ", ".join(corpus.languages or ("unknown",))
 
 
-def layered(runs: pa.Table) -> list[Layered]:
-    """Return each system with weights or scores of layers, sorted by name.
+def layered(runs: pa.Table, metric: Metric = macro_f1) -> list[Layered]:
+    """Return each system with weights or scores of layers, by target and name.
 
     Args:
-        runs: Results with the columns of macro-F1's figures and ``LAYERED``.
+        runs: Results with the columns of the metric's figures and ``LAYERED``.
+        metric: What layers are scored by: CCC, or macro-F1.
     """
-    kept = current(runs, macro_f1)
-    found: dict[System, dict[CorpusTask, list[Curve]]] = defaultdict(
+    kept = current(runs, metric)
+    found: dict[tuple[str, System], dict[CorpusTask, list[Curve]]] = defaultdict(
         lambda: defaultdict(list)
     )
     probing = set()
@@ -91,18 +98,27 @@ def layered(runs: pa.Table) -> list[Layered]:
         if values := row["layer_scores"] or row["layer_weights"]:
             system, corpus = kept.places[row["place"]]
             curve = Curve(values=tuple(values), norms=tuple(row["layer_norms"] or ()))
-            found[system][corpus].append(curve)
+            found[corpus.target.name, system][corpus].append(curve)
             if row["layer_scores"]:
                 probing.add(system)
-    names = system_names(found)
+    names = system_names(system for _, system in found)
     return [
         Layered(
             names=names[system],
+            target=target,
             probes=system in probing,
-            corpora={task: _pooled(curves) for task, curves in found[system].items()},
+            corpora={task: _pooled(curves) for task, curves in corpora.items()},
         )
-        for system in sorted(found, key=names.__getitem__)
+        for (target, system), corpora in sorted(
+            found.items(), key=lambda one: (one[0][0], names[one[0][1]])
+        )
     ]
+
+
+def targets_of(systems: Iterable[Layered]) -> tuple[str, ...]:
+    """Return the targets, sorted; none where it is the emotion alone."""
+    found = sorted({system.target for system in systems})
+    return () if found == [USUAL] else tuple(found)
 
 
 def _pooled(curves: Sequence[Curve]) -> Curve:

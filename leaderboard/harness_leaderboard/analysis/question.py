@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import HarnessError
-from harness.training.metrics import macro_f1
+from harness.training.metrics import ccc, macro_f1
+from harness_leaderboard.results.columns import scored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
 
     from harness.types import Metric
 
@@ -20,6 +23,7 @@ class Question:
 
     Attributes:
         metric: What is averaged.
+        named: Whether the metric was named, or stands for what suits the results.
         against: Whether the paper's figures are set beside ours.
         pooled: Whether the folds of a seed are scored as one test part.
         controls: Upstreams and downstreams that others must beat, by name; they stand
@@ -35,6 +39,7 @@ class Question:
     """
 
     metric: Metric = macro_f1
+    named: bool = True
     against: bool = False
     pooled: bool = False
     controls: frozenset[str] = frozenset()
@@ -43,6 +48,27 @@ class Question:
     heads: Literal["validation", "test"] = "validation"
     width: Literal["", "column", "page"] = ""
     pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+DEFAULTS = (scored(macro_f1), scored(ccc))
+"""The columns that say whether results are of classes or of numbers."""
+
+
+def suited(question: Question, runs: pa.Table) -> Question:
+    """Ask for CCC where no metric was named and numbers alone were predicted.
+
+    Args:
+        question: What is asked.
+        runs: Results with ``DEFAULTS``.
+    """
+    of_classes, of_numbers = (runs[name] for name in DEFAULTS)
+    numbers = of_classes.null_count == len(runs) > of_numbers.null_count
+    return replace(question, metric=ccc) if numbers and not question.named else question
+
+
+def of_kind(question: Question, of_classes: Metric) -> Metric:
+    """Return CCC where a metric of numbers is asked for, else one of classes."""
+    return ccc if question.metric.of_numbers else of_classes
 
 
 def require_additive(metric: Metric) -> None:

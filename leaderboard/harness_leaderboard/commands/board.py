@@ -10,7 +10,7 @@ import click
 
 from harness.choices import Described
 from harness.errors import HarnessError
-from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.analysis.question import DEFAULTS, Question, suited
 from harness_leaderboard.commands.options import (
     FORMAT,
     METRIC,
@@ -19,6 +19,7 @@ from harness_leaderboard.commands.options import (
     RUNS,
     WIDTH,
     Reading,
+    asked,
     controls_of,
     filters_of,
     made_by,
@@ -104,7 +105,7 @@ def leaderboard(
     registry: Registry,
     runs: Folder,
     view: str,
-    metric: str,
+    metric: str | None,
     form: str | None,
     only: tuple[str, ...],
     pooled: bool,
@@ -164,8 +165,8 @@ def _view(name: str, runs: Folder, question: Question, only: Filters) -> Table:
         )
     if question.pooled and not (view.sure or PREDICTED[-1] in view.columns(question)):
         raise HarnessError(f"The view '{name}' pools nothing; leave out --pooled.")
-    metric = view.metric or question.metric
-    table = read(runs, view.columns(question), only, [metric])
+    metric = view.metric(question)
+    table, question = asked(runs, view.columns, only, question, metric)
     if view.sure:
         table = _with_predictions(table, runs, question)
     made = view.make(table, question)
@@ -197,8 +198,9 @@ def _with_predictions(table: pa.Table, runs: Folder, question: Question) -> pa.T
 def _diff(
     folders_of: tuple[Folder, Folder], question: Question, only: Filters
 ) -> Table:
+    old, question = asked(folders_of[0], changes.columns, only, question)
     needed = changes.columns(question)
-    old, new = (read(one, needed, only, [question.metric]) for one in folders_of)
+    new = read(folders_of[1], needed, only, [question.metric])
     return changes.changes(old, new, question)
 
 
@@ -220,8 +222,8 @@ def page_of(registry: Registry, runs: Folder, question: Question, only: Filters)
     """Write the page of every view; predictions are read for its figures alone."""
     from harness_leaderboard.site import details
 
+    table, question = asked(runs, site.columns, only, question, *_metrics(question))
     metrics = _metrics(question)
-    table = read(runs, site.columns(question), only, metrics)
     chosen = details.chosen(table, question)
     needed = site.chosen_columns(question)
     results, _ = reading.read_runs(runs, needed, run_ids=chosen)
@@ -232,7 +234,7 @@ def page_of(registry: Registry, runs: Folder, question: Question, only: Filters)
 
 def _metrics(question: Question) -> Collection[Metric]:
     """Return every metric that some view shows."""
-    shown = [view.metric or question.metric for view in VIEWS.values()]
+    shown = [view.metric(question) for view in VIEWS.values()]
     return {metric.name: metric for metric in shown}.values()
 
 
@@ -245,11 +247,11 @@ def show_run(event: RunFinished) -> None:
     if in_python or (event.stopped and not event.computed):
         return
     run_ids = frozenset(cell.run_id for cell in event.cells)
-    needed = VIEWS["board"].columns(Question())
+    needed = (*VIEWS["board"].columns(Question()), *DEFAULTS)
     table, left_out = reading.read_runs(event.runs, needed, run_ids=run_ids)
     warn(left_out)
     if len(table):
-        question = Question(controls=_controls())
+        question = suited(Question(controls=_controls(), named=False), table)
         table = _with_predictions(table, event.runs, question)
         show(board(table, question), terminal.rich)
 

@@ -17,10 +17,10 @@ from harness_leaderboard.commands.options import (
     RUNS,
     WIDTH,
     Reading,
+    asked,
     filters_of,
     made_by,
     question_of,
-    read,
     renderer_of,
     width_of,
 )
@@ -28,7 +28,12 @@ from harness_leaderboard.commands.output import show
 
 if TYPE_CHECKING:
     from harness.registry import Registry
+    from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.results.folders import Folder
+
+
+def _needed(question: Question) -> tuple[str, ...]:
+    return (*columns(question.metric), "labels", "predictions")
 
 
 @click.command(
@@ -57,7 +62,7 @@ def compare(
     a: str,
     b: str,
     runs: Folder,
-    metric: str,
+    metric: str | None,
     form: str | None,
     only: tuple[str, ...],
     pooled: bool,
@@ -76,12 +81,11 @@ def compare(
     if a == b:
         raise HarnessError(f"'{a}' stands on both sides; name two systems.")
     renderer = renderer_of(registry, form)
-    question = question_of(
-        registry, metric, pooled=pooled, detect=detect and detect / 100
-    )
+    question = question_of(registry, metric, pooled=pooled, detect=detect)
     require_additive(question.metric)
-    needed = (*columns(question.metric), "labels", "predictions")
-    table = read(runs, needed, filters_of(only), [question.metric])
+    table, question = asked(runs, _needed, filters_of(only), question)
+    if question.detect and question.metric.in_percent:
+        question = replace(question, detect=question.detect / 100)
     made = comparison.compare(table, question, (a, b))
     run_ids = tuple(sorted(table["run_id"].to_pylist()))
     made = replace(made, name="compare", command=made_by(), run_ids=run_ids)

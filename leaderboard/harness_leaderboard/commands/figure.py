@@ -17,10 +17,10 @@ from harness_leaderboard.commands.options import (
     RUNS,
     WIDTH,
     Reading,
+    asked,
     filters_of,
     made_by,
     question_of,
-    read,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def figure(
     registry: Registry,
     name: str,
     runs: Folder,
-    metric: str,
+    metric: str | None,
     only: tuple[str, ...],
     width: Literal["column", "page"] | None,
     out: tuple[Path, ...],
@@ -69,8 +69,7 @@ def figure(
     """
     drawing = figures.DRAWINGS[name]
     question = replace(question_of(registry, metric), width=width or "")
-    metrics = [question.metric, macro_f1]
-    table = read(runs, drawing.columns(question), filters_of(only), metrics)
+    table, question = asked(runs, drawing.columns, filters_of(only), question, macro_f1)
     paths = out or (Path(f"{name}.png"),)
     figures.save(drawing, table, question, paths, made_by=made_by())
     for path in paths:

@@ -12,6 +12,7 @@ from harness.cli.console import print_json
 from harness.cli.options import CACHE, DATA_ROOT
 from harness.errors import HarnessError
 from harness.files import saving
+from harness.training.metrics import ccc, macro_f1
 from harness_leaderboard.commands.options import (
     FORMAT,
     METRIC,
@@ -24,7 +25,7 @@ from harness_leaderboard.commands.options import (
     renderer_of,
 )
 from harness_leaderboard.commands.output import show
-from harness_leaderboard.render.entries import counted
+from harness_leaderboard.render.entries import counted, unit_of
 from harness_leaderboard.results import folders, kept, tables
 from harness_leaderboard.results.columns import scored
 from harness_leaderboard.results.export import FORMS, TEXTS, write_parquet
@@ -65,7 +66,7 @@ def _results(
 def list_runs(
     registry: Registry,
     runs: Folder,
-    metric: str,
+    metric: str | None,
     only: tuple[str, ...],
     form: str | None,
 ) -> None:
@@ -75,8 +76,9 @@ def list_runs(
     """
     from harness_leaderboard.views.kept import listed
 
-    chosen = registry.metrics[metric]
-    show(listed(_results(runs, only, (chosen,)), chosen), _render(registry, form))
+    chosen = registry.metrics[metric] if metric else macro_f1
+    needed = (chosen,) if metric else (chosen, ccc)
+    show(listed(_results(runs, only, needed), *needed), _render(registry, form))
 
 
 def _render(registry: Registry, form: str | None) -> Render:
@@ -117,7 +119,8 @@ def show_runs(
     """Show results in full, or what was predicted of one utterance.
 
     Of a result its condition, where it comes from, scores, learning curve, confusion
-    and wrong predictions are shown, with the files where the corpus is on this machine.
+    and wrong predictions are shown (of numbers, every true and predicted one), with the
+    files where the corpus is on this machine.
     JSON has all that is stored, every prediction included.
     """
     if not (names or utterance):
@@ -155,8 +158,9 @@ def _show_whole(
 ) -> None:
     from harness_leaderboard.views.kept import in_full
 
+    units = {one.name: unit_of(one.bounds) for one in registry.metrics}
     for result in found:
-        for table in in_full(result, files.of(result.condition.corpus)):
+        for table in in_full(result, files.of(result.condition.corpus), units):
             show(table, _render(registry, form))
             click.echo()
 

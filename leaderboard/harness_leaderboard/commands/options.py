@@ -11,14 +11,15 @@ import click
 
 from harness.choices import FIELDS, chosen, offered
 from harness.errors import ExitCode, HarnessError, UnknownNameError
-from harness_leaderboard.analysis.question import Question
+from harness.training.metrics import macro_f1
+from harness_leaderboard.analysis.question import DEFAULTS, Question, suited
 from harness_leaderboard.commands.output import caller, warn
 from harness_leaderboard.results import folders, reading
 from harness_leaderboard.results.columns import chosen_by
 from harness_leaderboard.results.rescore import scored_anew
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     import pyarrow as pa
 
@@ -108,11 +109,10 @@ METRIC = click.option(
     "--metric",
     cls=NameOption,
     offers="metrics",
-    default="macro_f1",
-    show_default=True,
     help="What is averaged. Macro-F1 and UAR weigh every emotion the same, weighted F1 "
-    "and accuracy every utterance. One that a result was stored without is computed "
-    "from its predictions.",
+    "and accuracy every utterance; CCC, Pearson's r and RMSE are of numbers. One that "
+    "a result was stored without is computed from its predictions.  [default: "
+    "macro_f1; ccc where numbers alone are predicted]",
 )
 ONLY = click.option(
     "--only",
@@ -148,7 +148,7 @@ POOLED = click.option(
 
 def question_of(
     registry: Registry,
-    metric: str,
+    metric: str | None,
     *,
     against: bool = False,
     pooled: bool = False,
@@ -156,11 +156,19 @@ def question_of(
 ) -> Question:
     """Return what is asked of a view.
 
+    Args:
+        registry: Of the plugins.
+        metric: Its name, ``None`` for what suits the results (see ``suited``).
+        against: Whether the paper's figures are set beside ours.
+        pooled: Whether the folds of a seed are scored as one test part.
+        detect: A difference that matters.
+
     Raises:
         UnknownNameError: Where no plugin offers the metric.
     """
     return Question(
-        metric=registry.metrics[metric],
+        metric=registry.metrics[metric] if metric else macro_f1,
+        named=metric is not None,
         against=against,
         pooled=pooled,
         detect=detect,
@@ -213,6 +221,30 @@ def controls_of(registry: Registry) -> frozenset[str]:
 def filters_of(only: Sequence[str]) -> Filters:
     """Read ``field=value,value`` options (see ``choices.chosen``)."""
     return {field: set(of) for field, of in chosen(only, chosen_by()).items()}
+
+
+def asked(
+    runs: Folder,
+    columns: Callable[[Question], Collection[str]],
+    only: Filters,
+    question: Question,
+    *metrics: Metric,
+) -> tuple[pa.Table, Question]:
+    """Read results for a question, and take the metric that suits them.
+
+    Args:
+        runs: The folder.
+        columns: Those that are needed for a question.
+        only: The filters.
+        question: What is asked.
+        metrics: Others that are needed, too.
+
+    Raises:
+        HarnessError: Where there is no result.
+    """
+    needed = columns(question) if question.named else (*columns(question), *DEFAULTS)
+    table = read(runs, needed, only, [question.metric, *metrics])
+    return table, question if question.named else suited(question, table)
 
 
 def read(

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.training.metrics import macro_f1
+from harness.training.metrics import ccc, macro_f1
 from harness_leaderboard.analysis.figures import columns
-from harness_leaderboard.analysis.layers import LAYERED
+from harness_leaderboard.analysis.layers import LAYERED, LOCATED
+from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.figures import cells, cost, layers, robustness
 from harness_leaderboard.figures.sheet import Drawing, save
+from harness_leaderboard.results.columns import scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pyarrow as pa
+    from matplotlib.figure import Figure
 
     from harness_leaderboard.analysis.question import Question
 
@@ -27,7 +32,17 @@ def _reads(*more: str) -> Callable[[Question], tuple[str, ...]]:
 
 
 def _layers(question: Question) -> tuple[str, ...]:
-    return (*columns(macro_f1), *LAYERED)
+    return (*columns(of_kind(question, macro_f1)), *LAYERED)
+
+
+def _reads_map(question: Question) -> tuple[str, ...]:
+    return (*columns(macro_f1), scored(ccc), *LOCATED)
+
+
+def _map(runs: pa.Table, question: Question) -> Figure:
+    from harness_leaderboard.figures import located  # brings numpy
+
+    return located.draw(runs, question)
 
 
 DRAWINGS = {
@@ -45,6 +60,11 @@ DRAWINGS = {
         summary="a probe on each layer above the weights that heads learn, by language",
         columns=_layers,
         draw=layers.probes,
+    ),
+    "map": Drawing(
+        summary="where targets sit: targets against layers, chance taken off",
+        columns=_reads_map,
+        draw=_map,
     ),
     "confusion": Drawing(
         summary="what is taken for what",

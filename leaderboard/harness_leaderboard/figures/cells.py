@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import HarnessError
+from harness.training.metrics import macro_f1
 from harness_leaderboard.analysis.facets import labels, system_names
 from harness_leaderboard.analysis.figures import current
+from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.figures.sheet import COLOURS, legend, note, panels
 from harness_leaderboard.render.text import plain
 
@@ -41,6 +44,7 @@ def confusion(runs: pa.Table, question: Question) -> Figure:
     """Draw what is taken for what: rows are true, shares of a row in percent."""
     import numpy as np
 
+    _require_classes(question, "confusion", "history, cost or layers-probes")
     cells = _cells(runs, question, "labels", "confusion")
     longest = max((len(rows[0]["labels"]) for rows in cells.values()), default=1)
     side = max(2.2, 1.0 + 0.27 * longest)  # a field holds three digits
@@ -74,6 +78,19 @@ def confusion(runs: pa.Table, question: Question) -> Figure:
     return figure
 
 
+def _require_classes(question: Question, name: str, others: str) -> None:
+    """Refuse a figure of right and wrong where numbers are predicted.
+
+    Raises:
+        HarnessError: Where the metric is of numbers.
+    """
+    if question.metric.of_numbers:
+        raise HarnessError(
+            f"Numbers are never right or wrong, so the figure '{name}' has nothing to "
+            f"show of them. Draw {others}, or name a metric of classes."
+        )
+
+
 def _counts(numbers: Iterable[int]) -> str:
     """Say a number, or the least and the most."""
     found = sorted(set(numbers))
@@ -81,7 +98,7 @@ def _counts(numbers: Iterable[int]) -> str:
 
 
 def history(runs: pa.Table, question: Question) -> Figure:
-    """Draw learning curves: losses, validation macro-F1, and the epochs chosen."""
+    """Draw learning curves: losses, scores in validation, and the epochs chosen."""
     import numpy as np
 
     cells = {
@@ -90,14 +107,15 @@ def history(runs: pa.Table, question: Question) -> Figure:
         if any(row["history"] for row in rows)
     }
     figure, axes = panels(len(cells), width=question.width, height=2.2)
-    curves = ("train_loss", "valid_loss", "valid_macro_f1")
+    reached = of_kind(question, macro_f1)
+    curves = ("train_loss", "valid_loss", f"valid_{reached.name}")
     for axis, (title, rows) in zip(axes, cells.items(), strict=True):
         score = axis.twinx()
         for name, colour in zip(curves, COLOURS, strict=False):
-            onto = score if name == "valid_macro_f1" else axis
+            onto = score if name == curves[-1] else axis
             for row in rows:
                 epochs = [epoch["epoch"] for epoch in row["history"]]
-                values = [epoch[name] for epoch in row["history"]]
+                values = [epoch[name] or 0.0 for epoch in row["history"]]
                 onto.plot(epochs, values, color=colour, alpha=0.35, lw=0.8)
             axis.plot([], [], color=colour, label=name.replace("_", " "))
         chosen = [row["best_epoch"] for row in rows if row["history"]]
@@ -109,7 +127,7 @@ def history(runs: pa.Table, question: Question) -> Figure:
         axis.set_title(f"{title}, {len(rows)} runs")
         axis.set_xlabel("epoch")
     axes[0].set_ylabel("loss")
-    score.set_ylabel("macro-F1")
+    score.set_ylabel(reached.title)
     legend(figure, axes[0])
     return figure
 
@@ -119,6 +137,7 @@ GENDERS = {"female": (COLOURS[1], "o"), "male": (COLOURS[0], "s"), None: ("0.5",
 
 def speakers(runs: pa.Table, question: Question) -> Figure:
     """Draw the share of a speaker's utterances that is right, by speaker and gender."""
+    _require_classes(question, "speakers", "history or cost")
     cells = _cells(runs, question, "predictions")
     right = {title: _right(rows) for title, rows in cells.items()}
     longest = max((len(of_cell) for of_cell in right.values()), default=0)

@@ -46,7 +46,7 @@ def cost(runs: pa.Table, question: Question) -> Figure:
         for axis, value in zip(axes, spent[system], strict=True):
             axis.plot(
                 max(value, 1),  # a log scale has no zero
-                100 * mean,
+                (100 if matrix.unit.percent else 1) * mean,
                 MARKERS[heads.index(downstream) % len(MARKERS)],
                 color=COLOURS[upstreams.index(upstream) % len(COLOURS)],
             )
@@ -63,7 +63,8 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     for place, head in enumerate(heads):
         marker = MARKERS[place % len(MARKERS)]
         axes[0].plot([], [], marker, color="0.5", label=plain(head))
-    axes[0].set_ylabel(f"{question.metric.title}, %")
+    unit = "%" if matrix.unit.percent else matrix.unit.said
+    axes[0].set_ylabel(f"{question.metric.title}, {unit}")
     legend(figure, axes[0])
     note(
         figure,

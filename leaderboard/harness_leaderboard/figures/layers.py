@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.training.metrics import macro_f1
 from harness_leaderboard.analysis.layers import ALL, layered, mean
+from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.figures.sheet import COLOURS, inches, legend, note, panels
 from harness_leaderboard.render.text import plain
 
@@ -24,7 +26,7 @@ def weights(runs: pa.Table, question: Question) -> Figure:
     """Draw layer weights as a greyscale map, darker for higher, a row an upstream."""
     from matplotlib.figure import Figure
 
-    systems = _weighing(runs)
+    systems = _weighing(runs, question)
     figure = Figure(figsize=(inches(question.width), 1.1 + 0.42 * len(systems)))
     axes = figure.subplots(len(systems), 2, squeeze=False)
     for row, system in zip(axes, systems, strict=True):
@@ -73,7 +75,7 @@ def spread(runs: pa.Table, question: Question) -> Figure:
     """Draw layer weights as curves: the mean over corpora and their deviation."""
     import numpy as np
 
-    systems = _weighing(runs)
+    systems = _weighing(runs, question)
     figure, axes = panels(len(systems), width=question.width, height=1.7)
     for axis, system in zip(axes, systems, strict=True):
         curves = system.corpora.values()
@@ -110,7 +112,8 @@ def probes(runs: pa.Table, question: Question) -> Figure:
     """Draw the score of a head on each layer, a line a language, above the weights."""
     from matplotlib.figure import Figure
 
-    systems = layered(runs)
+    metric = of_kind(question, macro_f1)
+    systems = layered(runs, metric)
     probing = [system for system in systems if system.probes and system.layers > 1]
     if not probing:
         raise HarnessError(
@@ -142,7 +145,7 @@ def probes(runs: pa.Table, question: Question) -> Figure:
             below.text(0.5, 0.5, "no such head", ha="center", transform=below.transAxes)
         above.set_title(_name(system, probing))
         _layer_axis(below)
-    axes[0][0].set_ylabel("probe's macro-F1, %")
+    axes[0][0].set_ylabel(f"probe's {metric.title}, %")
     if any(learned):
         axes[1][0].set_ylabel("learned weight × norm")
     for language, colour in colours.items():
@@ -157,7 +160,8 @@ def _learned(system: Layered, systems: Sequence[Layered]) -> Sequence[float]:
     curves = [
         curve
         for other in systems
-        if not other.probes and other.names[0] == system.names[0]
+        if not other.probes
+        and (other.target, other.names[0]) == (system.target, system.names[0])
         for curve in other.corpora.values()
     ]
     return mean([curve.shares for curve in curves]) if curves else ()
@@ -178,9 +182,10 @@ def _layer_axis(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _weighing(runs: pa.Table) -> list[Layered]:
+def _weighing(runs: pa.Table, question: Question) -> list[Layered]:
     """Return the systems that learned weights of layers."""
-    systems = [system for system in layered(runs) if not system.probes]
+    found = layered(runs, of_kind(question, macro_f1))
+    systems = [system for system in found if not system.probes]
     if not systems:
         raise HarnessError(
             "No stored result has layer weights; run a downstream that learns them, "
@@ -190,6 +195,8 @@ def _weighing(runs: pa.Table) -> list[Layered]:
 
 
 def _name(system: Layered, among: Sequence[Layered]) -> str:
-    """Name a system, without the downstream where all share it."""
+    """Name a system, without the downstream and the target where all share them."""
     alone = len({one.names[1] for one in among}) == 1
-    return plain(system.names[0] if alone else " · ".join(system.names))
+    names = system.names[:1] if alone else system.names
+    several = len({one.target for one in among}) > 1
+    return plain(" · ".join((*names, *[system.target] * several)))

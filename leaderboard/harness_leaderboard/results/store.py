@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import StoreError
 from harness.files import read_sealed, replacing
+from harness.types import TargetCondition
 from harness_leaderboard.results import folders
 from harness_leaderboard.results.digests import damage, marked, unmarked
 from harness_leaderboard.results.schema import row_of, schema
@@ -107,6 +108,7 @@ def file_name(result: Result) -> str:
         of.upstream.feeding,
         of.downstream.name,
         of.corpus.name,
+        *[of.target.name] * (of.target != TargetCondition()),
         f"{of.corpus.strategy}-{result.fold}",
         f"s{result.seed}",
     )

@@ -60,9 +60,10 @@ def faults(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:
     if not result.predictions:
         return
     yield from _wrong_scores(result, metrics)
+    name = "ccc" if result.predictions[0].value is not None else "macro_f1"
     chosen = dict(enumerate(result.layer_scores, start=1)).get(result.layer)
-    if result.layer and chosen != result.scores["macro_f1"]:
-        yield f"macro_f1 is not the score of layer {result.layer}, which was chosen"
+    if result.layer and chosen != result.scores.get(name):
+        yield f"{name} is not the score of layer {result.layer}, which was chosen"
     speakers = {one.speaker for one in result.predictions}
     if speakers != set(result.speakers_test):
         yield "the predictions' speakers are not the test speakers"
@@ -73,6 +74,32 @@ def faults(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:
 
 def _wrong_scores(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:
     """Say which stored scores are not those of the stored predictions."""
+    known = _numbers(result) or _classes(result)
+    if known.confusion.astype(int).tolist() != [list(row) for row in result.confusion]:
+        yield "the confusion is not that of the predictions"
+    for metric in metrics:
+        stored = result.scores.get(metric.name)
+        if stored is None or metric.of_numbers != known.of_numbers:
+            continue
+        found = float(metric.score(known))
+        if not math.isclose(stored, found, abs_tol=SAME):
+            yield f"{metric.name} is {stored:.6f}, the predictions give {found:.6f}"
+
+
+def _numbers(result: Result) -> Predictions | None:
+    """Return the predicted numbers of a result that has some."""
+    import numpy as np
+
+    from harness.training.metrics import predictions_of_numbers
+
+    pairs = [(one.value, one.predicted_value) for one in result.predictions]
+    if pairs[0][0] is None:
+        return None
+    return predictions_of_numbers(*np.array(pairs, float).T)
+
+
+def _classes(result: Result) -> Predictions:
+    """Return the predicted classes of a result."""
     import numpy as np
 
     from harness.training.metrics import confusion_of
@@ -82,16 +109,7 @@ def _wrong_scores(result: Result, metrics: Sequence[Metric]) -> Iterator[str]:
     predicted = np.array([places[one.predicted] for one in result.predictions])
     scores = np.array([one.scores for one in result.predictions])
     confusion = confusion_of(true, predicted, classes=len(places))
-    if confusion.tolist() != [list(row) for row in result.confusion]:
-        yield "the confusion is not that of the predictions"
-    known = Predictions(confusion=confusion, true=true, scores=scores)
-    for metric in metrics:
-        stored = result.scores.get(metric.name)
-        if stored is None:
-            continue
-        found = float(metric.score(known))
-        if not math.isclose(stored, found, abs_tol=SAME):
-            yield f"{metric.name} is {stored:.6f}, the predictions give {found:.6f}"
+    return Predictions(confusion=confusion, true=true, scores=scores)
 
 
 def merge(sources: Sequence[Folder], runs: Path) -> tuple[int, int, list[str]]:

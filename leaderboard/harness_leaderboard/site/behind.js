@@ -61,7 +61,7 @@ const HIGH = 110;
 function curve(values, highest, kind) {
   const step = WIDE / Math.max(values.length - 1, 1);
   const points = values.map((value, place) =>
-    `${(place * step).toFixed(1)},${(HIGH * (1 - value / highest)).toFixed(1)}`);
+    `${(place * step).toFixed(1)},${(HIGH * (1 - Math.max(value, 0) / highest)).toFixed(1)}`);
   return draw("polyline", { points: points.join(" "), class: kind });
 }
 
@@ -69,16 +69,16 @@ function curvesOf(of) {
   if (!of.curves?.length) return null;
   const losses = of.curves.flatMap((run) => [...run.train_loss, ...run.valid_loss]);
   const [first] = of.curves;
-  const reached = first.valid_macro_f1[Math.min(first.best, first.valid_macro_f1.length) - 1];
+  const reached = first.score[Math.min(first.best, first.score.length) - 1];
   const box = (label, ...lines) => make("figure", {},
     draw("svg", { viewBox: `-4 -4 ${WIDE + 8} ${HIGH + 8}`, class: "curves", role: "img",
       "aria-label": label }, ...lines),
     make("figcaption", { textContent: label }));
   return make("div", { className: "figures" },
-    box("Macro-F1 in validation by epoch, from 0 to 100 %; "
+    box(`${of.reached} in validation by epoch, from 0 to 100 %; `
       + `in the first run ${(100 * reached).toFixed(1)} % at epoch ${first.best}, `
       + "which was kept.",
-      ...of.curves.map((run) => curve(run.valid_macro_f1, 1, "score"))),
+      ...of.curves.map((run) => curve(run.score, 1, "score"))),
     box("Loss by epoch, in training (line) and in validation (dashes); "
       + `the top is ${Math.max(...losses).toFixed(2)}.`,
       ...of.curves.flatMap((run) => [
@@ -96,7 +96,7 @@ function layersOf(of) {
   return make("figure", {},
     draw("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "curves", role: "img",
       "aria-label": label }, ...values.map((value, place) => {
-      const high = HIGH * value / (highest || 1);
+      const high = HIGH * Math.max(value, 0) / (highest || 1);
       return draw("rect", { x: place * wide + 1, y: HIGH - high, width: wide - 2,
         height: high }, draw("title", {}, `layer ${place + 1}: ${value}`));
     })),

@@ -121,6 +121,11 @@ class _Corpus:
         self.widths = _lengths(scores)
         self.starts = np.cumsum(self.widths) - self.widths
         self.scores = pc.list_flatten(scores).to_numpy(zero_copy_only=False)
+        self.true, self.said = (
+            pc.struct_field(said, name).to_numpy(zero_copy_only=False)
+            for name in ("value", "predicted_value")
+        )
+        self.numbers = bool(len(self.true)) and not np.isnan(self.true).any()
         self.tests: dict[bytes, tuple[int, list[int]]] = {}
 
     def shared(self) -> dict[str, Any]:
@@ -133,6 +138,7 @@ class _Corpus:
             "speaker": self.speaker[first].tolist(),
             "label": self.label[first].tolist(),
             "tests": [steps for _, steps in self.tests.values()],
+            **({"value": _short(self.true[first])} if self.numbers else {}),
         }
 
     def cell(self, runs: Sequence[int]) -> dict[str, Any]:
@@ -165,6 +171,7 @@ class _Corpus:
             "test": self._test(self.utterance[rows]),
             "predicted": self.predicted[rows].tolist(),
             "score": self._percent(rows, self._places(run)),
+            **({"number": _short(self.said[rows])} if self.numbers else {}),
         }
 
     def _test(self, utterances: NDArray[np.integer]) -> int:
@@ -187,6 +194,11 @@ class _Corpus:
 
 
 _LABELS = ("label", "predicted")
+
+
+def _short(values: NDArray[np.floating]) -> list[float]:
+    """Write numbers small, to four digits."""
+    return [float(f"{value:.4g}") for value in values.tolist()]
 
 
 def _lengths(lists: pa.Array) -> NDArray[np.integer]:

@@ -15,7 +15,9 @@ COLUMNS = (
     *("extraction_seconds", "training_seconds", "training_peak_memory"),
     "trainable_parameters",
 )
-CURVES = ("train_loss", "valid_loss", "valid_macro_f1")
+LOSSES = ("train_loss", "valid_loss")
+REACHED = {"valid_ccc": "CCC", "valid_macro_f1": "Macro-F1"}
+"""The score of a learning curve, of numbers or of classes, and its title."""
 DRAWN = 10  # runs whose learning curves a page draws for a figure
 
 
@@ -25,8 +27,10 @@ def learned(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Args:
         rows: Of its runs, with ``COLUMNS``.
     """
+    reached = _reached(rows)
     return {
-        "curves": [_curves(row) for row in rows if row["history"]][:DRAWN],
+        "curves": [_curves(row, reached) for row in rows if row["history"]][:DRAWN],
+        "reached": REACHED[reached],
         "layers": _layers(rows),
         "cost": {
             "seconds of extraction a run": _mean(rows, "extraction_seconds"),
@@ -38,18 +42,29 @@ def learned(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _curves(row: Mapping[str, Any]) -> dict[str, Any]:
+def _reached(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Name the score that the learning curves of runs have."""
+    epochs = [epoch for row in rows for epoch in row["history"] or ()]
+    numbers = any(epoch["valid_ccc"] is not None for epoch in epochs)
+    return "valid_ccc" if numbers else "valid_macro_f1"
+
+
+def _curves(row: Mapping[str, Any], reached: str) -> dict[str, Any]:
     """Return a run's learning curves, and the epoch that was kept."""
     values = {
-        name: [round(epoch[name], 3) for epoch in row["history"]] for name in CURVES
+        name: [round(epoch[name], 3) for epoch in row["history"]] for name in LOSSES
     }
-    return {**values, "best": row["best_epoch"]}
+    score = [round(epoch[reached] or 0.0, 3) for epoch in row["history"]]
+    return {**values, "score": score, "best": row["best_epoch"]}
 
 
 def _layers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a value for each layer, a mean over runs, and what it is."""
     for name, about in (
-        ("layer_scores", "test macro-F1 of a head on each layer, in percent"),
+        (
+            "layer_scores",
+            "test macro-F1 (of numbers, CCC) of a head on each layer, in percent",
+        ),
         ("layer_weights", "weights that the head learned, in percent"),
     ):
         found = [row[name] for row in rows if row[name]]

@@ -1,6 +1,7 @@
 // Two systems side by side, utterance by utterance.
 
-const OUTCOMES = ["both are right", "only this one", "only the other", "neither is right"];
+const RIGHT = ["both are right", "only this one", "only the other", "neither is right"];
+const NEARER = ["this one is nearer", "the other is nearer", "both are as near"];
 
 /** Offer the other systems of the same corpus, and show the two of them. */
 function pairing(number, of, listed) {
@@ -31,33 +32,39 @@ function pairOf(of, listed, others, name, other) {
   const byKey = new Map(others.map((one) => [keyOf(one), one]));
   const pairs = listed.filter((one) => byKey.has(keyOf(one))).map((one) => {
     const theirs = byKey.get(keyOf(one));
+    if (of.value) {
+      const gap = Math.abs(one.said - one.true) - Math.abs(theirs.said - one.true);
+      return { ...one, shown: [one.true, one.said, theirs.said].map(digits),
+        outcome: gap < 0 ? 0 : gap > 0 ? 1 : 2 };
+    }
     const [mine, right] = [one.label === one.predicted,
       of.labels[one.label] === other.labels[theirs.predicted]];
-    return { ...one, theirs: other.labels[theirs.predicted],
-      outcome: mine ? (right ? 0 : 1) : (right ? 2 : 3) };
+    return { ...one, shown: [of.labels[one.label], of.labels[one.predicted],
+      other.labels[theirs.predicted]], outcome: mine ? (right ? 0 : 1) : (right ? 2 : 3) };
   });
   if (!pairs.length) {
     return [make("p", { textContent: "They share no utterance in the same fold and seed." })];
   }
-  const counts = OUTCOMES.map((_, place) =>
+  const outcomes = of.value ? NEARER : RIGHT;
+  const counts = outcomes.map((_, place) =>
     pairs.filter((one) => one.outcome === place).length);
   const summary = plainTable(`${pairs.length} predictions of the same utterances in the same `
     + "folds and seeds. Whether the difference is more than chance says 'harness compare'.",
-    ["", "predictions", "share"], OUTCOMES.map((text, place) =>
+    ["", "predictions", "share"], outcomes.map((text, place) =>
       [text, counts[place], `${(100 * counts[place] / pairs.length).toFixed(1)} %`]));
-  return [summary, pairTable(of, pairs, name)];
+  return [summary, pairTable(outcomes, pairs, name)];
 }
 
-function pairTable(of, pairs, name) {
-  const heads = ["utterance", "speaker", "true", "this one", name, "right", "seed", "fold"];
+function pairTable(outcomes, pairs, name) {
+  const last = outcomes === NEARER ? "nearer" : "right";
+  const heads = ["utterance", "speaker", "true", "this one", name, last, "seed", "fold"];
   const rows = new Map(pairs.map((one) => [make("tr", {},
     make("th", { scope: "row", className: "name", textContent: one.utterance }),
-    ...[one.speaker, of.labels[one.label], of.labels[one.predicted], one.theirs,
-      OUTCOMES[one.outcome]].map((text) => make("td", { className: "name", textContent: text })),
+    ...[one.speaker, ...one.shown, outcomes[one.outcome]].map((text) => make("td", { className: "name", textContent: text })),
     valued(one.seed, one.seed),
     make("td", { className: "name", textContent: one.fold })), one]));
   const outcome = make("select", { id: "outcome" }, make("option", { textContent: "all" }),
-    ...OUTCOMES.map((text) => make("option", { textContent: text })));
+    ...outcomes.map((text) => make("option", { textContent: text })));
   const box = make("div", { className: "predictions pair" },
     make("div", { className: "tools" },
       make("label", { htmlFor: "outcome", textContent: "Show" }), outcome),

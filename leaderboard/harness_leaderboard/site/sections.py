@@ -175,8 +175,14 @@ def _means(views: Views) -> Mapping[str, Panel]:
 def _layers(views: Views) -> Mapping[str, Panel]:
     return {
         name: Panel(table=table, name=f"layers-{number}", scale="row")
-        for number, (name, table) in enumerate(layer_maps(views.read("layers")).items())
+        for number, (name, table) in enumerate(
+            layer_maps(views.read("layers"), views.question).items()
+        )
     }
+
+
+def _targets(views: Views) -> Mapping[str, Panel]:
+    return {"": Panel(table=views.make("map"), name="targets-map", scale="table")}
 
 
 def _transfer(views: Views) -> Mapping[str, Panel]:
@@ -284,11 +290,20 @@ OUTLINES = (
     Outline(
         name="layers",
         heading="Layers",
-        about="Where in an upstream the emotion sits, in percent: weights that a "
-        "head learned, or the test macro-F1 of a head on each layer. A layer of "
+        about="Where in an upstream the target sits, in percent: weights that a "
+        "head learned, or the test macro-F1 (of numbers, CCC) of a head on each layer. "
+        "A layer of "
         "large states counts for more than its weight says, hence × norms. The "
         "highest of a row is underlined.",
         panels=_layers,
+        optional=True,
+    ),
+    Outline(
+        name="targets",
+        heading="Targets × layers",
+        about="Where each target sits: a head on each layer alone, with what guessing "
+        "reaches taken off, or what the same head finds with permuted labels.",
+        panels=_targets,
         optional=True,
     ),
     Outline(

@@ -1,6 +1,6 @@
 // What the leaderboard has beyond its tables: a choice among several of a section, and a
 // dialog with what stands behind a figure. It follows page.js, in the same script, and
-// behind.js, play.js and pair.js, which have the parts of the dialog.
+// behind.js, play.js, pair.js and numbers.js, which have the parts of the dialog.
 
 // ---------------------------------------------------------------- sections
 
@@ -76,6 +76,8 @@ function predictions(of) {
         speaker: of.speakers[of.speaker[utterance]],
         label: of.label[utterance],
         predicted: run.predicted[place],
+        true: of.value?.[utterance],
+        said: run.number?.[place],
         score: run.score[place],
         seed: run.seed,
         fold: run.fold,
@@ -120,18 +122,34 @@ function provenance(row) {
     [nameOf(head), row.cells[column].dataset.full ?? row.cells[column].textContent]));
 }
 
-/** Show a confusion matrix above its predictions; its fields choose among them. */
+/** Show what was predicted: a confusion matrix whose fields choose, or a scatter. */
 function seen(number, of) {
   const listed = predictions(of);
+  const beside = part("Two systems, utterance by utterance", pairing(number, of, listed));
+  return [
+    ...(of.value ? seenNumbers(listed, beside) : seenClasses(of, listed, beside)),
+    ...part("Learning curves", curvesOf(of)),
+    ...part("Layers", layersOf(of)),
+    ...part("Cost", costOf(of)),
+  ];
+}
+
+function seenClasses(of, listed, beside) {
   const table = predictionTable(of, listed);
   return [
     ...part("What is taken for what", truths(of, table.choose)),
     ...part("Predictions", table.box),
-    ...part("Two systems, utterance by utterance", pairing(number, of, listed)),
+    ...beside,
     ...part("Speakers", speakersOf(of, listed)),
-    ...part("Learning curves", curvesOf(of)),
-    ...part("Layers", layersOf(of)),
-    ...part("Cost", costOf(of)),
+  ];
+}
+
+function seenNumbers(listed, beside) {
+  return [
+    ...part("True against predicted", scatterOf(listed)),
+    ...part("Predictions", numberTable(listed)),
+    ...beside,
+    ...part("Speakers", errorsOf(listed)),
   ];
 }
 

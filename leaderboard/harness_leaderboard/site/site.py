@@ -127,7 +127,7 @@ def _packed(
         return {"tasks": [], "cells": {}}, f"\n<p>{text(said)}</p>"
 
 
-SCRIPTS = ("behind", "play", "pair", "site")
+SCRIPTS = ("behind", "play", "pair", "numbers", "site")
 """Of this folder, in this order."""
 
 

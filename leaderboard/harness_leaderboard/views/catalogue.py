@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.training.metrics import macro_f1, uar
+from harness.training.metrics import ccc, macro_f1, uar
 from harness_leaderboard.analysis.figures import columns
-from harness_leaderboard.analysis.layers import LAYERED
+from harness_leaderboard.analysis.layers import LAYERED, LOCATED
+from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.analysis.validation import LEARNED
+from harness_leaderboard.results.columns import scored
 from harness_leaderboard.views import classifiers, corpora, languages, provenance
 from harness_leaderboard.views.board import board
 from harness_leaderboard.views.layers import layers
@@ -36,7 +38,7 @@ class View:
         columns: Those that it reads for a question.
         make: From results to the table.
         published: Whether the paper has figures to set beside it.
-        metric: The metric that it always shows, whatever is asked for.
+        metric: The metric that it shows for a question.
         sure: Whether it also reads ``PREDICTED``, where these are not too many, to say
             how sure its figures are.
     """
@@ -45,7 +47,7 @@ class View:
     columns: Callable[[Question], tuple[str, ...]]
     make: Callable[[pa.Table, Question], Table]
     published: bool = False
-    metric: Metric | None = None
+    metric: Callable[[Question], Metric] = lambda question: question.metric
     sure: bool = False
 
 
@@ -64,10 +66,24 @@ def _predicted(question: Question) -> tuple[str, ...]:
     return (*columns(question.metric), "n_test", *PREDICTED)
 
 
+def _layered(question: Question) -> Metric:
+    return of_kind(question, macro_f1)
+
+
+def _transferred(question: Question) -> Metric:
+    return of_kind(question, uar)
+
+
 def _intervals(runs: pa.Table, question: Question) -> Table:
     from harness_leaderboard.views.intervals import intervals  # brings numpy
 
     return intervals(runs, question)
+
+
+def _map(runs: pa.Table, question: Question) -> Table:
+    from harness_leaderboard.views.map import map_of  # brings numpy
+
+    return map_of(runs, question)
 
 
 def _spread(runs: pa.Table, question: Question) -> Table:
@@ -113,15 +129,23 @@ VIEWS = {
     ),
     "layers": View(
         summary="the layers that heads weigh",
-        columns=lambda _: (*columns(macro_f1), *LAYERED),
+        columns=lambda question: (*columns(_layered(question)), *LAYERED),
         make=layers,
-        metric=macro_f1,
+        metric=_layered,
+    ),
+    "map": View(
+        summary="where targets sit: targets against layers, chance taken off",
+        columns=lambda _: (*columns(macro_f1), scored(ccc), *LOCATED),
+        make=_map,
     ),
     "transfer": View(
         summary="trained on one corpus, tested on another, chance taken off",
-        columns=lambda _: (*columns(uar), "labels", "labels_absent"),
+        columns=lambda question: (
+            *columns(_transferred(question)),
+            *("labels", "labels_absent"),
+        ),
         make=transfer,
-        metric=uar,
+        metric=_transferred,
     ),
     "robustness": View(
         summary="what perturbed recordings cost, against clean ones",

@@ -6,20 +6,23 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from harness.training.metrics import ccc
 from harness.types import PARTS, Entry, Table
 from harness_leaderboard import published
-from harness_leaderboard.analysis.facets import title, words
+from harness_leaderboard.analysis.facets import USUAL, title, words
 from harness_leaderboard.analysis.places import placed
 from harness_leaderboard.render.entries import NOTHING, number, word
-from harness_leaderboard.results.columns import KEYS
+from harness_leaderboard.results.columns import KEYS, scored
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness_leaderboard.analysis.question import Question
 
+NUMBERS = scored(ccc)
+"""The column that results of numbers have a value in; their labels are bins."""
 COUNTED = (
-    *("labels", "skipped"),
+    *("labels", "skipped", NUMBERS),
     *(f"n_{part}" for part in PARTS),
     *(f"speakers_{part}" for part in PARTS),
 )
@@ -27,8 +30,8 @@ COLUMNS = (*KEYS, *COUNTED)
 VARIANT = r"@[\w-]+$"
 """Of a corpus' name: a variant stands beside the figures of its corpus."""
 
-Read = tuple[str, str, str, str]
-"""A corpus as it was read: its name, languages, version and the hash of its data."""
+Read = tuple[str, str, str, str, str]
+"""A corpus as it was read: its name, target, languages, version, hash of its data."""
 
 
 def corpora(runs: pa.Table, question: Question) -> Table:
@@ -37,15 +40,19 @@ def corpora(runs: pa.Table, question: Question) -> Table:
     source = f"Published: {published.CITATION}, Table 1."
     notes = {source: None} if question.against else {}
     body = []
-    for (name, language, version, data), row, count in _firsts(runs):
+    read = _firsts(runs)
+    targets = {target for (_, target, *_), *_ in read} != {USUAL}
+    for (name, target, language, version, data), row, count in read:
         speakers = {who for part in PARTS for who in row[f"speakers_{part}"] or ()}
         utterances = sum(row[f"n_{part}"] or 0 for part in PARTS)
         emotions = len(row["labels"] or ())
-        entries = [*map(word, (name, language, version))]
-        entries += [*map(number, (utterances, emotions, len(speakers)))]
+        entries = [word(name), *[word(target)] * targets]
+        entries += [*map(word, (language, version))]
+        classes = NOTHING if row[NUMBERS] is not None else number(emotions)
+        entries += [number(utterances), classes, number(len(speakers))]
         entries += [*map(number, (len(row["skipped"] or ()), count))]
         entries += [Entry(text=words(data), value=data)]
-        paper = printed.get(re.sub(VARIANT, "", name))
+        paper = printed.get(re.sub(VARIANT, "", name)) if target == USUAL else None
         if paper and (utterances, emotions) != (paper.utterances, paper.emotions):
             notes[_difference(name, utterances, emotions, paper)] = None
         if question.against:
@@ -56,8 +63,9 @@ def corpora(runs: pa.Table, question: Question) -> Table:
     return Table(
         title="Corpora as they were read",
         columns=(
-            *("corpus", "language", "version"),
-            *("utterances", "emotions", "speakers", "skipped", "runs", "data"),
+            *("corpus", *["target"] * targets, "language", "version"),
+            *("utterances", "classes" if targets else "emotions"),
+            *("speakers", "skipped", "runs", "data"),
             *(extra if question.against else ()),
         ),
         rows=tuple(body),
@@ -88,6 +96,7 @@ def _firsts(runs: pa.Table) -> list[tuple[Read, dict[str, Any], int]]:
         corpus = places[one["place"]].corpus
         read = (
             title(corpus),
+            corpus.target.name,
             words(corpus.languages or ()),
             words(corpus.versions or ()),
             corpus.manifest or "unknown",

@@ -6,7 +6,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from harness.types import Condition, Entry, Table, leaf, leaves
-from harness_leaderboard.render.entries import NOTHING, counted, number, percent, word
+from harness_leaderboard.analysis.facets import USUAL
+from harness_leaderboard.render.entries import (
+    NOTHING,
+    Unit,
+    counted,
+    number,
+    percent,
+    signed,
+    unit_of,
+    word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,22 +28,23 @@ if TYPE_CHECKING:
 SHORT = 8
 """Digits of a run's name that are printed; a command takes as many as tell it apart."""
 
-LISTED = ("run_id", "upstream", "feeding", "downstream", "corpus", "split")
+LISTED = ("run_id", "upstream", "feeding", "downstream", "corpus", "target", "split")
 """The columns of results (see ``results.tables``) that say what a run is."""
 
 
-SHARED = ("feeding", "split")
+SHARED = ("feeding", "target", "split")
 """Those of them that are said once, below, where they are the same for all."""
 
 
-def listed(results: pa.Table, metric: Metric) -> Table:
+def listed(results: pa.Table, *metrics: Metric) -> Table:
     """List results, a row each, by what they are of.
 
     Args:
         results: As ``results.tables.as_results`` returns them.
-        metric: Which score is shown.
+        metrics: Which scores are shown; one that no result has is left out.
     """
-    needed = (*LISTED, "fold", "seed", metric.name)
+    metrics = tuple(one for one in metrics if _has(results, one)) or metrics[:1]
+    needed = (*LISTED, "fold", "seed", *(metric.name for metric in metrics))
     rows = results.select(needed).to_pylist()
     rows.sort(
         key=lambda row: [str(row[name]) for name in (*LISTED[1:], "fold", "seed")]
@@ -42,45 +53,69 @@ def listed(results: pa.Table, metric: Metric) -> Table:
         name: rows[0][name] for name in SHARED if len({r[name] for r in rows}) < 2
     }
     names = [name for name in LISTED[1:] if name not in shared]
-    same = ", ".join(f"{name} {value}" for name, value in shared.items())
+    same = ", ".join(
+        f"{name} {value}"
+        for name, value in shared.items()
+        if (name, value) != ("target", USUAL)
+    )
+    said = ", ".join(f"{one.title} {unit_of(one.bounds).said}" for one in metrics)
     return Table(
-        title=f"{counted(len(rows), 'stored result')}, {metric.title} in percent",
-        columns=("run", *names, "fold", "seed", metric.title),
-        rows=tuple(_row(row, names, metric) for row in rows),
+        title=f"{counted(len(rows), 'stored result')}, {said}",
+        columns=("run", *names, "fold", "seed", *(one.title for one in metrics)),
+        rows=tuple(_row(row, names, metrics) for row in rows),
         notes=(f"All of them: {same}.",) if same else (),
     )
 
 
+def _has(results: pa.Table, metric: Metric) -> bool:
+    return bool(results[metric.name].null_count < len(results))
+
+
 def _row(
-    row: Mapping[str, Any], names: Sequence[str], metric: Metric
+    row: Mapping[str, Any], names: Sequence[str], metrics: Sequence[Metric]
 ) -> tuple[Entry, ...]:
-    score = row[metric.name]
     return (
         Entry(text=row["run_id"][:SHORT], value=row["run_id"]),
         *(word(row[name]) for name in names),
         word(row["fold"]),
         number(row["seed"]),
-        NOTHING if score is None else percent(score),
+        *(
+            NOTHING
+            if row[one.name] is None
+            else unit_of(one.bounds).entry(row[one.name])
+            for one in metrics
+        ),
     )
 
 
 # ---------------------------------------------------------------- one in full
 
 
-def in_full(result: Result, paths: Mapping[str, str]) -> Iterator[Table]:
+def in_full(
+    result: Result, paths: Mapping[str, str], units: Mapping[str, Unit]
+) -> Iterator[Table]:
     """Yield the tables of a result: condition, scores, history, confusion, errors.
 
     Args:
         result: Which.
         paths: The files of utterances by id, as far as they are known.
+        units: How metrics are printed, by name; others in percent.
     """
     yield _condition(result)
     yield _facts(result)
-    yield _scores(result)
+    yield _scores(result, units)
     if result.history:
         yield _history(result)
-    yield _confusion(result)
-    yield _wrong(result, paths)
+    if of_numbers(result):
+        yield _numbers(result, paths)
+    else:
+        yield _confusion(result)
+        yield _wrong(result, paths)
+
+
+def of_numbers(result: Result) -> bool:
+    """Say whether numbers were predicted."""
+    return any(one.value is not None for one in result.predictions)
 
 
 def _condition(result: Result) -> Table:
@@ -128,20 +163,38 @@ def _said(value: object) -> str:
     return str(value)
 
 
-def _scores(result: Result) -> Table:
+def _scores(result: Result, units: Mapping[str, Unit]) -> Table:
+    plain = [name for name in result.scores if not units.get(name, Unit()).percent]
+    but = f", {', '.join(plain)} {units[plain[0]].said}" if plain else ""
     return Table(
-        title="Scores of the test part in percent",
+        title=f"Scores of the test part in percent{but}",
         columns=("metric", "score"),
-        rows=tuple((word(name), percent(one)) for name, one in result.scores.items()),
+        rows=tuple(
+            (word(name), units.get(name, Unit()).entry(one))
+            for name, one in result.scores.items()
+        ),
     )
 
 
+REACHED = {
+    "valid_macro_f1": "macro-F1 in validation",
+    "valid_uar": "UAR in validation",
+    "valid_ccc": "CCC in validation",
+}
+"""The scores of a learning curve, and what they are called above it."""
+
+
 def _history(result: Result) -> Table:
+    reached = {
+        name: title
+        for name, title in REACHED.items()
+        if any(getattr(one, name) is not None for one in result.history)
+    }
     return Table(
         title=f"Learning curve; epoch {result.best_epoch} was tested",
         columns=(
             *("epoch", "learning rate", "loss in training", "loss in validation"),
-            *("macro-F1 in validation", "UAR in validation"),
+            *reached.values(),
         ),
         rows=tuple(
             (
@@ -149,12 +202,15 @@ def _history(result: Result) -> Table:
                 _float(one.learning_rate),
                 _float(one.train_loss),
                 _float(one.valid_loss),
-                percent(one.valid_macro_f1 or 0.0),
-                percent(one.valid_uar or 0.0),
+                *(_reached(getattr(one, name)) for name in reached),
             )
             for one in result.history
         ),
     )
+
+
+def _reached(score: float | None) -> Entry:
+    return NOTHING if score is None else percent(score)
 
 
 def _float(value: float) -> Entry:
@@ -170,6 +226,39 @@ def _confusion(result: Result) -> Table:
             for label, row in zip(result.labels, result.confusion, strict=True)
         ),
     )
+
+
+def _numbers(result: Result, paths: Mapping[str, str]) -> Table:
+    """List all predictions of numbers, the furthest from the truth first."""
+    listed = sorted(result.predictions, key=lambda one: -abs(_error(one)))
+    return Table(
+        title=f"{len(listed)} predictions, the furthest from the truth first",
+        columns=("speaker", "gender", "true", "predicted", "error", "utterance"),
+        rows=tuple(
+            (
+                *map(word, (one.speaker, one.gender)),
+                *_pair(one),
+                signed(_error(one), Unit(percent=False)),
+                Entry(
+                    text=paths.get(one.utterance, one.utterance), value=one.utterance
+                ),
+            )
+            for one in listed
+        ),
+    )
+
+
+def _error(one: Prediction) -> float:
+    return (one.predicted_value or 0.0) - (one.value or 0.0)
+
+
+def _pair(one: Prediction) -> tuple[Entry, Entry]:
+    """Print the true number and the predicted one."""
+    true, predicted = (
+        Unit(percent=False).entry(value or 0.0)
+        for value in (one.value, one.predicted_value)
+    )
+    return true, predicted
 
 
 def _wrong(result: Result, paths: Mapping[str, str]) -> Table:
@@ -215,30 +304,34 @@ def of_utterance(utterance: str, results: Iterable[Result], file: str) -> Table:
         for one in result.predictions
         if one.utterance == utterance
     ]
-    right = sum(one.predicted == one.label for _, one in found)
+    classes = [one for _, one in found if one.value is None]
+    right = sum(one.predicted == one.label for one in classes)
+    said = f"{right} of {len(classes)} results are right" if classes else ""
+    targets = {result.condition.target.name for result, _ in found} != {USUAL}
     return Table(
-        title=f"{utterance}: {right} of {len(found)} results are right",
+        title=f"{utterance}: {said or counted(len(found), 'result')}",
         columns=(
-            *("run", "upstream", "downstream", "split", "fold", "seed"),
+            *("run", "upstream", "downstream", *["target"] * targets),
+            *("split", "fold", "seed"),
             *("label", "predicted", "probability of the label"),
         ),
-        rows=tuple(_spoken(result, one) for result, one in found),
+        rows=tuple(_spoken(result, one, targets=targets) for result, one in found),
         notes=(f"The file is {file}.",) if file else (),
     )
 
 
-def _spoken(result: Result, one: Prediction) -> tuple[Entry, ...]:
+def _spoken(result: Result, one: Prediction, *, targets: bool) -> tuple[Entry, ...]:
     of = result.condition
     texts: Sequence[str] = (
-        *(of.upstream.name, of.downstream.name),
+        *(of.upstream.name, of.downstream.name, *[of.target.name] * targets),
         *(of.corpus.strategy, result.fold),
     )
-    probability = dict(zip(result.labels, one.scores, strict=True)).get(one.label, 0.0)
+    of_label = dict(zip(result.labels, one.scores, strict=False)).get(one.label)
+    said = (word(one.label), word(one.predicted)) if one.value is None else _pair(one)
     return (
         Entry(text=result.run_id[:SHORT], value=result.run_id),
         *map(word, texts),
         number(result.seed),
-        word(one.label),
-        word(one.predicted),
-        percent(probability),
+        *said,
+        _reached(of_label),
     )

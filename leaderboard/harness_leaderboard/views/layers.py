@@ -1,11 +1,14 @@
-"""The view ``layers``: where in an upstream the emotion sits (Figure 2), and probes."""
+"""The view ``layers``: where in an upstream the target sits (Figure 2), and probes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.training.metrics import macro_f1
 from harness.types import Entry, Table
-from harness_leaderboard.analysis.layers import layered, mean
+from harness_leaderboard.analysis.facets import USUAL
+from harness_leaderboard.analysis.layers import layered, mean, targets_of
+from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.render.entries import NOTHING, marked, percent, word
 
 if TYPE_CHECKING:
@@ -18,30 +21,45 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▃▄▅▆▇█"
 NAMES = ("upstream", "downstream", "language")
-TITLE = "Where the emotion sits: layers 1 to L"
 
 
 def layers(runs: pa.Table, question: Question) -> Table:
     """Show weights and probes layer by layer, over all languages and in each."""
+    metric = of_kind(question, macro_f1)
+    systems = layered(runs, metric)
+    targets = targets_of(systems)
     return Table(
-        title=TITLE,
+        title=_title(targets),
         columns=(
+            *["target"] * bool(targets),
             *NAMES,
             *("by layer", "range", "top layer", "centre", "× norms"),
         ),
         rows=tuple(
-            (*_names(system, language, curves), *_row(curves, system.probes))
-            for system in layered(runs)
+            (
+                *[word(system.target)] * bool(targets),
+                *_names(system, language, curves),
+                *_row(curves, system.probes),
+            )
+            for system in systems
             for language, curves in system.by_language.items()
         ),
         notes=(
             "A head that weighs layers: its learned weights, which sum to one. A head "
-            "on each layer: the test macro-F1 of each, in percent. Both are means over "
-            "runs, then over corpora; a bar's height is the share of the highest.",
+            f"on each layer: the test {metric.title} of each, in percent. Both are "
+            "means over runs, then over corpora; a bar's height is the share of the "
+            "highest.",
             "A layer of large states counts for more than its weight says, hence the "
             "last column: weight × mean norm of the states. Centre is the mean layer.",
         ),
     )
+
+
+def _title(targets: Sequence[str]) -> str:
+    """Name what sits in layers."""
+    what = f"the {USUAL}" if not targets else targets[0]
+    what = "each target" if len(targets) > 1 else what
+    return f"Where {what} sits: layers 1 to L"
 
 
 def _names(
@@ -74,20 +92,21 @@ def _row(curves: Sequence[Curve], probes: bool) -> tuple[Entry, ...]:
 
 def _bars(values: Sequence[float]) -> Entry:
     """Draw a curve in one line."""
-    highest = max(values) or 1.0
+    highest = max(max(values), 0.0) or 1.0
     return Entry(
-        text="".join(BARS[round(7 * value / highest)] for value in values),
+        text="".join(BARS[max(round(7 * value / highest), 0)] for value in values),
         details={f"layer {place}": value for place, value in enumerate(values, 1)},
     )
 
 
-def maps(runs: pa.Table) -> dict[str, Table]:
+def maps(runs: pa.Table, question: Question) -> dict[str, Table]:
     """Return tables with a column a layer, in percent, by what they show.
 
     Args:
         runs: Results with what ``layered`` reads.
+        question: Whether classes or numbers are shown.
     """
-    systems = layered(runs)
+    systems = layered(runs, of_kind(question, macro_f1))
     weighing = [system for system in systems if not system.probes]
     made = {
         "by layer": _map("by layer", systems, lambda curve: curve.values),
@@ -100,11 +119,20 @@ def _map(
     name: str, systems: Sequence[Layered], read: Callable[[Curve], Sequence[float]]
 ) -> Table:
     longest = max((system.layers for system in systems), default=0)
+    targets = targets_of(systems)
     return Table(
-        title=f"{TITLE}, {name}",
-        columns=(*NAMES, *map(str, range(1, longest + 1))),
+        title=f"{_title(targets)}, {name}",
+        columns=(
+            *["target"] * bool(targets),
+            *NAMES,
+            *map(str, range(1, longest + 1)),
+        ),
         rows=tuple(
-            (*_names(system, language, curves), *_layers(map(read, curves), longest))
+            (
+                *[word(system.target)] * bool(targets),
+                *_names(system, language, curves),
+                *_layers(map(read, curves), longest),
+            )
             for system in systems
             for language, curves in system.by_language.items()
         ),

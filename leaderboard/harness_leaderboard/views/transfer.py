@@ -12,12 +12,13 @@ from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.training.metrics import uar
+from harness.training.metrics import ccc, uar
 from harness.types import Entry, Table
 from harness.types.conditions import JOIN
 from harness_leaderboard.analysis.facets import system_names, title
 from harness_leaderboard.analysis.figures import current
 from harness_leaderboard.analysis.matrix import CONTROL, is_control
+from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.render.entries import NOTHING, counted, marked, word
 from harness_leaderboard.results.columns import scored
 
@@ -35,18 +36,27 @@ Corpora = tuple[str, ...]
 Cells = dict[tuple["System", Corpora], dict[Corpora, list[float]]]
 
 
+TITLES = ("chance-corrected recall", "CCC")
+DEFINITIONS = (
+    "(UAR − 1/C) / (1 − 1/C) over the C labels that both corpora have",
+    "CCC is 0 for a constant, so nothing is taken off it",
+)
+"""Of classes, and of numbers."""
+
+
 def transfer(runs: pa.Table, question: Question) -> Table:
     """Show, for each system and training corpus, its recall on other corpora."""
-    kept = current(runs, uar)
+    metric = of_kind(question, uar)
+    kept = current(runs, metric)
     away: Cells = defaultdict(lambda: defaultdict(list))
     home: Cells = defaultdict(lambda: defaultdict(list))
     ways: dict[str, CorpusTask] = {}
     alone = 0
-    columns = ["place", "labels", "labels_absent", scored(uar)]
+    columns = ["place", "labels", "labels_absent", scored(metric)]
     for row in kept.runs.select(columns).to_pylist():
         system, corpus = kept.places[row["place"]]
         _require_one_way(ways, corpus)
-        recall = _corrected(row)
+        recall = row[scored(ccc)] if metric is ccc else _corrected(row)
         if recall is None:
             alone += 1
             continue
@@ -65,7 +75,7 @@ def transfer(runs: pa.Table, question: Question) -> Table:
     below = _below(away, names, controls)
     shown = {tested: _column(tested, away, home, controls) for tested in tests}
     return Table(
-        title="Transfer: chance-corrected recall in percent",
+        title=f"Transfer: {TITLES[metric.of_numbers]} in percent",
         columns=("upstream", "downstream", "trained on", *map(JOIN.join, tests)),
         groups=("", "", "", *["tested on"] * len(tests)),
         heat=True,
@@ -81,10 +91,9 @@ def transfer(runs: pa.Table, question: Question) -> Table:
             )
         ),
         notes=(
-            "(UAR − 1/C) / (1 − 1/C) over the C labels that both corpora have; mean "
-            "over runs, in brackets their number. The highest of each column, tested "
-            "elsewhere, is marked, controls apart; no test says whether it is the "
-            "best.",
+            f"{DEFINITIONS[metric.of_numbers]}; mean over runs, in brackets their "
+            "number. The highest of each column, tested elsewhere, is marked, controls "
+            "apart; no test says whether it is the best.",
             *below,
             *_one_label(alone),
             *kept.notes,
@@ -105,7 +114,8 @@ def _require_one_way(ways: dict[str, CorpusTask], corpus: CorpusTask) -> None:
     if ways.setdefault(name, corpus) != corpus:
         raise HarnessError(
             f"These results cannot be set side by side: '{name}' was measured in "
-            "several ways. Choose with --only, for example --only split=loso,transfer."
+            "several ways. Choose with --only, for example --only split=loso,transfer "
+            "or --only target=emotion."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import os
 import re
 import unicodedata
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     from harness import Gender
 
 REQUIRED = ("path", "label", "speaker")
-OPTIONAL = ("gender", "language", "sentence", "start", "end", "split")
+RATED = ("arousal", "dominance", "valence")
+"""Columns of numbers, each of which is a target of that name."""
+OPTIONAL = (
+    *("gender", "language", "sentence", "intensity", "start", "end", "split"),
+    *RATED,
+)
+NUMBER = "number:"
+"""Before the name of any other column of numbers, for targets of plugins."""
 NOT_KNOWN = frozenset(
     "? - -- . # #n/a (null) <na> missing n.a. n/a na nan nat nil none null unk unknown "
     "undefined".split()
@@ -139,6 +147,11 @@ def check_columns(table: Path, columns: Iterable[str]) -> None:
             )
 
 
+def is_read(column: str) -> bool:
+    """Return whether a column means anything here; others are ignored."""
+    return column in REQUIRED or column in OPTIONAL or column.startswith(NUMBER)
+
+
 def _utterance(where: str, row: Mapping[str, str], disk: Disk) -> Utterance:
     written = {name: row.get(name) or "" for name in (*REQUIRED, *OPTIONAL)}
     _check_written(where, written)
@@ -157,11 +170,32 @@ def _utterance(where: str, row: Mapping[str, str], disk: Disk) -> Utterance:
         speaker=cells["speaker"],
         gender=_gender(where, cells["gender"]),
         sentence=cells["sentence"] or None,
+        intensity=cells["intensity"].lower() or None,
         language=_language(cells["language"]),
         start=start or 0.0,
         end=end,
         part=_part(where, cells["split"]),
+        numbers=dict(_numbers(where, row)),
     )
+
+
+def _numbers(where: str, row: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    """Yield the name and value of each column of numbers that has a value."""
+    for name, cell in row.items():
+        if not (name in RATED or name.startswith(NUMBER)):
+            continue
+        if text := _canonical(cell):
+            yield name.removeprefix(NUMBER), _number(where, name, text)
+
+
+def _number(where: str, name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{where}: '{name}' is '{text}'. It must be a number like 0.5.")
+    return number
 
 
 @functools.lru_cache(maxsize=REPEATED)
@@ -320,8 +354,8 @@ def text_rows(
     for number, row in enumerate(rows, start=1):
         yield {
             name: _text(f"{table}, row {number}: '{name}'", row[name])
-            for name in (*REQUIRED, *OPTIONAL)
-            if name in row
+            for name in row
+            if is_read(name)
         }
 
 

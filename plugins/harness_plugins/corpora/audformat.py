@@ -2,8 +2,8 @@
 
 What     A folder with db.yaml, such as ``audb.load`` writes. It needs the schemes
          emotion and speaker; gender and language are read where they exist, also as
-         properties of speakers. Its splits train, dev and test are those of
-         --split column.
+         properties of speakers, and so are arousal, dominance and valence. Its splits
+         train, dev and test are those of --split column.
 Safety   Headers that hold Python objects, and pickled tables, run code when they are
          read: both are refused.
 Needs    pip install "speech-harness[audformat]"
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import Corpus, DataError, hookimpl
 from harness.files import sha256_bytes
-from harness_plugins.corpora._rows import corpus_of, text_rows
+from harness_plugins.corpora._rows import RATED, corpus_of, text_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +121,7 @@ def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: 
     import audformat
 
     try:
-        table = database.get("emotion", ["speaker", "gender", "language"])
+        table = database.get("emotion", ["speaker", "gender", "language", *RATED])
         parts = {
             key: split
             for split in database.splits
@@ -148,6 +148,7 @@ def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: 
             "start": start.total_seconds() or None,
             "end": end.total_seconds(),
             "split": parts.get(key),
+            **{name: cells.get(name) for name in RATED},
         }
 
 

@@ -4,8 +4,9 @@ What     A dataset in one of the hub's layouts: Parquet with the audio in it, a 
          of audio with metadata.csv or with a folder a label, what save_to_disk writes.
          In place of ID@COMMIT may stand a folder of this machine.
 Columns  audio, label and speaker, or others by name: label=emotion,speaker=actor.
-         gender, language and sentence are read where they exist; id=COLUMN names the
-         utterances. config and split choose one of several. "none" reads no column.
+         gender, language, sentence, intensity, arousal, dominance and valence are read
+         where they exist; id=COLUMN names the utterances. config and split choose one
+         of several. "none" reads no column.
 Commit   12 digits or more: a branch moves, and its numbers with it. What ID@main is
          today is said by 'harness corpus download', which is also what fetches.
 Speakers Without them nothing can be said of voices that a head was not trained on.
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from harness import Corpus, DataError, Download, configured, hookimpl, with_defaults
 from harness.files import sha256_bytes
 from harness_plugins.corpora import _hub, _layouts
-from harness_plugins.corpora._rows import PARTS, corpus_of, text_rows
+from harness_plugins.corpora._rows import PARTS, RATED, corpus_of, text_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +64,10 @@ class Columns:
         gender: Of the speaker's gender; by default ``gender``, if there is one.
         language: Of BCP-47 tags; by default ``language``, if there is one.
         sentence: Of the text's code; by default ``sentence``, if there is one.
+        intensity: Of the emotion's; by default ``intensity``, if there is one.
+        arousal: Of numbers; by default ``arousal``, if there is one.
+        dominance: Of numbers; by default ``dominance``, if there is one.
+        valence: Of numbers; by default ``valence``, if there is one.
         id: Of the utterance's name; by default its file's.
         split: The hub's part to read; by default all.
         config: The configuration to read, where there are several.
@@ -74,6 +79,10 @@ class Columns:
     gender: str = ""
     language: str = ""
     sentence: str = ""
+    intensity: str = ""
+    arousal: str = ""
+    dominance: str = ""
+    valence: str = ""
     id: str = ""
     split: str = ""
     config: str = ""
@@ -82,8 +91,8 @@ class Columns:
 UNPACKED_BY = ("audio=", "config=", "split=")
 """The options that decide what is unpacked; the others choose of its columns."""
 
-READ = ("label", "speaker", "gender", "language", "sentence", "id")
-WHERE_THERE = ("gender", "language", "sentence")
+WHERE_THERE = ("gender", "language", "sentence", "intensity", *RATED)
+READ = ("label", "speaker", *WHERE_THERE, "id")
 
 
 @hookimpl

@@ -1,8 +1,10 @@
 r"""Your own data without a plugin: ``--corpus csv:PATH``.
 
 What     A table with one row an utterance. Required columns: path, label, speaker.
-         Optional: gender, language (BCP-47), sentence, start and end (seconds in the
-         file), split (train, valid or test, for --split column). Others are ignored.
+         Optional: gender, language (BCP-47), sentence, intensity, start and end
+         (seconds in the file), split (train, valid or test, for --split column), and
+         the numbers arousal, dominance, valence: targets (see 'harness list targets').
+         number:NAME is a number for the target of a plugin. Others are ignored.
          Labels are converted to lower case, so that corpora can share them. Words
          such as nan, n/a and unknown count as an empty cell.
 Form     CSV in UTF-8 with commas, semicolons or tabs; Parquet by the file's ending.
@@ -28,11 +30,11 @@ from typing import TYPE_CHECKING
 from harness import Corpus, DataError, hookimpl
 from harness.files import sha256_bytes
 from harness_plugins.corpora._rows import (
-    OPTIONAL,
     REQUIRED,
     check_columns,
     column_name,
     corpus_of,
+    is_read,
     text_rows,
 )
 
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 
 PREFIX = "csv:"
 SEPARATORS = ",;\t"
-READ = (*REQUIRED, *OPTIONAL)
 
 
 @hookimpl
@@ -115,7 +116,7 @@ def _parquet(table: Path, content: bytes) -> list[dict[str, str]]:
     read = parquet.read_table(pa.BufferReader(content))
     columns = [column_name(name) for name in read.column_names]
     check_columns(table, columns)
-    wanted = [place for place, name in enumerate(columns) if name in READ]
+    wanted = [place for place, name in enumerate(columns) if is_read(name)]
     chosen = read.select(wanted).rename_columns([columns[place] for place in wanted])
     rows: list[Mapping[str, object]] = chosen.to_pylist()
     return list(text_rows(table, rows))

@@ -22,9 +22,11 @@ VERSION = 1
 def fit(
     train: Batch, labels: Tensor, *, classes: int, seed: int
 ) -> Callable[[Batch], Tensor]:
-    """Count the labels' shares, and draw from them."""
+    """Count the labels' shares, and draw from them; draw a number of the part's."""
     import torch
 
+    if labels.is_floating_point():
+        return lambda batch: _drawn(labels, len(batch), seed)
     shares = labels.bincount(minlength=classes) / len(labels)
 
     def predict(batch: Batch) -> Tensor:
@@ -33,6 +35,14 @@ def fit(
         return torch.nn.functional.one_hot(drawn, classes).float()
 
     return predict
+
+
+def _drawn(numbers: Tensor, size: int, seed: int) -> Tensor:
+    """Draw numbers (B, 1) with replacement."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return numbers[torch.randint(len(numbers), (size, 1), generator=generator)]
 
 
 @hookimpl
@@ -45,4 +55,5 @@ def harness_downstreams() -> Iterator[Downstream]:
         fit=fit,
         version=VERSION,
         control="label-only",
+        predicts=("classes", "numbers"),
     )

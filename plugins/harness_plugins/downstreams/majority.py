@@ -1,5 +1,7 @@
 """The majority row: always the training part's commonest label. Anything must beat it.
 
+Of numbers it is the training part's mean, and its CCC is 0.
+
 Command: ``harness run --upstream fbank --downstream majority --corpus demo``
 Expected: an unweighted average recall of one over the number of labels.
 """
@@ -22,7 +24,12 @@ VERSION = 1
 def fit(
     train: Batch, labels: Tensor, *, classes: int, seed: int
 ) -> Callable[[Batch], Tensor]:
-    """Count the labels' shares; of two that are equally common the first one wins."""
+    """Count the labels' shares; of two that are equally common the first one wins.
+
+    Of numbers the mean is predicted.
+    """
+    if labels.is_floating_point():
+        return lambda batch: labels.mean().expand(len(batch), 1)
     shares = labels.bincount(minlength=classes) / len(labels)
 
     def predict(batch: Batch) -> Tensor:
@@ -41,4 +48,5 @@ def harness_downstreams() -> Iterator[Downstream]:
         fit=fit,
         version=VERSION,
         control="label-only",
+        predicts=("classes", "numbers"),
     )

@@ -35,7 +35,7 @@ from harness.training.task import Trial, train
 def test_the_linear_head_trains_as_the_recipe_says(task):
     result = train(task)
     history, (_, epoch, probabilities), truth = by_hand(task)
-    measured = [(e.valid_loss, e.valid_macro_f1) for e in result.history]
+    measured = [(e.valid_loss, e.valid_macro_f1 or 0.0) for e in result.history]
     assert np.allclose(measured, history, atol=1e-5)
     assert result.best_epoch == epoch
     scores = torch.tensor([p.scores for p in result.predictions])
@@ -92,7 +92,7 @@ def test_class_weights_are_inverse_frequencies_that_sum_to_one():
 
 def test_the_earliest_of_equally_good_epochs_is_taken(task):
     result = train(with_head(task, linear, epochs=30))
-    scores = [epoch.valid_macro_f1 for epoch in result.history]
+    scores = [epoch.valid_macro_f1 or 0.0 for epoch in result.history]
     assert result.best_epoch == scores.index(max(scores)) + 1
 
 
@@ -122,7 +122,7 @@ def test_probabilities_of_the_best_epochs_are_averaged_if_asked(task, module):
 
     fitting = dataclasses.replace(trial.fitting, observe=observe)
     fitted = loop.fit(fitting, trial.training, trial.dataset(trial.valid))
-    scores = [one.valid_macro_f1 for one in fitted.history]
+    scores = [one.valid_macro_f1 or 0.0 for one in fitted.history]
     best = sorted(range(6), key=lambda epoch: -scores[epoch])[:3]
     mean = torch.stack([probabilities[epoch] for epoch in best]).mean(0)
     assert fitted.predict(test).equal(mean)
@@ -158,7 +158,7 @@ def test_the_learning_rate_falls_on_a_plateau_and_stops_falling(task):
 
 def test_selection_by_uar_takes_the_best_uar(task):
     result = train(with_selection(task, "uar"))
-    scores = [epoch.valid_uar for epoch in result.history]
+    scores = [epoch.valid_uar or 0.0 for epoch in result.history]
     assert result.best_epoch == scores.index(max(scores)) + 1
 
 

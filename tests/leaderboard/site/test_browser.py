@@ -17,6 +17,7 @@ from chromium import Reader, start
 from click.testing import CliRunner
 from harness_leaderboard.render import entries, page
 from harness_leaderboard.results import store
+from ratings import EACH, SPEAKERS, ratings
 from study import put, study
 
 from harness.registry import Registry, plugin_manager
@@ -651,3 +652,59 @@ def test_a_screen_reader_reads_what_everything_is(reader: Reader, site: Path):
         ("button", "Download as CSV"),
     } <= read
     assert not {(role, "") for role in ("button", "link", "table", "region")} & read
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.fixture(scope="module")
+def numbers(
+    command, make_result: MakeResult, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("numbers")
+    command(ratings(make_result), "--format", "html", "--out", str(folder))
+    return folder / "index.html"
+
+
+def test_the_dialog_of_a_number_has_a_scatter_and_every_prediction(
+    reader: Reader, numbers: Path
+):
+    reader.open(numbers, "cell=whisper&cell=linear&cell=emodb")
+    reader.sees("dialog h2")
+    parts = [one.text for one in reader.all("dialog h3")]
+    assert parts[:4] == [
+        *("True against predicted", "Predictions"),
+        *("Two systems, utterance by utterance", "Speakers"),
+    ]
+    assert len(reader.all("dialog .scatter circle")) == 2 * SPEAKERS * EACH
+    rows = reader.rows("dialog .predictions")
+    errors = [abs(float(row[4])) for row in rows]
+    assert errors == sorted(errors, reverse=True)
+    pictures = [one.get_attribute("aria-label") for one in reader.all("dialog svg")]
+    assert any((label or "").startswith("CCC in validation") for label in pictures)
+
+
+def test_two_systems_that_predict_numbers_are_set_side_by_side(
+    reader: Reader, numbers: Path, make_result: MakeResult
+):
+    from selenium.webdriver.support.ui import Select
+
+    reader.open(numbers, "cell=whisper&cell=linear&cell=emodb")
+    reader.sees("dialog h2")
+    Select(reader.one("#other")).select_by_visible_text("mel · linear")
+    counts = {row[0]: int(row[1]) for row in reader.wait(lambda: reader.rows(PAIR))}
+    gaps = {}
+    for result in ratings(make_result):
+        of = result.condition
+        if (of.downstream.name, of.corpus.name) == ("linear", "emodb"):
+            gaps[of.upstream.name, result.seed] = [
+                abs((one.predicted_value or 0.0) - (one.value or 0.0))
+                for one in result.predictions
+                for one in result.predictions
+            ]
+    nearer = sum(
+        mine < theirs
+        for seed in (0, 1)
+        for mine, theirs in zip(gaps["whisper", seed], gaps["mel", seed], strict=True)
+    )
+    assert counts["this one is nearer"] == nearer

@@ -183,7 +183,7 @@ def test_what_is_too_much_for_a_page_is_left_out_and_said(make_result: MakeResul
 def test_a_section_that_fails_is_a_sentence_and_the_others_stand(
     make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ):
-    def fail(runs: pa.Table) -> None:
+    def fail(runs: pa.Table, question: Question) -> None:
         raise ZeroDivisionError("division by <zero>")
 
     monkeypatch.setattr(sections, "layer_maps", fail)
