@@ -231,7 +231,7 @@ class _Planner:
         """Perturb a division's recordings, if that is asked for."""
         names = (*corpora_of(corpus), *self.request.test_corpora)
         whole = [self.manifests[one] for one in names if one in self.manifests]
-        return by and self.perturbations.of(by, division, whole)
+        return self.perturbations.of(by, division, whole) if by else None
 
     def _lasting(self, names: tuple[str, ...], seconds: float) -> list[Manifest]:
         found = [self.manifests[one] for one in names if one in self.manifests]
