@@ -317,3 +317,24 @@ def test_python_takes_the_option(tones, tmp_path, monkeypatch):
     )
     table = found.results
     assert sorted(map(str, table["perturbation"].to_pylist())) == ["None", "hiss"]
+
+
+def test_the_perturbation_of_contributing_works_as_it_stands(harness, manager):
+    import re
+    import types
+    from pathlib import Path
+
+    text = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text("utf-8")
+    section = text.partition("## Add a perturbation\n")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert len(code.splitlines()) <= 30
+    module = types.ModuleType("mine")
+    exec(compile(code, "CONTRIBUTING.md", "exec", dont_inherit=True), vars(module))
+    manager.register(module, name="mine")
+    asked = ("--perturb", "clean,hum,hum:hertz=60", "--quiet")
+    assert harness("run", *GRID, *asked, "--split", "loso")[0] == 0
+    _, out, _ = harness("leaderboard", "--view", "robustness", "--format", "csv")
+    assert "hum:hertz=50" in out
+    assert "hum:hertz=60" in out
+    _, listed, _ = harness("runs", "list")
+    assert "hum:hertz=60" in listed
