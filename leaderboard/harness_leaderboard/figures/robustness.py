@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from harness_leaderboard.views.compare import Pair
     from harness_leaderboard.views.robustness import Robustness
 
-LINE = 0.16
-"""Inches of a perturbation: one and a half lines of 8 pt."""
+LINE = 0.19
+"""Inches of a perturbation: some two lines of 8 pt."""
 
 APART = 0.7
 """Of the room of a perturbation, over which systems are spread."""
