@@ -11,6 +11,7 @@ from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.results import reading, store
 from harness_leaderboard.views.board import board
+from harness_leaderboard.views.catalogue import VIEWS
 from harness_leaderboard.views.compare import compare
 from harness_leaderboard.views.robustness import robustness
 from study import perturbed, predicted, with_predictions
@@ -183,3 +184,30 @@ def test_results_from_before_there_were_perturbations_are_clean(
     rows = reading.flattened(older, names.KEYS).to_pylist()
     assert names.condition_of(rows[0]).perturbation is None
     assert rows[0]["perturbation"] is None
+
+
+@pytest.mark.parametrize("name", ["classifiers", "languages", "layers", "transfer"])
+def test_views_that_sum_up_keep_to_clean_results_and_say_so(measured, name):
+    layers = {"layer_weights": (0.2, 0.3, 0.5), "test_corpus": "cafe"}
+    clean = measured("clean", 0.9, **layers if name in ("layers", "transfer") else {})
+    noisy = perturbed(predicted(clean, 0.4), "noise:snr=0")
+    needed = (*VIEWS[name].columns(QUESTION), "n_test", "labels", "predictions")
+    tables = [
+        VIEWS[name].make(
+            reading.flattened(store.table_of(of), tuple(dict.fromkeys(needed))),
+            QUESTION,
+        )
+        for of in ([clean], [clean, noisy])
+    ]
+    assert tables[0].rows == tables[1].rows
+    said = "Left out: 1 result on perturbed recordings, see --view robustness."
+    assert said not in tables[0].notes
+    assert said in tables[1].notes
+
+
+def test_a_perturbation_with_several_options_is_chosen_by_its_name():
+    from harness.choices import chosen
+
+    written = ["perturbation=babble:snr=10,talkers=2,noise:snr=0"]
+    names = ("babble:snr=10,talkers=2", "noise:snr=0")
+    assert chosen(written, ["perturbation"]) == {"perturbation": names}
