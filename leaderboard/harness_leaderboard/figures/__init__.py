@@ -12,7 +12,7 @@ from harness.training.metrics import ccc, macro_f1
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.analysis.layers import LAYERED, LOCATED
 from harness_leaderboard.analysis.question import of_kind
-from harness_leaderboard.figures import cells, cost, layers, robustness
+from harness_leaderboard.figures import cells, cost, layers
 from harness_leaderboard.figures.sheet import Drawing, save
 from harness_leaderboard.results.columns import scored
 
@@ -43,6 +43,12 @@ def _map(runs: pa.Table, question: Question) -> Figure:
     from harness_leaderboard.figures import located  # brings numpy
 
     return located.draw(runs, question)
+
+
+def _robustness(runs: pa.Table, question: Question) -> Figure:
+    from harness_leaderboard.figures.robustness import robustness  # brings numpy
+
+    return robustness(runs, question)
 
 
 DRAWINGS = {
@@ -89,6 +95,6 @@ DRAWINGS = {
     "robustness": Drawing(
         summary="what perturbed recordings cost, with intervals",
         columns=_reads("labels", "predictions"),
-        draw=robustness.robustness,
+        draw=_robustness,
     ),
 }
