@@ -13,7 +13,8 @@ from harness.splits import strategies
 
 OFFERED = {strategy.name: strategy for strategy in strategies.harness_splits()}
 STRATEGIES = [name for name in OFFERED if name not in ("column", "published")]
-BY_SPEAKER = [name for name in STRATEGIES if name != "stratified"]
+BY_SPEAKER = [name for name in STRATEGIES if OFFERED[name].speaker_independent]
+BY_LABEL = [name for name in STRATEGIES if name != "within-speakers"]
 
 
 def corpus(**speakers: str) -> list[Utterance]:

@@ -7,6 +7,7 @@ import inspect
 import re
 import shlex
 import tomllib
+import types
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ def test_every_hook_is_used_by_something_bundled(name):
     own = (
         "execution/executors",
         "cli/console",
+        "data/targets",
         "splits/strategies",
         "training/metrics",
     )
@@ -164,6 +166,30 @@ def run_line_by_line(text, folder, module="module.py"):
             (folder / module).write_text(block, "utf-8")
         for line in block.splitlines() if language == "console" else ():
             run_line(line.removeprefix("$ "), folder, variables)
+
+
+def test_the_target_of_the_guide_is_predicted():
+    from manifests import manifest_of
+
+    from harness import Utterance
+    from harness.data.targets import seen
+    from harness.registry import Registry, plugin_manager
+
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    section = text.partition("## Add a target\n")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    assert len(code.splitlines()) <= 20
+    module = types.ModuleType("polarity")
+    exec(compile(code, "CONTRIBUTING.md", "exec"), module.__dict__)
+    (target,) = Registry.of(plugin_manager([module])).targets
+    spoken = [
+        Utterance(id=str(n), path=f"{n}.wav", label=label, speaker="s")
+        for n, label in enumerate(["joy", "anger", "neutral", "happiness"])
+    ]
+    found = seen(manifest_of(spoken), target, ())
+    assert [one.label for one in found.utterances] == [
+        *("pleasant", "unpleasant", "pleasant")
+    ]
 
 
 def test_adding_a_model_works_line_by_line(tmp_path):

@@ -59,10 +59,20 @@ class DownstreamCheck:
         """Fit and score it, once."""
         return self.fit()
 
+    @property
+    def numbers_alone(self) -> bool:
+        """Whether it is for numbers and not for classes."""
+        return not self.head.can_predict(numbers=False)
+
     def fit(
-        self, *, classes: int = 3, permuted: bool = False, brief: bool = False
+        self,
+        *,
+        classes: int = 3,
+        permuted: bool = False,
+        brief: bool = False,
+        numbers: bool = False,
     ) -> Trial:
-        """Fit it to a toy and score it.
+        """Fit it to a toy and score it; to one of numbers where it is for these alone.
 
         Raises:
             NotRun: Where it has no one of ``build`` and ``fit``, or no recipe.
@@ -75,7 +85,12 @@ class DownstreamCheck:
             raise NotRun("it has no recipe")
         return fit_toy(
             self.head,
-            Toy.of(1, classes=classes, permuted=permuted),
+            Toy.of(
+                1,
+                classes=classes,
+                permuted=permuted,
+                numbers=numbers or self.numbers_alone,
+            ),
             device=place(self.device),
             epochs=BRIEF if brief or self.costly else None,
         )
@@ -120,10 +135,12 @@ def a_seed_is_run(check: DownstreamCheck) -> None:
         raise Broken(f"It has seeds={seeds!r}: write how many are run, at least 1.")
 
 
-def any_number_of_classes_is_fitted(check: DownstreamCheck) -> None:
+def any_number_of_classes_is_fitted(check: DownstreamCheck) -> str | None:
     """Two, three and seven classes are fitted; scores are finite and (B, C)."""
     import torch
 
+    if check.numbers_alone:
+        return "it is for numbers alone"
     for classes in (2, 3, 7):
         scores = check.fit(classes=classes, brief=True).scores
         if scores.shape[1] != classes or not torch.isfinite(scores).all():
@@ -132,6 +149,32 @@ def any_number_of_classes_is_fitted(check: DownstreamCheck) -> None:
                 f"{tuple(scores.shape)}, or not finite ones: return one finite number "
                 "a class, (B, C)."
             )
+    return None
+
+
+def numbers_are_fitted(check: DownstreamCheck) -> str | None:
+    """Where it predicts numbers, those of new utterances are found, (B, 1)."""
+    from harness.conformance.toy import BRIEF
+
+    if not check.head.can_predict(numbers=True):
+        return "it is for classes alone"
+    trial = check.fit(numbers=True)
+    if trial.scores.shape[1] != 1:
+        raise Broken(
+            f"Of a number it returned scores of shape {tuple(trial.scores.shape)}: "
+            "return one a clip, (B, 1), where classes=1."
+        )
+    if check.offer.control:
+        return "a control need not learn"
+    if check.costly:
+        return f"its training is costly, and cut to {BRIEF} epochs here"
+    if trial.macro_f1 < 0.8:
+        raise Broken(
+            f"Its CCC is {trial.macro_f1:.2f} on numbers that follow from features: "
+            "end in a layer without a bound, such as nn.Linear, or say "
+            "predicts=('classes',)."
+        )
+    return None
 
 
 def a_separable_toy_is_learned(check: DownstreamCheck) -> str | None:
@@ -203,6 +246,7 @@ DOWNSTREAM_RULES = (
     one_of_build_and_fit,
     a_seed_is_run,
     any_number_of_classes_is_fitted,
+    numbers_are_fitted,
     a_separable_toy_is_learned,
     permuted_labels_are_not_learned,
     the_same_seed_has_the_same_scores,

@@ -11,7 +11,7 @@ from harness.conformance.rules import Broken
 from harness.training.dataset import Dataset
 from harness.training.logits import scored
 from harness.training.loop import Fitting, fit
-from harness.training.metrics import accuracy, macro_f1
+from harness.training.metrics import accuracy, ccc, macro_f1
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ class Toy:
 
     Attributes:
         states: Of each utterance, (L, T, D).
-        labels: Their classes, (N,).
+        labels: Their classes, (N,); or numbers, of mean 0 and deviation 1.
         classes: C.
     """
 
@@ -43,8 +43,18 @@ class Toy:
     classes: int
 
     @classmethod
-    def of(cls, seed: int, *, classes: int = CLASSES, permuted: bool = False) -> Toy:
-        """Draw utterances; permuted labels say nothing about the frames."""
+    def of(
+        cls,
+        seed: int,
+        *,
+        classes: int = CLASSES,
+        permuted: bool = False,
+        numbers: bool = False,
+    ) -> Toy:
+        """Draw utterances; permuted labels say nothing about the frames.
+
+        Numbers are those of the classes, on a standard scale.
+        """
         random = torch.Generator().manual_seed(seed)
         means = torch.randn(classes, DIM, generator=torch.Generator().manual_seed(9))
         labels = torch.arange(sum(SIZES)) % classes
@@ -56,7 +66,10 @@ class Toy:
             3 * means[label] + torch.randn(LAYERS, length, DIM, generator=random)
             for label, length in zip(of_frames.tolist(), lengths, strict=True)
         )
-        return cls(states=states, labels=labels, classes=classes)
+        if numbers:
+            places = labels.float()
+            labels = (places - places.mean()) / places.std(correction=0)
+        return cls(states=states, labels=labels, classes=1 if numbers else classes)
 
     def parts(self, reads: Reads) -> tuple[Dataset, Dataset, Dataset]:
         """Return train, valid and test in the form that a head reads.
@@ -87,8 +100,8 @@ class Trial:
     Attributes:
         fitted: The head.
         scores: Of the test part, (N, C).
-        macro_f1: Of the test part.
-        accuracy: Of the test part.
+        macro_f1: Of the test part; of numbers the CCC.
+        accuracy: Of the test part; of numbers the CCC.
     """
 
     fitted: Fitted
@@ -112,10 +125,11 @@ def fit_toy(
         recipe = replace(downstream.recipe, epochs=epochs)
         downstream = replace(downstream, recipe=recipe)
     train, valid, test = toy.parts(downstream.reads)
+    by, also = (ccc, ccc) if train.numbers else (macro_f1, accuracy)
     fitting = Fitting(
         downstream=downstream,
         classes=toy.classes,
-        selection=macro_f1,
+        selection=by,
         seed=0,
         device=device,
     )
@@ -125,17 +139,18 @@ def fit_toy(
     return Trial(
         fitted=fitted,
         scores=scores,
-        macro_f1=float(macro_f1.score(found)),
-        accuracy=float(accuracy.score(found)),
+        macro_f1=float(by.score(found)),
+        accuracy=float(also.score(found)),
     )
 
 
 def scorer(downstream: Downstream, device: str = "cpu") -> Callable[[Batch], Tensor]:
     """Return a function from a batch to scores (B, C): fitted, or freshly built."""
     if downstream.fit is not None:
-        train, _, _ = Toy.of(0).parts(downstream.reads)
+        toy = Toy.of(0, numbers=not downstream.can_predict(numbers=False))
+        train, _, _ = toy.parts(downstream.reads)
         batch = train.batch(slice(None), "cpu")
-        return downstream.fit(batch, train.labels, classes=CLASSES, seed=0)
+        return downstream.fit(batch, train.labels, classes=toy.classes, seed=0)
     if downstream.build is None:
         raise Broken("Write exactly one of 'build' and 'fit'.")
     with torch.random.fork_rng(devices=[]):

@@ -281,6 +281,7 @@ class _Tasks:
             "upstream": self.use.plugin,
             "downstream": str(registry.downstreams.plugin(job.downstream.name)),
             "corpus": ", ".join(dict.fromkeys(map(str, corpora))),
+            "target": str(registry.targets.plugin(job.cell.condition.target.name)),
         }
 
     def _warnings(self, job: Job) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ from harness.training.dataset import Dataset
 from harness.training.logits import scored
 from harness.training.loop import Fitting, fit
 from harness.training.metrics import ccc, macro_f1, score
-from harness.training.scale import Scale, numbers_of
 from harness.training.selection import read_selection
+from harness.training.units import Units, numbers_of
 from harness.types import Prediction, Provenance, Result
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Trial:
         own = task.downstream.fit is not None  # draws of its own, in each cell anew
         return Fitting(
             downstream=task.downstream,
-            classes=1 if self.scale else len(task.labels),
+            classes=1 if self.units else len(task.labels),
             selection=task.selection,
             averaged=read_selection(task.cell.condition.downstream.selection)[1],
             seed=self._draw if own else task.cell.seed,
@@ -178,19 +178,19 @@ class Trial:
         return recipe is not None and recipe.permuted_labels
 
     @cached_property
-    def scale(self) -> Scale | None:
+    def units(self) -> Units | None:
         """Of the numbers that are predicted; ``None`` where classes are."""
         if self.train[0].utterance.value is None:
             return None
-        return Scale.of(self.train, (*self.valid, *self.test))
+        return Units.of(self.train, (*self.valid, *self.test))
 
     def in_units(self, fitted: Fitted) -> Fitted:
         """Let a head predict numbers in their units; probabilities are as they are."""
-        scale = self.scale
-        if scale is None:
+        units = self.units
+        if units is None:
             return fitted
         return replace(
-            fitted, predict=lambda part: scale.back(fitted.predict(part).cpu())
+            fitted, predict=lambda part: units.back(fitted.predict(part).cpu())
         )
 
     def dataset(self, part: Sequence[Recording]) -> Dataset:
@@ -201,8 +201,8 @@ class Trial:
 
     def _labels(self, part: Sequence[Recording]) -> Tensor:
         """Return what is predicted, (N,): class indices, or scaled numbers."""
-        if self.scale:
-            return self.scale.scaled(part)
+        if self.units:
+            return self.units.scaled(part)
         places = {label: place for place, label in enumerate(self.task.labels)}
         return torch.tensor([places[one.utterance.label] for one in part])
 
@@ -236,7 +236,7 @@ class Trial:
     ) -> Result:
         """Put everything that a table or a sceptic needs into one row."""
         task, labels = self.task, self.task.labels
-        true = numbers_of(self.test) if self.scale else test.labels
+        true = numbers_of(self.test) if self.units else test.labels
         found = scored(true, probabilities)
         tested = {recording.utterance.label for recording in self.test}
         parts = (self.train, self.valid, self.test)
@@ -266,7 +266,7 @@ class Trial:
             layer_scores=layer_scores,
             history=fitted.history,
             predictions=tuple(
-                _prediction(recording.utterance, row, labels, self.scale)
+                _prediction(recording.utterance, row, labels, self.units)
                 for recording, row in zip(self.test, probabilities, strict=True)
             ),
             skipped=task.skipped,
@@ -296,7 +296,7 @@ class Trial:
 
 
 def _prediction(
-    utterance: Utterance, row: Tensor, labels: Sequence[str], scale: Scale | None
+    utterance: Utterance, row: Tensor, labels: Sequence[str], units: Units | None
 ) -> Prediction:
     prediction = Prediction(
         utterance=utterance.id,
@@ -306,9 +306,9 @@ def _prediction(
         predicted=labels[int(row.argmax())],
         scores=tuple(row.tolist()),
     )
-    if scale is None:
+    if units is None:
         return prediction
-    return scale.numbered(prediction, utterance.value, row.item())
+    return units.numbered(prediction, utterance.value, row.item())
 
 
 def _speakers(recordings: Sequence[Recording]) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ class Provenance:
         versions: Of Python and of the libraries, by name.
         harness_version: Of this program.
         plugins: Which plugin and package brought ``upstream``, ``downstream``,
-            ``corpus``.
+            ``corpus``, ``target``.
         warnings: Rules that such a plugin broke when it was last checked.
         revision: The checkpoint's commit on the hub, or ``local``.
         created: ISO 8601, UTC.

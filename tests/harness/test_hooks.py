@@ -17,6 +17,7 @@ from harness import (
     SplitStrategy,
     Suite,
     Table,
+    Target,
     hookimpl,
     metric,
     results,
@@ -129,6 +130,18 @@ def test_hook_harness_renderers(harness, manager):
     manager.register(Plugin())
     harness("run", *LINEAR)
     assert harness("leaderboard", "--format", "count")[1] == "1 rows\n"
+
+
+def test_hook_harness_targets(harness, manager):
+    class Plugin:
+        @hookimpl
+        def harness_targets(self):
+            yield Target(name="take", summary="", value=lambda one: one.id[-5])
+
+    manager.register(Plugin())
+    assert harness("run", *LINEAR, "--target", "take")[0] == 0
+    (row,) = results("runs").results.to_pylist()
+    assert (row["target"], row["labels"]) == ("take", ["0", "1", "2", "3"])
 
 
 def test_hook_harness_control_upstreams(harness, manager):

@@ -54,6 +54,10 @@ DOWNSTREAMS = {
         fitting(three),
         r"of 2 classes|where \(60, 2\)",
     ),
+    "numbers_are_fitted": (
+        replace(fitting(majority.fit), predicts=("numbers",)),
+        "Its CCC is 0.00",
+    ),
     "a_separable_toy_is_learned": (fitting(majority.fit), "macro-F1 is 0.17"),
     "permuted_labels_are_not_learned": (
         fitting(by_position),
@@ -78,6 +82,8 @@ def test_a_rule_for_downstreams_catches_its_culprit(rule):
     ("module", "rule", "reason"),
     [
         (majority, "a_separable_toy_is_learned", "a control need not learn"),
+        (majority, "numbers_are_fitted", "a control need not learn"),
+        (ast, "numbers_are_fitted", "costly, and cut to 2 epochs"),
         (ast, "a_separable_toy_is_learned", "costly, and cut to 2 epochs"),
         (chance, "scores_are_batch_invariant", "label-only baseline may draw"),
     ],
@@ -85,6 +91,27 @@ def test_a_rule_for_downstreams_catches_its_culprit(rule):
 def test_what_a_rule_cannot_ask_of_a_head_is_said(module, rule, reason):
     offer = next(iter(module.harness_downstreams()))
     assert reason in getattr(downstreams, rule)(DownstreamCheck(offer=offer))
+
+
+def test_a_head_for_numbers_alone_keeps_the_rules():
+    """It is put to numbers, where others are put to classes."""
+
+    def fit(train, labels, *, classes, seed):
+        features = torch.cat([train.pooled, torch.ones(len(train), 1)], 1)
+        weights = torch.linalg.pinv(features, rcond=0.01) @ labels[:, None]
+        return lambda batch: batch.pooled @ weights[:-1] + weights[-1]
+
+    head = replace(fitting(fit), predicts=("numbers",))
+    check = DownstreamCheck(offer=head)
+    for rule in conformance.DOWNSTREAM_RULES[3:]:
+        Check(rule=rule, subject=check)()
+    reason = downstreams.any_number_of_classes_is_fitted(check)
+    assert reason == "it is for numbers alone"
+
+
+def test_a_head_for_classes_alone_is_asked_for_no_number():
+    reason = downstreams.numbers_are_fitted(DownstreamCheck(offer=fitting(three)))
+    assert reason == "it is for classes alone"
 
 
 def test_a_costly_training_is_cut_short():

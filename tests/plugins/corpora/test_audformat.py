@@ -73,6 +73,19 @@ def test_a_database_is_described_as_a_corpus(save, tmp_path):
     assert corpus.licence == "CC0-1.0"
 
 
+def test_numbers_are_read_where_they_are(save, tmp_path):
+    name = save()
+    made = audformat.Database.load(str(tmp_path / "mini"))
+    made.schemes["arousal"] = audformat.Scheme("float")
+    made["emotion.train"]["arousal"] = audformat.Column(scheme_id="arousal")
+    made["emotion.train"]["arousal"].set([0.25, None])
+    made.save(str(tmp_path / "mini"))
+    _, found = opened(name)
+    numbers = {one.path: one.numbers for one in found}
+    assert numbers["wav/train0.wav"] == {"arousal": 0.25}
+    assert numbers["wav/train1.wav"] == numbers["wav/dev0.wav"] == {}
+
+
 def test_segments_are_spans(save):
     def index(files):
         return audformat.segmented_index(files, ["0s", "500ms"], ["1s", None])

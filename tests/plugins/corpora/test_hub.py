@@ -183,6 +183,18 @@ def test_columns_are_mapped_by_name(tmp_path, read):
         read(tmp_path / "audio")
 
 
+def test_numbers_are_columns_too(tmp_path, read):
+    header, *lines = METADATA.splitlines()
+    rated = [f"{line},{n}.5,2" for n, line in enumerate(lines)]
+    table = "\n".join([f"{header},valence,act", *rated])
+    write_folder(tmp_path / "audio/train", table)
+    found = read(tmp_path / "audio", "arousal=act")
+    assert [one.numbers["valence"] for one in found] == [0.5, 1.5, 2.5, 3.5]
+    assert {one.numbers["arousal"] for one in found} == {2.0}
+    with pytest.raises(DataError, match="no column 'anger'"):
+        read(tmp_path / "audio", "dominance=anger")
+
+
 def test_a_folder_a_label_has_no_speakers_and_says_what_that_means(tmp_path, read):
     for number, label in enumerate(LABELS):
         (tmp_path / "audio" / label).mkdir(parents=True)

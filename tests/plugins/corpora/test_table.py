@@ -49,6 +49,25 @@ def test_three_columns_are_enough(describe, tmp_path):
     assert table.harness_corpus_root(corpus=corpus) == tmp_path
 
 
+def test_columns_of_numbers_and_of_intensity_are_read(describe):
+    one, other = utterances(
+        describe(
+            "path,label,speaker,intensity,Arousal,valence,number:age,height\n"
+            "a.wav,anger,s1,Strong,0.25,-1e-3,41,180\n"
+            "b.wav,anger,s1,,n/a,2,,x\n"
+        )
+    )
+    assert one.numbers == {"arousal": 0.25, "valence": -0.001, "age": 41.0}
+    assert (one.intensity, other.intensity) == ("strong", None)
+    assert other.numbers == {"valence": 2.0}
+
+
+@pytest.mark.parametrize("cell", ["high", "inf", '"0,5"', "1 2"])
+def test_what_is_no_number_is_named(describe, cell):
+    with pytest.raises(DataError, match=r"row 1: 'arousal' is .* a number like 0.5"):
+        describe(f"path,label,speaker,arousal\na.wav,anger,s1,{cell}\n")
+
+
 def test_every_optional_column_is_read(describe):
     (one,) = utterances(
         describe(
@@ -180,6 +199,13 @@ def test_a_parquet_table_may_have_bytes_numbers_and_times(tmp_path):
     assert utterances(corpus) == [
         Utterance(id="é.wav#1.5-", path="é.wav", label="joy", speaker="7", start=1.5)
     ]
+
+
+def test_a_parquet_table_may_have_numbers_to_be_predicted(tmp_path):
+    columns = {"arousal": [0.1, 3], "number:age": [41, None], "other": [7, 8]}
+    rows = {"path": ["a.wav", "b.wav"], "label": ["joy"] * 2, "speaker": ["c"] * 2}
+    one, other = utterances(written_parquet(tmp_path, **rows, **columns))
+    assert (one.numbers, other.numbers) == ({"arousal": 0.1, "age": 41}, {"arousal": 3})
 
 
 def test_a_parquet_table_of_lists_is_refused(tmp_path):
@@ -439,7 +465,7 @@ def test_one_label_is_refused_before_anything_is_extracted(harness, mine):
     for verb in (("split",), heads):
         code, _, err = harness(*verb, f"csv:{mine}")
         assert code == 2, err
-        assert "utterances of one label, 'high'" in err
+        assert "it is 'high' in all of its 40 utterances" in err
 
 
 def test_the_same_audio_with_two_labels_is_refused(harness, mine, tones):

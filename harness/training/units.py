@@ -1,4 +1,4 @@
-"""The scale on which heads predict numbers, and the way back to the numbers' units."""
+"""The units of numbers that are predicted; heads are trained on a standard scale."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
+class Units:
     """Numbers less their mean, divided by their standard deviation, in training.
 
     A recipe's learning rate then suits numbers of any unit; CCC is the same on every
@@ -34,8 +34,8 @@ class Scale:
     tops: tuple[tuple[str, float], ...]
 
     @classmethod
-    def of(cls, train: Sequence[Recording], others: Iterable[Recording]) -> Scale:
-        """Measure the training part; learn the bins from all parts."""
+    def of(cls, train: Sequence[Recording], others: Iterable[Recording]) -> Units:
+        """Measure the training part; note the bins of all parts."""
         values = numbers_of(train)
         tops: dict[str, float] = {}
         for one in (*train, *others):

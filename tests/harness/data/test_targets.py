@@ -1,0 +1,133 @@
+"""A corpus as a target sees it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from manifests import BEEPS, manifest_of
+
+from harness import DataError, PluginError, Target, Utterance
+from harness.data.manifest import join
+from harness.data.targets import harness_targets, seen
+
+TARGETS = {target.name: target for target in harness_targets()}
+
+
+def spoken(count=20, **fields):
+    """Utterances of four speakers; a field is a function of the number."""
+    return [
+        Utterance(
+            id=f"{n:03}",
+            path=f"{n:03}.wav",
+            label="ab"[n % 2],
+            speaker=f"s{n % 4}",
+            **{name: of(n) for name, of in fields.items()},
+        )
+        for n in range(count)
+    ]
+
+
+def through(target, utterances, **fields):
+    return seen(manifest_of(utterances, **fields), TARGETS[target], TARGETS.values())
+
+
+def labels(manifest):
+    return [one.label for one in manifest.utterances]
+
+
+def test_the_emotion_leaves_a_corpus_as_it_is():
+    manifest = manifest_of(spoken())
+    assert seen(manifest, TARGETS["emotion"], ()) is manifest
+
+
+def test_a_class_takes_the_place_of_the_label():
+    genders = through("gender", spoken(gender=lambda n: ("female", "male")[n % 2]))
+    assert genders.labels == ("female", "male")
+    assert {one.value for one in genders.utterances} == {None}
+    assert through("speaker", spoken()).labels == ("s0", "s1", "s2", "s3")
+
+
+def test_an_utterance_without_a_value_is_left_out_and_counted():
+    known = through("sentence", spoken(sentence=lambda n: "abc"[n] if n < 3 else None))
+    assert labels(known) == ["a", "b", "c"]
+    assert known.bad == ("17 of 20 utterances: without sentence",)
+
+
+def test_a_language_that_no_utterance_names_is_that_of_the_corpus():
+    of_some = spoken(language=lambda n: "el" if n % 2 else None)
+    assert through("language", of_some).labels == ("el", "x-beeps")
+    unknown = replace(BEEPS, languages=("und",))
+    with pytest.raises(DataError, match="none of its 20 utterances"):
+        through("language", spoken(), corpus=unknown)
+
+
+def test_a_corpus_without_a_value_is_named_with_its_targets():
+    with pytest.raises(DataError) as error:
+        through("arousal", spoken())
+    assert str(error.value) == (
+        "Corpus 'beeps' cannot be used for the target 'arousal': none of its 20 "
+        "utterances has a value. Choose another --target; of this corpus: emotion, "
+        "speaker."
+    )
+
+
+def test_a_corpus_with_one_value_is_named():
+    with pytest.raises(DataError, match=r"it is 'x-beeps' in all.*--corpus A"):
+        through("language", spoken())
+
+
+def test_what_corpora_alone_call_so_begins_with_their_names():
+    both = join(
+        [
+            manifest_of(spoken(sentence=lambda n: "t1"), corpus=replace(BEEPS, name=n))
+            for n in ("one", "two")
+        ]
+    )
+    sentences = seen(both, TARGETS["sentence"], ())
+    assert sentences.labels == ("one/t1", "two/t1")
+    assert len(seen(both, TARGETS["speaker"], ()).labels) == 8
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def rated(values):
+    numbers = [{} if value is None else {"arousal": value} for value in values]
+    return spoken(len(numbers), numbers=numbers.__getitem__)
+
+
+def test_numbers_are_binned_by_fifths_of_the_corpus():
+    found = through("arousal", rated([float(n) for n in range(20)]))
+    assert labels(found) == [f"q{n // 4 + 1}" for n in range(20)]
+    assert [one.value for one in found.utterances] == [float(n) for n in range(20)]
+
+
+def test_equal_numbers_are_in_one_bin():
+    found = through("arousal", rated([1.0] * 15 + [2.0, 3.0, 4.0, 5.0, 6.0]))
+    assert labels(found)[:15] == ["q1"] * 15
+    assert len(found.labels) > 1
+
+
+def test_numbers_are_part_of_what_a_manifest_is_named_by():
+    one = through("arousal", rated([float(n) for n in range(20)]))
+    other = through("arousal", rated([float(n) + 0.1 for n in range(20)]))
+    assert labels(one) == labels(other)
+    assert one.sha256 != other.sha256
+
+
+@pytest.mark.parametrize(
+    ("numbers", "value"), [(True, "high"), (True, float("inf")), (False, 3)]
+)
+def test_a_value_of_another_kind_is_the_plugins_fault(numbers, value):
+    odd = Target(name="odd", summary="", value=lambda one: value, numbers=numbers)
+    with pytest.raises(PluginError, match="'odd' returned"):
+        seen(manifest_of(spoken()), odd, ())
+
+
+def test_a_target_that_raises_is_named():
+    def fails(utterance):
+        raise KeyError("age")
+
+    with pytest.raises(PluginError, match="odd"):
+        seen(manifest_of(spoken()), Target(name="odd", summary="", value=fails), ())
