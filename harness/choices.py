@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.registry.names import split_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -106,5 +107,5 @@ def chosen(
         if field in found:
             both = ",".join((*found[field], listed))
             raise HarnessError(f"--only {field} is given twice. Write {field}={both}.")
-        found[field] = tuple(value.strip() for value in listed.split(","))
+        found[field] = split_names(listed)
     return found

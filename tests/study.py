@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.training.metrics import harness_metrics, predictions_of, score
-from harness.types import Prediction
+from harness.types import PerturbationCondition, Prediction, run_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +80,19 @@ def with_predictions(result: Result, true: Any, said: Any) -> Result:
             )
             for speaker, place in np.ndindex(true.shape)
         ),
+    )
+
+
+def perturbed(result: Result, name: str, **more: Any) -> Result:
+    """Return a copy that was tested on perturbed recordings."""
+    described = PerturbationCondition(
+        name=name, version=1, plugin="", parts="test", applied=1
+    )
+    condition = replace(result.condition, perturbation=replace(described, **more))
+    return replace(
+        result,
+        condition=condition,
+        run_id=run_id(condition, result.fold, result.seed),
     )
 
 

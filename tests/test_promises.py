@@ -86,7 +86,8 @@ DOCUMENTS = [
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
 def test_python_in_a_document_runs(document):
     for code in blocks(document, "python"):
-        exec(compile(code, document, "exec"), {"__name__": "document"})
+        code = compile(code, document, "exec", dont_inherit=True)
+        exec(code, {"__name__": "document"})
 
 
 NEXT_STEPS = re.findall(

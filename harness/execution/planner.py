@@ -11,10 +11,9 @@ from functools import cached_property
 from itertools import chain, product
 from typing import TYPE_CHECKING
 
-from harness.data import audio, perturbing
+from harness.data import audio
 from harness.data.corpora import LocalCorpora
 from harness.data.manifest import difference, read_manifest, refuse_bad
-from harness.data.perturbing import CLEAN, Perturbed, Perturber, marked, of_ids
 from harness.data.synthesis import synthesise
 from harness.errors import (
     CheckpointError,
@@ -23,6 +22,7 @@ from harness.errors import (
     UnknownNameError,
 )
 from harness.execution.grids import corpora_of, grids_of, heads_on
+from harness.execution.perturbations import Perturbations
 from harness.execution.plan import Job, Pair, Plan
 from harness.features import extraction
 from harness.features.checkpoints import Checkpoints, find_checkpoint
@@ -37,7 +37,6 @@ from harness.types import (
     Condition,
     CorpusCondition,
     DownstreamCondition,
-    PerturbationCondition,
     TargetCondition,
     UpstreamCondition,
     silence,
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.data.manifest import Manifest, Recording
+    from harness.data.perturbing import Perturbed
     from harness.execution.request import Request
     from harness.features.shards import Kind
     from harness.registry import Registry
@@ -123,7 +123,7 @@ class _Planner:
         self.absent: list[Upstream] = []
         self.unmade: list[Corpus] = []
         self.divided: dict[tuple[str, float], tuple[Division, ...]] = {}
-        self.perturbed: dict[tuple[str, int], Perturbed] = {}
+        self.perturbations = Perturbations(request, registry)
 
     def plan(self) -> Plan:
         """Pair every upstream with every corpus that it is asked for on."""
@@ -225,6 +225,14 @@ class _Planner:
             self.divided[key] = tuple(divisions(trained, tested, self.choice))
         return self.divided[key]
 
+    def _perturbed(
+        self, by: Perturbation | None, corpus: str, division: Division
+    ) -> Perturbed | None:
+        """Perturb a division's recordings, if that is asked for."""
+        names = (*corpora_of(corpus), *self.request.test_corpora)
+        whole = [self.manifests[one] for one in names if one in self.manifests]
+        return self.perturbations.of(by, division, whole) if by else None
+
     def _lasting(self, names: tuple[str, ...], seconds: float) -> list[Manifest]:
         found = [self.manifests[one] for one in names if one in self.manifests]
         lasting = [manifest.lasting(seconds) for manifest in found]
@@ -249,53 +257,6 @@ class _Planner:
     def target(self) -> Target:
         """What is predicted."""
         return self.registry.targets[self.request.target]
-
-    # ------------------------------------------------------------ perturbations
-
-    @cached_property
-    def perturbations(self) -> tuple[Perturbation | None, ...]:
-        """How recordings are perturbed; ``None`` is as they are."""
-        asked = dict.fromkeys(self.request.perturb or (CLEAN,))
-        known = self.registry.perturbations
-        found = (None if name == CLEAN else known[name] for name in asked)
-        return tuple({one.name if one else CLEAN: one for one in found}.values())
-
-    def _perturbed(
-        self, perturbation: Perturbation | None, corpus: str, division: Division
-    ) -> Perturbed | None:
-        """Perturb what a division tests, or all of it; once for all upstreams."""
-        if perturbation is None:
-            return None
-        key = perturbation.name, id(division)
-        if key not in self.perturbed:
-            plugin = self.registry.perturbations.plugin(perturbation.name)
-            names = (*corpora_of(corpus), *self.request.test_corpora)
-            recordings = division.manifest.recordings
-            if self.request.perturb_parts == "test":
-                ids = {id for fold in division.split.folds for id in fold.test}
-                recordings = of_ids(recordings, ids)
-            by = Perturber(perturbation=perturbation, plugin=str(plugin))
-            whole = [self.manifests[one] for one in names if one in self.manifests]
-            self.perturbed[key] = Perturbed(
-                by=by,
-                parts=self.request.perturb_parts,
-                recordings=tuple(marked(recordings, by, plugin.identity, whole)),
-            )
-        return self.perturbed[key]
-
-    def _perturbation(
-        self, perturbed: Perturbed | None
-    ) -> PerturbationCondition | None:
-        if perturbed is None:
-            return None
-        one = perturbed.by.perturbation
-        return PerturbationCondition(
-            name=one.name,
-            version=one.version,
-            plugin=self.registry.perturbations.plugin(one.name).identity,
-            parts=perturbed.parts,
-            applied=perturbing.VERSION,
-        )
 
     # ------------------------------------------------------------ upstreams
 
@@ -331,7 +292,7 @@ class _Planner:
         if checkpoint is None:
             return
         condition = self._condition(upstream, checkpoint)
-        for (corpus, used), changed in product(here.items(), self.perturbations):
+        for (corpus, used), changed in product(here.items(), self.perturbations.asked):
             least = upstream.min_seconds * max(1.0, changed.tempo if changed else 1.0)
             for division in self._divisions(corpus, least):
                 perturbed = self._perturbed(changed, corpus, division)
@@ -439,12 +400,12 @@ class _Planner:
                 training=loop.VERSION,
             ),
             corpus=corpus,
+            perturbation=self.perturbations.condition(perturbed),
             target=TargetCondition(
                 name=self.target.name,
                 version=self.target.version,
                 plugin=self.registry.targets.plugin(self.target.name).identity,
             ),
-            perturbation=self._perturbation(perturbed),
         )
         asked = self.request.seeds
         seeds = range(downstream.seeds) if asked is None else asked

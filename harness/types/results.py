@@ -50,9 +50,16 @@ class Cell:
         """Name the cell within its run, so that a line of progress seldom wraps."""
         upstream, corpus = self.condition.upstream, self.condition.corpus
         feeding = f" ({upstream.feeding})" if upstream.feeding != "full" else ""
-        return (
-            f"{upstream.name}{feeding}/{self.condition.downstream.name}, "
-            f"{corpus.name}, fold {self.fold}, seed {self.seed}"
+        target, changed = self.condition.target, self.condition.perturbation
+        more = [target.name] * (target != TargetCondition()) + [str(changed)] * bool(
+            changed
+        )
+        return ", ".join(
+            (
+                f"{upstream.name}{feeding}/{self.condition.downstream.name}",
+                *(corpus.name, *more),
+                *(f"fold {self.fold}", f"seed {self.seed}"),
+            )
         )
 
 

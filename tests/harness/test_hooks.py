@@ -12,6 +12,7 @@ from harness import (
     Executor,
     Fold,
     HarnessError,
+    Perturbation,
     Renderer,
     SplitStrategy,
     Suite,
@@ -92,6 +93,11 @@ def test_hook_harness_corpora():
 def test_hook_harness_suites(tmp_path):
     suite = Suite(name="mine", summary="", file=tmp_path / "mine.toml")
     assert list(offers("harness_suites", suite).suites) == [suite]
+
+
+def test_hook_harness_perturbations():
+    hiss = Perturbation(name="hiss", summary="", apply=lambda speech: speech.waveform)
+    assert list(offers("harness_perturbations", hiss).perturbations) == [hiss]
 
 
 def test_hook_harness_executors(harness, manager):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.training.metrics import macro_f1
 from harness_leaderboard.analysis.facets import USUAL, system_names
 from harness_leaderboard.analysis.figures import current
+from harness_leaderboard.analysis.places import unmixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,7 +90,7 @@ def layered(runs: pa.Table, metric: Metric = macro_f1) -> list[Layered]:
         runs: Results with the columns of the metric's figures and ``LAYERED``.
         metric: What layers are scored by: CCC, or macro-F1.
     """
-    kept = current(runs, metric)
+    kept = current(unmixed(runs), metric)
     found: dict[tuple[str, System], dict[CorpusTask, list[Curve]]] = defaultdict(
         lambda: defaultdict(list)
     )

@@ -20,6 +20,7 @@ from harness.types import DownstreamCondition, Predictions
 from harness_leaderboard.analysis.facets import labels, system_names, title
 from harness_leaderboard.analysis.figures import current
 from harness_leaderboard.analysis.layers import LOCATED, language_of
+from harness_leaderboard.analysis.places import unmixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -108,7 +109,7 @@ def _scores(runs: pa.Table) -> tuple[Means, dict[tuple[System, CorpusTask], floa
     scores: dict[Any, list[Floats]] = defaultdict(list)
     chances: dict[Any, list[float]] = defaultdict(list)
     for metric in (macro_f1, ccc):
-        kept = current(runs, metric)
+        kept = current(unmixed(runs), metric)
         for row in kept.runs.select(["place", *LOCATED]).to_pylist():
             if row["layer_scores"]:
                 place = tuple(kept.places[row["place"]])

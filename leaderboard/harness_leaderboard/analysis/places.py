@@ -75,6 +75,18 @@ def placed(runs: pa.Table) -> tuple[pa.Table, tuple[Place, ...]]:
     return runs, tuple(_place(row) for row in found)
 
 
+def unmixed(runs: pa.Table) -> pa.Table:
+    """Keep the clean results where some are of perturbed recordings and some are not.
+
+    For what averages over corpora without saying how each was measured.
+
+    Args:
+        runs: Results with the columns ``KEYS``.
+    """
+    clean = runs.filter(runs["perturbation"].is_null())
+    return clean if len(clean) else runs
+
+
 def _place(row: dict[str, object]) -> Place:
     of = condition_of(row)
     return Place(System(of.upstream, of.downstream), CorpusTask.of(of))

@@ -51,6 +51,12 @@ def _map(runs: pa.Table, question: Question) -> Figure:
     return located.draw(runs, question)
 
 
+def _robustness(runs: pa.Table, question: Question) -> Figure:
+    from harness_leaderboard.figures.robustness import robustness  # brings numpy
+
+    return robustness(runs, question)
+
+
 DRAWINGS = {
     "layers": Drawing(
         summary="the layers that heads weigh, as a greyscale map",
@@ -96,5 +102,10 @@ DRAWINGS = {
         summary="scores against seconds and trainable parameters",
         columns=_reads(*cost.SPENT),
         draw=cost.cost,
+    ),
+    "robustness": Drawing(
+        summary="what perturbed recordings cost, with intervals",
+        columns=_reads("labels", "predictions"),
+        draw=_robustness,
     ),
 }

@@ -190,11 +190,12 @@ def scores(
         one
         for one in figures(table, metric)[0]
         if tuple(of.name for of in one.place.system) == system
+        and one.place.corpus.perturbation is None
     ]
     if not found:
         raise HarnessError(
-            f"There is no result of {' with '.join(system)}. 'harness leaderboard' "
-            "shows those that are."
+            f"There is no result of {' with '.join(system)} on recordings as they are. "
+            "'harness leaderboard' shows those that are."
         )
     _refuse_several(found)
     _refuse_unverified(found, runs, metrics)

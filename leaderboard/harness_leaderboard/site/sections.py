@@ -193,7 +193,7 @@ def _transfer(views: Views) -> Mapping[str, Panel]:
 
 
 def _robustness(views: Views) -> Mapping[str, Panel]:
-    return {"": Panel(table=views.make("robustness"), name="perturbed")}
+    return {"": views.panel("perturbed", views.make("robustness"))}
 
 
 def _calibration(views: Views) -> Mapping[str, Panel]:

@@ -6,14 +6,16 @@ row has the same ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.training.metrics import ccc, macro_f1, uar
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.analysis.layers import LAYERED, LOCATED
+from harness_leaderboard.analysis.places import unmixed
 from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.analysis.validation import LEARNED
+from harness_leaderboard.render.entries import counted
 from harness_leaderboard.results.columns import scored
 from harness_leaderboard.views import classifiers, corpora, languages, provenance
 from harness_leaderboard.views.board import board
@@ -108,6 +110,23 @@ def _spread(runs: pa.Table, question: Question) -> Table:
     return spread(runs, question)
 
 
+def _clean(
+    make: Callable[[pa.Table, Question], Table],
+) -> Callable[[pa.Table, Question], Table]:
+    """Leave out results on perturbed recordings, where others are clean, and say so."""
+
+    def made(runs: pa.Table, question: Question) -> Table:
+        kept = unmixed(runs)
+        table = make(kept, question)
+        if len(kept) == len(runs):
+            return table
+        left = counted(len(runs) - len(kept), "result")
+        note = f"Left out: {left} on perturbed recordings, see --view robustness."
+        return replace(table, notes=(*table.notes, note))
+
+    return made
+
+
 def _robustness(runs: pa.Table, question: Question) -> Table:
     from harness_leaderboard.views.robustness import robustness  # brings numpy
 
@@ -126,14 +145,14 @@ VIEWS = {
     "classifiers": View(
         summary="upstreams against downstreams, means over corpora",
         columns=_scores,
-        make=classifiers.classifiers,
+        make=_clean(classifiers.classifiers),
         sure=True,
         published=True,
     ),
     "languages": View(
         summary="corpora against upstreams, each with its best downstream",
         columns=lambda question: (*_scores(question), *LEARNED),
-        make=languages.languages,
+        make=_clean(languages.languages),
         sure=True,
         published=True,
     ),
@@ -146,13 +165,13 @@ VIEWS = {
     "layers": View(
         summary="the layers that heads weigh",
         columns=lambda question: (*columns(_layered(question)), *LAYERED),
-        make=layers,
+        make=_clean(layers),
         metric=_layered,
     ),
     "map": View(
         summary="where targets sit: targets against layers, chance taken off",
         columns=lambda _: (*columns(macro_f1), scored(ccc), *LOCATED),
-        make=_map,
+        make=_clean(_map),
     ),
     "transfer": View(
         summary="trained on one corpus, tested on another, chance taken off",
@@ -160,7 +179,7 @@ VIEWS = {
             *columns(_transferred(question)),
             *("labels", "labels_absent"),
         ),
-        make=transfer,
+        make=_clean(transfer),
         metric=_transferred,
     ),
     "robustness": View(

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 SHORT = 8
 """Digits of a run's name that are printed; a command takes as many as tell it apart."""
 
-LISTED = ("run_id", "upstream", "feeding", "downstream", "corpus", "target", "split")
+LISTED = (
+    *("run_id", "upstream", "feeding", "downstream", "corpus", "perturbation"),
+    *("target", "split"),
+)
 """The columns of results (see ``results.tables``) that say what a run is."""
 
 
-SHARED = ("feeding", "target", "split")
+SHARED = ("feeding", "perturbation", "target", "split")
 """Those of them that are said once, below, where they are the same for all."""
 
 
@@ -56,7 +59,7 @@ def listed(results: pa.Table, *metrics: Metric) -> Table:
     same = ", ".join(
         f"{name} {value}"
         for name, value in shared.items()
-        if (name, value) != ("target", USUAL)
+        if (name, value) not in (("target", USUAL), ("perturbation", None))
     )
     said = ", ".join(f"{one.title} {unit_of(one.bounds).said}" for one in metrics)
     return Table(

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 LEGEND = (
     "Behind a score stands its difference to the clean one in points, with the 95 % "
     "interval of a paired t test over units (folds where there are several, else test "
-    "speakers) crossed with the seeds that both have. 'Clean' is the same condition "
-    "with recordings as they are."
+    "speakers) crossed with the seeds that both have; CSV has p, and p adjusted for "
+    "all of the table (Holm). 'Clean' is the same condition with recordings as they "
+    "are."
 )
 
 Changed = dict["PerturbationCondition | None", "Sample"]
@@ -77,6 +78,7 @@ def robustness(runs: pa.Table, question: Question) -> Table:
         )
     corpora = labels(row.place.corpus for row in rows)
     rows.sort(key=lambda row: _order(row, gathered, corpora[row.place.corpus]))
+    adjusted = _adjusted(rows)
     controls = sum(matrix.is_control(row.place.system) for row in rows)
     return Table(
         title=f"{question.metric.title} {matrix.unit.said} on perturbed recordings, "
@@ -88,8 +90,8 @@ def robustness(runs: pa.Table, question: Question) -> Table:
             (
                 *matrix.names(row.place.system),
                 word(corpora[row.place.corpus]),
-                NOTHING if row.clean is None else matrix.unit.entry(row.clean),
-                *(_entry(row, one, matrix.unit) for one in changes),
+                _clean(row, matrix.unit),
+                *(_entry(row, one, matrix.unit, adjusted) for one in changes),
             )
             for row in rows
         ),
@@ -165,20 +167,46 @@ def _order(
     return matrix.is_control(system), corpus, matrix.systems[system]
 
 
-def _entry(row: Robustness, change: PerturbationCondition, unit: Unit) -> Entry:
+def _adjusted(rows: Iterable[Robustness]) -> dict[int, float]:
+    """Adjust the p of all differences for each other (Holm), by the ids of pairs."""
+    pairs = [
+        pair
+        for row in rows
+        for _, pair in row.perturbed.values()
+        if pair is not None and pair.estimate is not None
+    ]
+    found = statistics.holm([pair.p for pair in pairs])
+    return {id(pair): p for pair, p in zip(pairs, found, strict=True)}
+
+
+def _clean(row: Robustness, unit: Unit) -> Entry:
+    if row.clean is None:
+        return NOTHING
+    return replace(unit.entry(row.clean), key=row.place)
+
+
+def _entry(
+    row: Robustness,
+    change: PerturbationCondition,
+    unit: Unit,
+    adjusted: Mapping[int, float],
+) -> Entry:
     """Print a score and, where it is known, its difference to the clean one."""
     if change not in row.perturbed:
         return NOTHING
     score, pair = row.perturbed[change]
+    corpus = replace(row.place.corpus, perturbation=change)
+    key = Place(row.place.system, corpus)
     if pair is None:
-        return unit.entry(score)
+        return replace(unit.entry(score), key=key)
     text = f"{unit.text(score)} {unit.signed(pair.value)}"
     details: dict[str, float | str] = {"difference": pair.value}
     if pair.estimate is not None:
         low, high = statistics.interval_of_difference(pair.estimate)
         text += f" [{unit.signed(low)}, {unit.signed(high)}]"
-        details |= {"low": low, "high": high, "p": pair.estimate.p}
-    return Entry(text=text, value=score, details=details)
+        details |= {"low": low, "high": high, "p": pair.p}
+        details |= {"p (Holm)": adjusted[id(pair)]}
+    return Entry(text=text, value=score, details=details, key=key)
 
 
 def _notes(rows: list[Robustness], gathered: Gathered, metric: Metric) -> Iterator[str]:

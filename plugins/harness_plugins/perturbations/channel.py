@@ -144,7 +144,8 @@ def telephone(speech: Speech) -> Tensor:
     """Send speech over a telephone line; what comes back lasts as long."""
     import torch
     from scipy.signal import butter, sosfiltfilt
-    from torchaudio.functional import resample
+
+    from harness.data.resampling import resample
 
     line = resample(speech.waveform, speech.rate, LINE).double().numpy()
     band = butter(ORDER, BAND, "bandpass", fs=LINE, output="sos")
@@ -156,7 +157,8 @@ def telephone(speech: Speech) -> Tensor:
 def opus(speech: Speech, *, options: Opus) -> Tensor:
     """Code and decode speech by Opus, at the nearest rate that it has."""
     import torch
-    from torchaudio.functional import resample
+
+    from harness.data.resampling import resample
 
     rate = min(OPUS_RATES, key=lambda one: abs(one - speech.rate))
     sent = resample(speech.waveform, speech.rate, rate).numpy()

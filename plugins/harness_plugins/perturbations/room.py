@@ -119,7 +119,7 @@ def response(
 
 def speed(speech: Speech, *, options: Speed) -> Tensor:
     """Play speech faster or slower, and so higher or lower."""
-    from torchaudio.functional import resample
+    from harness.data.resampling import resample
 
     played = round(speech.rate * options.factor)
     faster: Tensor = resample(speech.waveform, played, speech.rate)

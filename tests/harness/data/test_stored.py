@@ -70,6 +70,13 @@ def test_every_field_of_a_recording_is_read_as_it_was_stored(places, recordings)
     assert tuple(stored.load(places, key).recordings) == recordings
 
 
+def test_what_a_recording_is_mixed_with_is_read_as_it_was_stored(places, recordings):
+    first, *others = recordings
+    mixed = dataclasses.replace(first, perturbation="babble", others=tuple(others))
+    key = stored.store(places, [mixed, *others], FOLDS)
+    assert tuple(stored.load(places, key).recordings) == (mixed, *others)
+
+
 def test_every_part_of_a_fold_is_read_as_it_was_stored(places, recordings):
     corpus = stored.load(places, stored.store(places, recordings, FOLDS))
     for fold in FOLDS:
@@ -128,6 +135,12 @@ def changes():
                 yield owner, field.name, f"{value} changed"
             elif isinstance(value, Path):
                 yield owner, field.name, value / "changed"
+            elif isinstance(value, tuple):
+                yield owner, field.name, (recording,)
+            elif isinstance(value, dict):
+                yield owner, field.name, value | {"changed": 1.0}
+            elif value is None:
+                yield owner, field.name, 1.0
             else:
                 yield owner, field.name, value + 1
 

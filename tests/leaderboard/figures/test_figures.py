@@ -11,6 +11,7 @@ from harness_leaderboard.figures import sheet
 from harness_leaderboard.results import reading, store
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from study import perturbed, predicted
 
 from harness import HarnessError
 
@@ -56,6 +57,12 @@ def points(axis: Axes) -> list[NDArray[np.float64]]:
     ]
 
 
+def shown_by(name: str, result: Result) -> list[Result]:
+    """A result, and what a figure sets beside it."""
+    names = ("noise:snr=0", "babble:snr=10") if name == "robustness" else ()
+    return [result, *(perturbed(result, one) for one in names)]
+
+
 @pytest.mark.parametrize("name", figures.DRAWINGS)
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_every_figure_is_written_in_every_format(
@@ -63,7 +70,7 @@ def test_every_figure_is_written_in_every_format(
 ):
     path = tmp_path / f"figure.{ending}"
     probed = make_result(downstream="layerwise", layer_scores=(0.5, 0.6, 0.7))
-    runs = table(name, make_result(), probed)
+    runs = table(name, *shown_by(name, make_result()), probed)
     figures.save(figures.DRAWINGS[name], runs, QUESTION, [path])
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending]
     assert path.read_bytes().startswith(start)
@@ -74,7 +81,11 @@ def test_every_figure_is_written_in_every_format(
 def test_a_figure_is_as_wide_as_it_stands_in_print_and_no_letter_below_8_pt(
     name: str, width: Any, millimetres: int, make_result: MakeResult
 ):
-    results = [make_result(corpus=corpus) for corpus in ("emodb", "cafe")]
+    results = [
+        result
+        for corpus in ("emodb", "cafe")
+        for result in shown_by(name, make_result(corpus=corpus))
+    ]
     results += [make_result(downstream="layerwise", layer_scores=(0.5, 0.6, 0.7))]
     with mpl.rc_context(sheet.STYLE):
         figure = draw(name, *results, question=Question(width=width))
@@ -94,10 +105,11 @@ def test_a_figure_is_as_wide_as_it_stands_in_print_and_no_letter_below_8_pt(
         ("layers", "Means over runs, then over 1 corpora"),
         ("layers-spread", "Means over runs"),
         ("cost", "Mean over 1 corpora (1 runs)"),
+        ("robustness", "paired by speaker or fold and seed"),
     ],
 )
 def test_a_figure_says_what_it_rests_on(name: str, said: str, make_result: MakeResult):
-    note = draw(name, make_result()).get_supxlabel()
+    note = draw(name, *shown_by(name, make_result())).get_supxlabel()
     assert said in note.replace("\n", " ")
 
 
@@ -271,3 +283,14 @@ def test_too_many_panels_say_how_to_choose(make_result: MakeResult):
 def test_every_cell_has_a_panel(count: int, make_result: MakeResult):
     results = [make_result(corpus=f"corpus-{number}") for number in range(count)]
     assert len(shown(draw("confusion", *results))) == count
+
+
+def test_differences_to_clean_are_drawn_with_their_intervals(make_result: MakeResult):
+    clean = predicted(make_result(), 0.9)
+    noisy = perturbed(predicted(make_result(), 0.4), "noise:snr=0")
+    (axis,) = shown(draw("robustness", clean, noisy))
+    line, point, *_ = points(axis)
+    drop = 100 * (noisy.scores["macro_f1"] - clean.scores["macro_f1"])
+    assert point[0, 0] == pytest.approx(drop)
+    assert line[0, 0] < drop < line[1, 0]
+    assert [one.get_text() for one in axis.get_yticklabels()] == ["noise:snr=0"]
