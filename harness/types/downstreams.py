@@ -212,6 +212,9 @@ class Downstream:
         control: What it controls for, if others must beat it.
         seeds: How many seeds, from 0, are run where the user names none: three for a
             head whose figure moves with the seed. No part of a condition.
+        spread: The standard deviation of its macro-F1 over seeds, as a fraction of one,
+            where that was measured: said beside figures of one seed. 0 where there is
+            none, or where it is not known.
     """
 
     name: str
@@ -226,3 +229,4 @@ class Downstream:
     version: int = 1
     control: Control | None = None
     seeds: int = 1
+    spread: float = 0.0
