@@ -11,11 +11,11 @@ order   the order of the training part's utterances, so that batches are others;
 seed    the seed: initial weights, dropout and the order of utterances
 
 Each time a fold is compared with seed 0 and nothing changed, on the same utterances.
-*a fold* is the root mean square of its changes in macro-F1 over √2, which is the standard
-deviation of one of them; *the figure*, a mean over F folds, has it over √F. *flips* are
-test utterances that another label is predicted for. FOLDER keeps the predictions of each
-cell; a second time goes on with what is there, and ``--report`` trains nothing. Features
-are those of ``--cache`` (or ``$HARNESS_CACHE``).
+*a fold* is the root mean square of its changes in macro-F1 over √2, which is the
+standard deviation of one of them; *the figure*, a mean over F folds, has it over √F.
+*flips* are test utterances that another label is predicted for. FOLDER keeps the
+predictions of each cell; a second time goes on with what is there, and ``--report``
+trains nothing. Features are those of ``--cache`` (or ``$HARNESS_CACHE``).
 """
 
 from __future__ import annotations
