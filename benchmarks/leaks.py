@@ -7,8 +7,8 @@ reads results that ``harness run`` stored in RUNS, of one corpus and upstream un
 ``shuffled-kfold``, ``sentence-kfold``, ``loso`` and ``speaker-sentence``, whose folds
 test each utterance once; ``docs/leaks.md`` has the commands. A figure is macro-F1 of
 all utterances of a corpus together, so that folds of five and of fifty can be compared.
-Its interval, and that of the difference to ``speaker-sentence`` on the same utterances,
-is Student's of a jackknife that leaves out one speaker at a time.
+Its interval, and those of differences to other splits on the same utterances, are
+Student's of a jackknife that leaves out one speaker at a time.
 
 ``--check`` computes the logistic rows again by scikit-learn alone: its splitters, its
 scaler, its logistic regression and its F1; the L2 strength is one for all, since these
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.floating[Any]]
-    Parts = Iterator[tuple[Sequence[int], Sequence[int]]]
+    Ints = NDArray[np.integer[Any]]
+    Parts = Iterator[tuple[Ints, Ints]]
 
 SPLITS = {
     "shuffled-kfold": "nothing",
@@ -42,6 +43,9 @@ SPLITS = {
     "loso": "speakers",
     "speaker-sentence": "both",
 }
+OVER = {"over speakers apart": "loso", "over both apart": "speaker-sentence"}
+"""What else is compared, with which split."""
+
 STRENGTH = 1e-2
 """λ of ``--check``, about what validation chooses for ``logistic`` on EmoDB."""
 
@@ -79,8 +83,10 @@ def half(without: Floats) -> float:
     return float(stats.t.ppf(0.975, count - 1) * error)
 
 
-def bracket(value: float, reach: float) -> str:
-    return f"[{value - reach:.1f}, {value + reach:.1f}]"
+def bracket(value: float, without: Floats, sign: str) -> str:
+    """Write a figure with its interval, from what it is without each speaker."""
+    low, high = value - half(without), value + half(without)
+    return f"{value:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
 
 
 def report(runs: str) -> None:
@@ -91,8 +97,8 @@ def report(runs: str) -> None:
     trained = results.to_pandas().groupby(["downstream", "split"], observed=True)
     sizes = trained.n_train.mean()
     labels = sorted(frame.label.astype(str).unique())
-    print("| head | kept apart | split | train | macro-F1 | over both apart |")
-    print("| --- | --- | --- | ---: | ---: | ---: |")
+    print(f"| head | kept apart | split | train | macro-F1 | {' | '.join(OVER)} |")
+    print("| --- | --- | --- | ---: | ---: | ---: | ---: |")
     for head, of_head in frame.groupby("downstream", observed=True):
         counted = {
             split: confusions(part, labels)
@@ -100,19 +106,24 @@ def report(runs: str) -> None:
         }
         for split, apart in SPLITS.items():
             if split in counted:
-                cells = row(counted[split], counted.get("speaker-sentence"))
                 size = f"{sizes[head, split]:.0f}"
-                print(f"| {head} | {apart} | `{split}` | {size} | {cells} |")
+                cells = [figure(counted[split])]
+                for other in OVER.values():
+                    known = other in counted and other != split
+                    cells += [gain(counted[split], counted[other]) if known else "–"]
+                print(
+                    f"| {head} | {apart} | `{split}` | {size} | {' | '.join(cells)} |"
+                )
 
 
-def row(by_speaker: Floats, reference: Floats | None) -> str:
-    figure, without = float(f1(by_speaker.sum(0))), replicates(by_speaker)
-    cell = f"{figure:.1f} {bracket(figure, half(without))}"
-    if reference is None or by_speaker is reference:
-        return f"{cell} | –"
-    gained = figure - float(f1(reference.sum(0)))
-    reach = half(without - replicates(reference))
-    return f"{cell} | {gained:+.1f} {bracket(gained, reach)}"
+def figure(by_speaker: Floats) -> str:
+    return bracket(float(f1(by_speaker.sum(0))), replicates(by_speaker), "")
+
+
+def gain(by_speaker: Floats, other: Floats) -> str:
+    """Compare two splits on the same utterances, speaker by speaker."""
+    gained = float(f1(by_speaker.sum(0)) - f1(other.sum(0)))
+    return bracket(gained, replicates(by_speaker) - replicates(other), "+")
 
 
 # ---------------------------------------------------------------- by scikit-learn

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from harness_plugins.downstreams import logistic
+from harness_plugins.downstreams._means import features_of
 from scipy import stats
 from selection import tasks
 
@@ -87,12 +88,11 @@ def by_epoch(
 
 def by_strength(training: Dataset, valid: Dataset, test: Dataset) -> dict[str, Floats]:
     """Fit logistic regression of every strength on every layer."""
-    scale, found = Scale.of(training), {"valid": [], "test": []}
+    scale = Scale.of(training)
+    found: dict[str, list[list[float]]] = {"valid": [], "test": []}
     for layer in range(1, training.layers + 1):
         features = [
-            logistic.features_of(
-                part.scaled(scale).layer(layer).batch(slice(None), "cpu")
-            )
+            features_of(part.scaled(scale).layer(layer).batch(slice(None), "cpu"))
             for part in (training, valid, test)
         ]
         models = list(logistic.path(features[0], training.labels.numpy()))
@@ -114,7 +114,7 @@ def train_all(options: argparse.Namespace) -> None:
             if not path.exists():
                 found = curves(task)
                 with replacing(path) as beside, beside.open("wb") as file:
-                    np.savez_compressed(file, **found)
+                    np.savez_compressed(file, valid=found["valid"], test=found["test"])
                 print(path.stem, file=sys.stderr, flush=True)
 
 
