@@ -7,11 +7,11 @@ a field that is added there is read, grouped by, and can be filtered by.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
-from harness.types import Condition, Result, leaves
+from harness.types import Condition, Reads, Result, leaves
 from harness_leaderboard.results.schema import arrow_type, hints, optional
 
 if TYPE_CHECKING:
@@ -108,6 +108,18 @@ def column_type(path: FieldPath) -> pa.DataType:
     import pyarrow as pa
 
     return pa.float64() if path[0] == "scores" else arrow_type(kind_of(path))
+
+
+@cache
+def default_of(path: FieldPath) -> Any:  # noqa: ANN401 - of any field's type
+    """Return what results have that were stored before a field of ``Reads`` was.
+
+    ``None`` where there is nothing of that kind.
+    """
+    if path[:-1] != ("condition", "downstream", "reads"):
+        return None
+    default = next(one.default for one in fields(Reads) if one.name == path[-1])
+    return None if default is MISSING else default
 
 
 # ---------------------------------------------------------------- conditions

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness_leaderboard.results import folders
-from harness_leaderboard.results.columns import column_type, path_of
+from harness_leaderboard.results.columns import column_type, default_of, path_of
 from harness_leaderboard.results.digests import MAGIC, damage
 from harness_leaderboard.results.schema import SCHEMA, lacking, result_of, schema
 from harness_leaderboard.results.store import run_id_of
@@ -279,19 +279,22 @@ def _flat(table: pa.Table, wanted: Mapping[str, FieldPath]) -> pa.Table:
 
 
 def _column(table: pa.Table, name: str, path: FieldPath) -> pa.ChunkedArray:
-    """Return one flat column, of nulls where the files had none."""
+    """Return one flat column, of nulls or the default where the files had none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    target = _flat_type(name, path)
+    target, default = _flat_type(name, path), default_of(path)
     if path[0] not in table.column_names or not _has(table, path):
-        return pa.chunked_array([pa.nulls(len(table), target)])
+        nulls = pa.chunked_array([pa.nulls(len(table), target)])
+        return nulls if default is None else nulls.fill_null(default)
     column = table[path[0]]
     if path[0] == "scores":
         key = pa.scalar(path[1])
         return pc.map_lookup(column, query_key=key, occurrence="first").cast(target)
     if path[1:]:
         column = pc.struct_field(column, list(path[1:]))
+    if default is not None:
+        column = column.fill_null(default)
     return column if column.type == target else column.cast(target)
 
 
