@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from conditions import CONDITION
 from harness_plugins.downstreams import layerwise, linear, multilayer
 from sklearn.preprocessing import StandardScaler
 from trainings import means, offered, with_downstream
@@ -17,6 +18,7 @@ from harness.training.dataset import Dataset
 from harness.training.metrics import macro_f1
 from harness.training.scale import Scale
 from harness.training.task import train
+from harness.types import run_id
 
 
 def part(*shape, frames=False):
@@ -117,6 +119,17 @@ def test_who_observes_passes_parts_as_they_are_stored():
     )
     fitted = loop.fit(fitting, training, valid)
     torch.testing.assert_close(fitted.predict(test), last[0].softmax(1))
+
+
+BEFORE = "50d99a01b57d531e"
+"""The name of a cell before features could be standardised."""
+
+
+def test_cells_keep_the_names_that_they_had_before_features_could_be_standardised():
+    assert run_id(CONDITION, "0", 0) == BEFORE
+    head = CONDITION.downstream
+    scaled = replace(head, reads=replace(head.reads, standardise=True))
+    assert run_id(replace(CONDITION, downstream=scaled), "0", 0) != BEFORE
 
 
 # ---------------------------------------------------------------- validation
