@@ -220,6 +220,9 @@ class Downstream:
             both with a recipe, and for classes with a ``fit`` of its own.
         seeds: How many seeds, from 0, are run where the user names none: three for a
             head whose figure moves with the seed. No part of a condition.
+        spread: The standard deviation of its macro-F1 over seeds, as a fraction of one,
+            where that was measured: said beside figures of one seed. 0 where there is
+            none, or where it is not known.
     """
 
     name: str
@@ -240,3 +243,5 @@ class Downstream:
         """Return whether it is for numbers, or for classes."""
         usual = ("classes", "numbers") if self.fit is None else ("classes",)
         return ("numbers" if numbers else "classes") in (self.predicts or usual)
+
+    spread: float = 0.0

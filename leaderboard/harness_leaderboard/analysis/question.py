@@ -37,6 +37,7 @@ class Question:
         width: How wide a figure is: a column or a page of a paper; ``""`` for what its
             panels need.
         pretraining: The languages that each upstream was trained on, by its name.
+        spreads: How far the figure of a head moves with the seed, by its name.
     """
 
     metric: Metric = macro_f1
@@ -50,6 +51,7 @@ class Question:
     by: str = "gender"
     width: Literal["", "column", "page"] = ""
     pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    spreads: Mapping[str, float] = field(default_factory=dict)
 
 
 DEFAULTS = (scored(macro_f1), scored(ccc))

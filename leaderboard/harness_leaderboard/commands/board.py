@@ -10,6 +10,7 @@ import click
 
 from harness.choices import Described
 from harness.errors import HarnessError
+from harness_leaderboard.analysis.luck import spreads_of
 from harness_leaderboard.analysis.question import DEFAULTS, Question, suited
 from harness_leaderboard.commands.options import (
     FORMAT,
@@ -269,9 +270,16 @@ def show_run(event: RunFinished) -> None:
     table, left_out = reading.read_runs(event.runs, needed, run_ids=run_ids)
     warn(left_out)
     if len(table):
-        question = suited(Question(controls=_controls(), named=False), table)
+        asked = Question(controls=_controls(), named=False, spreads=_spreads())
+        question = suited(asked, table)
         table = _with_predictions(table, event.runs, question)
         show(board(table, question), terminal.rich)
+
+
+def _spreads() -> dict[str, float]:
+    """Return how far heads of the running program's plugins move with the seed."""
+    context = click.get_current_context()
+    return spreads_of(context.obj) if context.obj else {}
 
 
 def _controls() -> frozenset[str]:

@@ -12,6 +12,7 @@ import click
 from harness.choices import FIELDS, chosen, offered
 from harness.errors import ExitCode, HarnessError, UnknownNameError
 from harness.training.metrics import macro_f1
+from harness_leaderboard.analysis.luck import spreads_of
 from harness_leaderboard.analysis.question import DEFAULTS, Question, suited
 from harness_leaderboard.commands.output import caller, warn
 from harness_leaderboard.results import folders, reading
@@ -175,6 +176,7 @@ def question_of(
         controls=controls_of(registry),
         classifiers=frozenset(d.name for d in registry.downstreams if d.upstream),
         pretraining={one.name: one.languages for one in registry.upstreams},
+        spreads=spreads_of(registry),
     )
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness.types import Condition, Prediction, Result, leaf, leaves
+from harness.types.canonical import LATER
 from harness_leaderboard.results.schema import arrow_type, hints, optional
 
 if TYPE_CHECKING:
@@ -120,14 +121,20 @@ def column_type(path: FieldPath) -> pa.DataType:
 
 @cache
 def default_of(path: FieldPath) -> Any:  # noqa: ANN401 - of any field's type
-    """Return what results have that were stored before a part of the condition was.
+    """Return what results have that were stored before a field of the condition was.
 
     ``None`` where there is nothing of that kind.
     """
-    if path[0] != "condition":
-        return None
-    defaults = {one.name: one.default for one in fields(Condition)}
-    return leaf(defaults[path[1]], path[2:])
+    kind: Any = Result
+    for place, name in enumerate(path, start=1):
+        within = get_args(kind)[0] if optional(kind) else kind
+        if not is_dataclass(within):
+            break
+        (field,) = (one for one in fields(within) if one.name == name)
+        if field.metadata == LATER:
+            return leaf(field.default, path[place:])
+        kind = hints(within)[name]  # type: ignore[arg-type]
+    return None
 
 
 # ---------------------------------------------------------------- conditions

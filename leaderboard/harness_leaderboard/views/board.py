@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError
 from harness.types import Table
 from harness_leaderboard.analysis.figures import figures
+from harness_leaderboard.analysis.luck import of_one_seed
 from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.analysis.printed import rank_entry
 from harness_leaderboard.analysis.question import require_additive
@@ -71,6 +72,7 @@ def board(runs: pa.Table, question: Question) -> Table:
         notes=(
             " ".join(filter(None, [matrix.legend, matrix.marks, *_legends(matrix)])),
             *matrix.doubts,
+            *of_one_seed(matrix.figures.values(), question.spreads),
             *matrix.remarks,
             *notes,
         ),

@@ -52,7 +52,7 @@ DOWNSTREAMS = {
     "a_seed_is_run": (replace(fitting(three), seeds=0), "seeds=0.*at least 1"),
     "any_number_of_classes_is_fitted": (
         fitting(three),
-        r"of 2 classes|where \(60, 2\)",
+        r"of 2 classes|where \(24, 2\)",
     ),
     "numbers_are_fitted": (
         replace(fitting(majority.fit), predicts=("numbers",)),

@@ -427,6 +427,17 @@ def test_older_and_newer_results_are_packed_into_one_file(
     assert sorted(stored(runs), key=lambda one: one.seed) == made
 
 
+def test_a_result_from_before_features_were_standardised_has_them_as_they_are(
+    make_result: MakeResult, runs: Path
+):
+    older, newer = make_result(seed=1), make_result(seed=2)
+    lacking(store.write_result(older, runs), "condition.downstream.reads.standardise")
+    store.write_result(newer, runs)
+    table, _ = read(runs, *columns.KEYS)
+    conditions = {columns.condition_of(row) for row in table.to_pylist()}
+    assert conditions == {older.condition}
+
+
 def test_files_with_other_columns_are_read_in_their_order(
     make_result: MakeResult, runs: Path
 ):
