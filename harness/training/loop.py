@@ -348,7 +348,7 @@ class _Trainer:
         self.reported = now
         sys.stderr.write(
             f"{self.fitting.title}: epoch {done}/{self.fitting.recipe.epochs}, "
-            f"validation F1 {100 * self.history[-1].valid_macro_f1:.1f} %\n"
+            f"valid F1 {100 * self.history[-1].valid_macro_f1:.1f} %\n"
         )
 
     def _seconds(self) -> float:
