@@ -40,6 +40,13 @@ def _restored(
     return error
 
 
+NEAR = 0.65
+"""How alike two names are that may be meant: 'iemocap' and 'demo@a' are not (0.62)."""
+
+MOST = 50
+"""Names that are listed beside a near one; more would hide it."""
+
+
 class UnknownNameError(HarnessError):
     """A name that no plugin offers."""
 
@@ -55,10 +62,11 @@ class UnknownNameError(HarnessError):
             because: A sentence on why it may be missing.
         """
         names = sorted(known)
-        near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=NEAR)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        listing = ", ".join(names) or "none"
-        text = f"No {noun} is called '{name}'.{hint} Known: {listing}. {because}"
+        listing = "" if near and len(names) > MOST else ", ".join(names) or "none"
+        known = f" Known: {listing}." if listing else ""
+        text = f"No {noun} is called '{name}'.{hint}{known} {because}"
         super().__init__(text.rstrip())
 
 

@@ -151,7 +151,7 @@ def _print_unfinished(folder: Path) -> None:
         print_table(("unfinished", "size", "last written"), rows)
 
 
-@cache.command("prune")
+@cache.command("prune", short_help="Remove stored frames.")
 @click.option(
     "--all",
     "everything",
@@ -252,7 +252,7 @@ def _chosen(folder: Path, only: tuple[str, ...]) -> list[Path]:
     return stores
 
 
-@cache.command("verify")
+@cache.command("verify", short_help="Read all, and remove damaged files.")
 @click.pass_context
 def verify_cache(context: click.Context) -> ExitCode:
     """Read all that is stored, and remove files that are not as they were written.

@@ -177,7 +177,7 @@ def _lines(
 ) -> Iterator[Advance]:
     """Print a line every few seconds, and one when all is done."""
     started = printed = time.monotonic()
-    rest, over = Remaining(total, forecast), False
+    rest, over = Remaining(total, forecast), not total
 
     def advance(amount: float, forecast: float = 0.0, /) -> None:
         nonlocal over, printed
@@ -231,7 +231,9 @@ class _Bars:
             self._progress.start()
         progress, rest = self._progress, Remaining(total, forecast)
         whole = forecast or total
-        bar = progress.add_task(plain(title), total=whole, unit=unit, rest=rest)
+        bar = progress.add_task(
+            plain(title), total=whole, visible=total > 0, unit=unit, rest=rest
+        )
 
         def advance(amount: float, forecast: float = 0.0, /) -> None:
             rest.advance(amount, forecast)

@@ -60,7 +60,7 @@ def _local(registry: Registry, data_root: Path, cache_folder: Path) -> LocalCorp
 # ---------------------------------------------------------------- check
 
 
-@corpus.command("check")
+@corpus.command("check", short_help="Decode all files, and compare them.")
 @click.argument("names", nargs=-1, metavar="NAME…", shell_complete=offered("corpora"))
 @click.option("--all", "everything", is_flag=True, help="Every corpus that is found.")
 @DATA_ROOT

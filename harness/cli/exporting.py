@@ -36,10 +36,11 @@ def features() -> None:
 
 
 @features.command(
+    short_help="Write features, labels and speakers to a file.",
     epilog="\b\nExample:\n"
     "  harness features export --upstream fbank --corpus demo --out fbank-demo.npz\n"
     "  harness run --upstream features:fbank-demo.npz --downstream linear \\\n"
-    "    --corpus demo"
+    "    --corpus demo",
 )
 @click.option(
     "--upstream",

@@ -153,8 +153,8 @@ class Kind(click.ParamType[str]):
     name = "kind"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """List the kinds in help."""
-        return f"[{'|'.join(_kinds(ctx))}]"
+        """List the kinds in help, with blanks where a line may be broken."""
+        return f"[{' | '.join(_kinds(ctx))}]"
 
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None

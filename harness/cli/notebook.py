@@ -51,6 +51,8 @@ class Shown:
 
         def write() -> None:
             elapsed = time.monotonic() - started
+            if not total:
+                return
             self._lines[place] = f"{title}: {progress(rest, unit, elapsed)}"
             if time.monotonic() - self._sent >= EVERY:
                 self._send()

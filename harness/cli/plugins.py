@@ -38,7 +38,13 @@ if TYPE_CHECKING:
 )
 @CHECKPOINT
 @click.option("--feeding", metavar="NAME", help="How upstreams are fed.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, auto, …")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    metavar="NAME",
+    help="cpu, cuda, auto, …",
+)
 @DATA_ROOT
 @CACHE
 @click.pass_obj

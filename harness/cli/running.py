@@ -58,6 +58,7 @@ PLACE = (
     ),
     click.option(
         "--workers",
+        metavar="N",
         type=click.IntRange(0, MOST_WORKERS),
         default=0,
         help="Tasks at once, if memory allows.  [default: one a core, or one a GPU]",

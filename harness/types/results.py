@@ -120,8 +120,8 @@ class Epoch:
     def reached(self) -> str:
         """The validation score, for a line of progress."""
         if self.valid_ccc is not None:
-            return f"validation CCC {self.valid_ccc:z.2f}"
-        return f"validation F1 {100 * (self.valid_macro_f1 or 0.0):.1f} %"
+            return f"valid CCC {self.valid_ccc:z.2f}"
+        return f"valid F1 {100 * (self.valid_macro_f1 or 0.0):.1f} %"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -182,7 +182,7 @@ def test_a_long_training_reports_how_far_it_is(task, kept, monkeypatch, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5
     title = "toy/nonlinear, emodb, fold 0, seed 0: "
-    assert lines[1].startswith(f"{title}epoch 2/5, validation F1 ")
+    assert lines[1].startswith(f"{title}epoch 2/5, valid F1 ")
     train(loud)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == f"{title}goes on after epoch 4"
