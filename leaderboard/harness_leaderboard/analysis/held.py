@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -83,8 +84,11 @@ def held(runs: pa.Table, question: Question) -> Held:
 def _with_scores(runs: pa.Table) -> list[bool]:
     """Say of each result whether it holds predictions that score every class."""
     listed = runs["predictions"].combine_chunks()
-    owner = pc.list_parent_indices(listed).to_pylist()
+    owner = pc.list_parent_indices(listed).to_numpy()
     scores = pc.struct_field(pc.list_flatten(listed), "scores")
-    lacking = pc.fill_null(pc.equal(pc.list_value_length(scores), 0), True)
-    without = {of for of, one in zip(owner, lacking.to_pylist(), strict=True) if one}
-    return [row in set(owner) - without for row in range(len(runs))]
+    whole = pc.fill_null(pc.greater(pc.list_value_length(scores), 0), False)
+    whole = whole.to_numpy(zero_copy_only=False)
+    found = np.zeros(len(runs), bool)
+    found[owner] = True
+    found[owner[~whole]] = False
+    return [bool(one) for one in found]

@@ -77,6 +77,7 @@ def calibration(runs: pa.Table, question: Question) -> Table:
         test, heat = of_place(rows)
         if test is None:
             continue
+        control = found.matrix.is_control(place.system)
         made = [_row(found, place, Entry(text="1", value=1.0), measured(rows, test))]
         if heat is None:
             without.append(found.name(place))
@@ -84,8 +85,8 @@ def calibration(runs: pa.Table, question: Question) -> Table:
         else:
             after = measured(rows, test.tempered(heat))
             made.append(_row(found, place, _heat(heat), after))
-            extreme += int((np.abs(np.log(heat)) > 0.99 * np.log(HOTTEST)).sum())
-        apart += len(made) * found.matrix.is_control(place.system)
+            extreme += 0 if control else _at_ends(heat)
+        apart += len(made) * control
         body += made
     return Table(
         title="Calibration on the test part, as trained and at a fitted temperature",
@@ -159,6 +160,11 @@ def _heat(temperatures: Floats) -> Entry:
     alone = f"{low:.2f}" == f"{high:.2f}"
     text = f"{middle:.2f}" + ("" if alone else f" ({low:.2f}–{high:.2f})")
     return Entry(text=text, value=middle, details={"lowest": low, "highest": high})
+
+
+def _at_ends(temperatures: Floats) -> int:
+    """Count the cells whose temperature is at an end of what is tried."""
+    return int((np.abs(np.log(temperatures)) > 0.99 * np.log(HOTTEST)).sum())
 
 
 def _extreme(cells: int) -> Iterator[str]:
