@@ -238,10 +238,8 @@ def test_a_score_says_its_interval_where_there_is_one(publish, tmp_path):
     publish(*MODEL, *BENCHMARK, "--out", "made")
     (path,) = (tmp_path / "made/.eval_results").glob("*.yaml")
     (entry,) = yaml.safe_load(path.read_text("utf-8"))
-    low, high = map(
-        int, re.search(r"interval \[(\d+), (\d+)\]", entry["notes"]).groups()
-    )
-    assert low < entry["value"] < high
+    ((low, high),) = re.findall(r"interval \[(\d+), (\d+)\]", entry["notes"])
+    assert int(low) < entry["value"] < int(high)
     card = (tmp_path / "made/card-paragraph.md").read_text("utf-8")
     assert f"| [{low}, {high}] |" in card
 
