@@ -50,8 +50,8 @@ MEASURES = (
     f"ECE: |accuracy − confidence| of the predicted class in {BINS} bins of equal mass "
     f"(fewer where a bin would have under {LEAST} predictions), weighted by their "
     "size. It is the plain estimator, which is never 0: by chance is what a perfectly "
-    "calibrated head with these confidences would show. Over-confidence: mean "
-    "confidence less accuracy, in points. Brier: squared error summed over classes, 0 "
+    "calibrated head with these confidences would show. Over: mean confidence "
+    "less accuracy, in points. Brier: squared error summed over classes, 0 "
     "to 2. Log loss in nats."
 )
 TEMPERED = (
@@ -61,8 +61,8 @@ TEMPERED = (
     "predicted stays as it is."
 )
 COLUMNS = (
-    *("upstream", "downstream", "corpus", "temperature", "ECE", "by chance"),
-    *("over-confidence", "Brier", "log loss"),
+    *("upstream", "downstream", "corpus", "T", "ECE", "by chance"),
+    *("over", "Brier", "log loss"),
 )
 NONE_FITTED = "none fitted"
 """Stands for the temperature where no validation predictions are stored."""

@@ -59,7 +59,7 @@ def results(make_result) -> list[Result]:
 def test_each_system_has_a_row_as_trained_and_one_at_its_temperature(results):
     table = show("calibration", *results)
     assert len(table.rows) == 6
-    heat = texts(table, "temperature")
+    heat = texts(table, "T")
     assert heat[::2] == ["1"] * 3
     assert all("." in text for text in heat[1::2])
     assert all("[" in text for text in texts(table, "log loss"))
@@ -73,7 +73,7 @@ def test_a_figure_without_validation_predictions_says_so_and_stays(results):
         for one in results
     ]
     table = show("calibration", *older)
-    assert texts(table, "temperature").count(NONE_FITTED) == 1
+    assert texts(table, "T").count(NONE_FITTED) == 1
     (said,) = [note for note in table.notes if "No temperature is fitted" in note]
     assert "mel · linear on emodb" in said
     assert "--again all" in said
