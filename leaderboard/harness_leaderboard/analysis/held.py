@@ -70,7 +70,8 @@ def held(runs: pa.Table, question: Question) -> Held:
     if not tables:
         raise HarnessError(
             "None of these figures has all its folds, with the score of each class in "
-            "every prediction; see 'harness leaderboard --view runs'."
+            "every prediction (where a number is predicted there are no classes); see "
+            "'harness leaderboard --view runs'."
         )
     left = len(found) - len(tables)
     more = f"Left out: {counted(left, 'figure')} without all folds' predictions."

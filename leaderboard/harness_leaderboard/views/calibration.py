@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.training.metrics import macro_f1
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.calibration import (
     BINS,
@@ -70,7 +72,7 @@ NONE_FITTED = "none fitted"
 
 def calibration(runs: pa.Table, question: Question) -> Table:
     """Show calibration as trained, and at a temperature fitted in validation."""
-    found = held(runs, question)
+    found = held(runs, replace(question, metric=macro_f1))  # what rows are sorted by
     body: list[tuple[Entry, ...]] = []
     apart, without, extreme = 0, [], 0
     for place, rows in found.ordered():

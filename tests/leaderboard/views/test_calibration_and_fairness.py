@@ -79,6 +79,12 @@ def test_a_figure_without_validation_predictions_says_so_and_stays(results):
     assert "--again all" in said
 
 
+def test_it_is_the_same_whatever_metric_is_asked_for(results):
+    assert show("calibration", *results, metric=accuracy) == show(
+        "calibration", *results
+    )
+
+
 def test_controls_stand_below_a_line_in_both_rows(results):
     table = show("calibration", *results, controls=frozenset({"mel"}))
     assert table.apart == 2
@@ -197,6 +203,19 @@ def test_both_are_printed_in_every_form(view, form, results, runs, harness):
     )
     assert code == 0
     assert "whisper" in out
+
+
+def test_the_page_has_both_for_any_metric(results, runs, tmp_path, harness):
+    for one in results:
+        store.write_result(one, runs)
+    out = tmp_path / "site"
+    words = ("--metric", "uar", "--format", "html", "--out", str(out))
+    assert harness("leaderboard", "--runs", str(runs), *words)[0] == 0
+    page = (out / "index.html").read_text("utf-8")
+    assert 'id="calibrated"' in page
+    assert 'id="by-gender"' in page
+    assert 'id="by-sentence"' in page
+    assert "could not be made" not in page
 
 
 def test_by_is_refused_for_other_views(results, runs, harness):
