@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from harness_leaderboard.publish import model
 from harness_leaderboard.publish.private import Private
 from harness_leaderboard.results.store import write_result
 from study import SPEAKERS, put, study
 
 from harness.errors import HarnessError
+from harness.training.metrics import macro_f1
 
 HOST = "lab-machine-7"
 USER = "ludwig"
@@ -230,6 +232,33 @@ def test_scores_are_proposed_as_a_pull_request(publish, hub):
     assert repository == "acme/wave"
     assert named["create_pr"]
     assert "Sent: https://huggingface.co/acme/wave/discussions/1" in out
+
+
+def test_a_score_says_its_interval_where_there_is_one(publish, tmp_path):
+    publish(*MODEL, *BENCHMARK, "--out", "made")
+    (path,) = (tmp_path / "made/.eval_results").glob("*.yaml")
+    (entry,) = yaml.safe_load(path.read_text("utf-8"))
+    ((low, high),) = re.findall(r"interval \[(\d+), (\d+)\]", entry["notes"])
+    assert int(low) < entry["value"] < int(high)
+    card = (tmp_path / "made/card-paragraph.md").read_text("utf-8")
+    assert f"| [{low}, {high}] |" in card
+
+
+def test_a_metric_that_reads_scores_has_no_interval(publish, results, monkeypatch):
+    odd = replace(macro_f1, of_confusion=False)
+    assert model._intervals(None, odd, []) == {}
+
+
+def test_what_would_be_sent_is_printed_for_programs(publish, hub):
+    code, out, _ = publish(*MODEL, *BENCHMARK, "--format", "json")
+    assert code == 0
+    said = json.loads(out)
+    assert said["to"] == "https://huggingface.co/acme/wave"
+    assert [one["beside"] for one in said["files"]] == [False, True]
+    assert yaml.safe_load(said["files"][0]["text"])[0]["value"] > 0
+    assert said["sent"] is None
+    _, out, _ = publish(*MODEL, *BENCHMARK, "--format", "json", "--push")
+    assert json.loads(out)["sent"].endswith("/acme/wave/discussions/1")
 
 
 def test_a_control_is_no_score_of_a_model(publish):

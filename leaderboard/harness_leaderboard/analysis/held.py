@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -69,7 +70,8 @@ def held(runs: pa.Table, question: Question) -> Held:
     if not tables:
         raise HarnessError(
             "None of these figures has all its folds, with the score of each class in "
-            "every prediction; see 'harness leaderboard --view runs'."
+            "every prediction (where a number is predicted there are no classes); see "
+            "'harness leaderboard --view runs'."
         )
     left = len(found) - len(tables)
     more = f"Left out: {counted(left, 'figure')} without all folds' predictions."
@@ -83,8 +85,11 @@ def held(runs: pa.Table, question: Question) -> Held:
 def _with_scores(runs: pa.Table) -> list[bool]:
     """Say of each result whether it holds predictions that score every class."""
     listed = runs["predictions"].combine_chunks()
-    owner = pc.list_parent_indices(listed).to_pylist()
+    owner = pc.list_parent_indices(listed).to_numpy()
     scores = pc.struct_field(pc.list_flatten(listed), "scores")
-    lacking = pc.fill_null(pc.equal(pc.list_value_length(scores), 0), True)
-    without = {of for of, one in zip(owner, lacking.to_pylist(), strict=True) if one}
-    return [row in set(owner) - without for row in range(len(runs))]
+    whole = pc.fill_null(pc.greater(pc.list_value_length(scores), 0), False)
+    whole = whole.to_numpy(zero_copy_only=False)
+    found = np.zeros(len(runs), bool)
+    found[owner] = True
+    found[owner[~whole]] = False
+    return [bool(one) for one in found]

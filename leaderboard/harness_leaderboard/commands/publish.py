@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.errors import HarnessError
+from harness.text import json_text
 from harness_leaderboard.commands.board import page_of
 from harness_leaderboard.commands.options import (
     METRIC,
@@ -54,6 +55,19 @@ ALLOW = click.option(
 )
 
 
+PLACE = "OWNER/NAME"
+"""Stands for a repository that was not named."""
+
+FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="JSON has the files with their texts, what was cut, and what was sent.",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """The options of every form.
@@ -65,6 +79,7 @@ class Asked:
         out: A folder to write to.
         push: Whether to send it.
         allow: Names that may be read by all.
+        form: How what would be sent is printed.
         to: The repository.
         hidden: Whether one that is made is private.
     """
@@ -75,6 +90,7 @@ class Asked:
     out: Path | None
     push: bool
     allow: tuple[str, ...]
+    form: str
     to: str | None
     hidden: bool = False
 
@@ -89,7 +105,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
         function(registry, asked, **given)
 
     made: Callable[..., None] = verb
-    for option in reversed((RUNS, METRIC, ONLY, OUT, PUSH, ALLOW)):
+    for option in reversed((RUNS, METRIC, ONLY, OUT, PUSH, ALLOW, FORMAT)):
         made = option(made)
     return made
 
@@ -246,9 +262,12 @@ def _finish(parcel: Parcel, private: Private, asked: Asked) -> None:
         raise HarnessError(f"There is nothing to send, or nowhere: name {lacking}.")
     if asked.out:
         parcel.write(asked.out)
+    if asked.form == "json":
+        _finish_json(parcel, private, asked)
+        return
     for path, short in private.cut.items():
         click.echo(f"cut   {path} to {short}")
-    for line in parcel.shown(asked.to or "OWNER/NAME"):
+    for line in parcel.shown(asked.to or PLACE):
         click.echo(line)
     if asked.out:
         click.echo(f"\nWritten to {asked.out}.")
@@ -260,3 +279,12 @@ def _finish(parcel: Parcel, private: Private, asked: Asked) -> None:
     else:
         lacking = "name the hub's leaderboard of a corpus by --benchmark"
         click.echo(f"\nThere is no score to send: {lacking}.", err=True)
+
+
+def _finish_json(parcel: Parcel, private: Private, asked: Asked) -> None:
+    """Print a parcel as one JSON object, and send it where that is asked for."""
+    sent = parcel.push(asked.to or "", private=asked.hidden) if asked.push else None
+    written = str(asked.out) if asked.out else None
+    facts = parcel.facts(asked.to or PLACE)
+    more = {"cut": private.cut, "written": written, "sent": sent}
+    click.echo(json_text({**facts, **more}))

@@ -16,6 +16,7 @@ from harness_leaderboard.analysis.calibration import (
 )
 from harness_leaderboard.analysis.held import held
 from harness_leaderboard.figures.sheet import COLOURS, legend, note, panels
+from harness_leaderboard.render.entries import in_percent
 from harness_leaderboard.render.text import plain
 from harness_leaderboard.results.tables import PREDICTIONS, VALID
 
@@ -79,7 +80,7 @@ def reliability(runs: pa.Table, question: Question) -> Figure:
     for axis, (place, rows) in zip(axes, shown, strict=True):
         names = " · ".join(found.matrix.systems[place.system])
         corpus = found.matrix.corpora[place.corpus]
-        axis.set_title(f"{plain(names)}\n{plain(corpus)}: {_panel(axis, rows)}")
+        axis.set_title(f"{plain(names)}\n{plain(corpus)}, {_panel(axis, rows)}")
         axis.set_xlabel("confidence, %")
     axes[0].set_ylabel("right, %")
     for drawn in (BEFORE, AFTER):
@@ -96,20 +97,25 @@ def reliability(runs: pa.Table, question: Question) -> Figure:
 
 
 def _panel(axis: Axes, rows: pa.Table) -> str:
-    """Draw a place, and say its calibration errors and how large its bins are."""
+    """Draw a place; return how large its bins are, and its calibration errors."""
     test, valid = predicted(rows, PREDICTIONS), predicted(rows, VALID)
     if test is None:
         raise HarnessError("A result without predictions cannot be drawn.")
     axis.plot([0, 100], [0, 100], color="0.5", lw=0.6, ls="--")
     _draw(axis, test, BEFORE)
-    before = f"ECE {100 * measured(rows, test).ece.value:.1f}"
+    before = f"ECE {_ece(rows, test)}"
     sizes = np.bincount(binned(test.confidence))
     number = "–".join(dict.fromkeys((str(sizes[sizes > 0].min()), str(sizes.max()))))
     if valid is None:
-        return f"{before}, {number} a bin\nno validation predictions stored"
+        return f"{number} a bin\n{before}, no temperature fitted"
     after = test.tempered(temperatures_of(valid))
     _draw(axis, after, AFTER)
-    return f"{before} → {100 * measured(rows, after).ece.value:.1f}, {number} a bin"
+    return f"{number} a bin\n{before} → {_ece(rows, after)}"
+
+
+def _ece(rows: pa.Table, said: Predicted) -> str:
+    """Print a calibration error in percent, as the view does."""
+    return in_percent(measured(rows, said).ece.value)
 
 
 def _draw(axis: Axes, said: Predicted, drawn: Drawn) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, UnknownNameError
 from harness.text import markdown
 from harness_leaderboard.analysis.figures import columns, current, figures
+from harness_leaderboard.analysis.printed import around
+from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.publish.parcel import Parcel
 from harness_leaderboard.render.entries import counted
 from harness_leaderboard.results import folders, reading, store, upkeep
@@ -21,6 +23,8 @@ from harness_leaderboard.results import folders, reading, store, upkeep
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import pyarrow as pa
 
     from harness.types import Metric
     from harness_leaderboard.analysis.figures import Figure
@@ -67,6 +71,8 @@ class Scores:
         metric: Of the figures.
         figures: One a corpus.
         created: When the newest result of each was made, ISO 8601, by its corpus.
+        intervals: The 95 % interval of each, as the board prints it, by its corpus; a
+            corpus of few speakers has none.
         version: Of this program.
     """
 
@@ -74,6 +80,7 @@ class Scores:
     metric: Metric
     figures: Sequence[Figure]
     created: Mapping[str, str]
+    intervals: Mapping[str, str]
     version: str
 
     def parcel(self, benchmarks: Mapping[str, Benchmark], source: str) -> Parcel:
@@ -122,9 +129,12 @@ class Scores:
 
     def _notes(self, figure: Figure) -> str:
         corpus = figure.place.corpus
+        around = self.intervals.get(corpus.name)
+        sure = f" 95 % interval {around} with other test speakers drawn;"
         return (
             f"{self.metric.title} in percent of the head {self.downstream} on the "
-            f"frozen model; {corpus.name}, split {corpus.strategy}, "
+            f"frozen model;{sure * bool(around)} "
+            f"{corpus.name}, split {corpus.strategy}, "
             f"{counted(figure.folds, 'fold')}, {counted(figure.seeds, 'seed')}; "
             f"speech-harness {self.version}"
         )
@@ -138,12 +148,12 @@ class Scores:
 ### Emotion in the frozen model
 
 The head `{self.downstream}`, trained on the hidden states of this model, which is frozen,
-reaches the {title} below, in percent: the mean over seeds and folds, with nothing selected
-on test. It was measured by
+reaches the {title} below, in percent, with its 95 % interval where other test speakers are
+drawn: the mean over seeds and folds, with nothing selected on test. It was measured by
 [speech-harness](https://github.com/speech-harness/speech-harness) {self.version}.{where}
 
-| corpus | language | split | speakers apart | folds | seeds | {title} |
-|---|---|---|---|---:|---:|---:|
+| corpus | language | split | speakers apart | folds | seeds | {title} | interval |
+|---|---|---|---|---:|---:|---:|---:|
 {rows}
 """  # noqa: E501 - Markdown
 
@@ -157,6 +167,7 @@ on test. It was measured by
             str(one.folds),
             str(one.seeds),
             one.unit.text(one.mean),
+            self.intervals.get(corpus.name, ""),
         )
         return f"| {' | '.join(cells)} |"
 
@@ -184,7 +195,8 @@ def scores(
             "model. Choose another."
         )
     metric = metrics[0]
-    table, _ = reading.read_runs(runs, (*columns(metric), "training_harness_version"))
+    needed = (*columns(metric), "training_harness_version", "labels", "predictions")
+    table, _ = reading.read_runs(runs, needed)
     kept = current(table, metric)
     found = [
         one
@@ -210,10 +222,27 @@ def scores(
             one.place.corpus.name: max(created[row] for row in rows[one.place])
             for one in found
         },
+        intervals=_intervals(table, metric, found),
         version=", ".join(
             sorted({versions[row] for one in found for row in rows[one.place]})
         ),
     )
+
+
+def _intervals(
+    runs: pa.Table, metric: Metric, found: Sequence[Figure]
+) -> dict[str, str]:
+    """Return the interval of each figure, in whole percent, by its corpus."""
+    from harness_leaderboard.analysis.estimates import gather
+
+    if not metric.of_confusion:
+        return {}
+    sure = gather(runs, Question(metric=metric), ranked=True).matrix.sure.estimates
+    return {
+        one.place.corpus.name: around(sure[one.place])[0]
+        for one in found
+        if one.place in sure
+    }
 
 
 def _refuse_several(found: Sequence[Figure]) -> None:

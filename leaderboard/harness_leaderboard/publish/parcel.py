@@ -62,6 +62,25 @@ class Parcel:
                 yield f"\n──── {name}"
                 yield from map(plain, text.rstrip("\n").split("\n"))
 
+    def facts(self, repository: str) -> dict[str, Any]:
+        """Return the same for programs: where to, and each file with its text.
+
+        A file that is ``beside`` the others is never sent.
+        """
+        texts = dict(self.texts())
+        return {
+            "to": address(self.kind, repository),
+            "files": [
+                {
+                    "path": name,
+                    "bytes": len(content),
+                    "beside": name in self.beside,
+                    "text": texts.get(name, "") if len(content) <= SHOWN else "",
+                }
+                for name, content in self.all.items()
+            ],
+        }
+
     def write(self, folder: Path) -> None:
         """Write every file below a folder.
 

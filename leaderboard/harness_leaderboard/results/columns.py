@@ -83,10 +83,10 @@ ALIASES = {
 
 GROUPS = tuple(
     name
-    for name in hints(Prediction)
-    if name not in ("utterance", "label", "predicted", "scores")
+    for name, kind in hints(Prediction).items()
+    if kind in (str, str | None) and name not in ("utterance", "label", "predicted")
 )
-"""The fields of predictions that utterances are grouped by."""
+"""The fields of predictions that utterances are grouped by: names and codes."""
 
 
 def short_names() -> dict[str, str]:

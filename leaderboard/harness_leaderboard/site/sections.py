@@ -207,15 +207,18 @@ def _fairness(views: Views) -> Mapping[str, Panel]:
     Speakers are no groups here: each table names the worst.
     """
     _require_predictions(views, "fairness")
-    made = {}
+    made, reasons = {}, []
     for by in (name for name in GROUPS if name != "speaker"):
         asked = replace(views, question=replace(views.question, by=by))
         try:
             table = asked.make("fairness")
-        except HarnessError:  # no corpus states it; the others stand
+        except HarnessError as reason:  # no corpus states it; the others stand
+            reasons.append(reason)
             continue
         if _has_gap(table) and len(table.rows) <= MOST_GROUPED:
             made[by] = views.panel(f"by-{by}", table)
+    if reasons and not made:
+        raise reasons[0]
     if not made:
         raise HarnessError(
             "No corpus here states a gender, language, sentence or intensity that "

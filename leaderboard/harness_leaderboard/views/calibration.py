@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.training.metrics import macro_f1
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.calibration import (
     BINS,
@@ -50,8 +52,8 @@ MEASURES = (
     f"ECE: |accuracy − confidence| of the predicted class in {BINS} bins of equal mass "
     f"(fewer where a bin would have under {LEAST} predictions), weighted by their "
     "size. It is the plain estimator, which is never 0: by chance is what a perfectly "
-    "calibrated head with these confidences would show. Over-confidence: mean "
-    "confidence less accuracy, in points. Brier: squared error summed over classes, 0 "
+    "calibrated head with these confidences would show. Over: mean confidence "
+    "less accuracy, in points. Brier: squared error summed over classes, 0 "
     "to 2. Log loss in nats."
 )
 TEMPERED = (
@@ -61,8 +63,8 @@ TEMPERED = (
     "predicted stays as it is."
 )
 COLUMNS = (
-    *("upstream", "downstream", "corpus", "temperature", "ECE", "by chance"),
-    *("over-confidence", "Brier", "log loss"),
+    *("upstream", "downstream", "corpus", "T", "ECE", "by chance"),
+    *("over", "Brier", "log loss"),
 )
 NONE_FITTED = "none fitted"
 """Stands for the temperature where no validation predictions are stored."""
@@ -70,13 +72,14 @@ NONE_FITTED = "none fitted"
 
 def calibration(runs: pa.Table, question: Question) -> Table:
     """Show calibration as trained, and at a temperature fitted in validation."""
-    found = held(runs, question)
+    found = held(runs, replace(question, metric=macro_f1))  # what rows are sorted by
     body: list[tuple[Entry, ...]] = []
     apart, without, extreme = 0, [], 0
     for place, rows in found.ordered():
         test, heat = of_place(rows)
         if test is None:
             continue
+        control = found.matrix.is_control(place.system)
         made = [_row(found, place, Entry(text="1", value=1.0), measured(rows, test))]
         if heat is None:
             without.append(found.name(place))
@@ -84,8 +87,8 @@ def calibration(runs: pa.Table, question: Question) -> Table:
         else:
             after = measured(rows, test.tempered(heat))
             made.append(_row(found, place, _heat(heat), after))
-            extreme += int((np.abs(np.log(heat)) > 0.99 * np.log(HOTTEST)).sum())
-        apart += len(made) * found.matrix.is_control(place.system)
+            extreme += 0 if control else _at_ends(heat)
+        apart += len(made) * control
         body += made
     return Table(
         title="Calibration on the test part, as trained and at a fitted temperature",
@@ -159,6 +162,11 @@ def _heat(temperatures: Floats) -> Entry:
     alone = f"{low:.2f}" == f"{high:.2f}"
     text = f"{middle:.2f}" + ("" if alone else f" ({low:.2f}–{high:.2f})")
     return Entry(text=text, value=middle, details={"lowest": low, "highest": high})
+
+
+def _at_ends(temperatures: Floats) -> int:
+    """Count the cells whose temperature is at an end of what is tried."""
+    return int((np.abs(np.log(temperatures)) > 0.99 * np.log(HOTTEST)).sum())
 
 
 def _extreme(cells: int) -> Iterator[str]:

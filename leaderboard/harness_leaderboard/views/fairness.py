@@ -258,7 +258,7 @@ def _doubts(found: Held, shown: Sequence[Shown], question: Question) -> Iterator
         for name, labels in of.lacking().items():
             yield f"{corpus}, {name}: lacks {', '.join(labels)}, which others have."
         if len(of.seeds) == 1:
-            yield "One seed: what training again would change is in no interval."
+            yield "Of one seed no interval holds what training again would change."
 
 
 def _unsaid(found: Held, places: Sequence[Place], by: str) -> Iterator[str]:

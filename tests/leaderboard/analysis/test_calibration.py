@@ -47,7 +47,7 @@ def drawn(
 
 def softmax(logits: Floats) -> Floats:
     powers = np.exp(logits - logits.max())
-    return powers / powers.sum()
+    return np.asarray(powers / powers.sum())
 
 
 def said(scores: Floats, true: np.ndarray, speakers: int) -> tuple[Prediction, ...]:
@@ -92,9 +92,11 @@ def measures(results: Sequence[Result]) -> calibration.Calibration:
 def plain_ece(scores: Floats, true: np.ndarray, bins: int = calibration.BINS) -> float:
     confidence, right = scores.max(1), scores.argmax(1) == true
     order = np.argsort(confidence, kind="stable")
-    return sum(
-        abs(right[one].mean() - confidence[one].mean()) * len(one) / len(true)
-        for one in np.array_split(order, bins)
+    return float(
+        sum(
+            abs(right[one].mean() - confidence[one].mean()) * len(one) / len(true)
+            for one in np.array_split(order, bins)
+        )
     )
 
 

@@ -17,7 +17,7 @@ from study import LABELS, with_predictions
 from harness.training.metrics import accuracy, macro_f1
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from harness_leaderboard.analysis.grouped import Grouped
     from results import MakeResult
@@ -64,11 +64,17 @@ def of(*results: Result) -> Grouped:
     return found
 
 
-def f1(results: list[Result], keep: Callable[[str, str | None], bool]) -> float:
+def f1(
+    results: list[Result], *, groups: str = "", speakers: Collection[str] = ()
+) -> float:
     """The mean over seeds of the macro-F1 of some utterances, by scikit-learn."""
     found = []
     for result in results:
-        kept = [p for p in result.predictions if keep(p.speaker, p.sentence)]
+        kept = [
+            p
+            for p in result.predictions
+            if p.sentence in [*groups] or p.speaker in speakers
+        ]
         true, said = [p.label for p in kept], [p.predicted for p in kept]
         found.append(f1_score(true, said, labels=sorted(set(true)), average="macro"))
     return float(np.mean(found))
@@ -85,7 +91,7 @@ def by_place(speaker: int, place: int) -> str:
 def test_a_groups_figure_is_that_of_its_utterances_in_the_mean_over_seeds(spoken):
     results = [spoken(lambda s, n: 0.5 + 0.05 * s, by_place, seed=k) for k in (0, 1)]
     found = grouped.figures(of(*results), macro_f1)
-    expected = [f1(results, lambda _, group, one=one: group == one) for one in "abc"]
+    expected = [f1(results, groups=one) for one in "abc"]
     assert found == pytest.approx(expected)
 
 
@@ -99,9 +105,10 @@ def test_p_among_speakers_is_the_share_of_all_divisions_with_as_large_a_gap(spok
     results = [spoken(lambda s, n: 0.5 + 0.1 * (s % 3), by_speaker)]
     test = grouped.test_of(of(*results), macro_f1)
     gaps = []
-    for chosen in combinations([f"s{number}" for number in range(8)], 4):
-        inside = f1(results, lambda name, _, c=chosen: name in c)
-        outside = f1(results, lambda name, _, c=chosen: name not in c)
+    everyone = [f"s{number}" for number in range(8)]
+    for chosen in combinations(everyone, 4):
+        inside = f1(results, speakers=chosen)
+        outside = f1(results, speakers=set(everyone) - set(chosen))
         gaps.append(abs(inside - outside))
     found = grouped.figures(of(*results), macro_f1)
     observed = np.ptp(found)

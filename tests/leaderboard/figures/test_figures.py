@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -12,6 +13,7 @@ from harness_leaderboard.results import reading, store
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from study import perturbed, predicted
+from study import study
 
 from harness import HarnessError
 
@@ -294,3 +296,25 @@ def test_differences_to_clean_are_drawn_with_their_intervals(make_result: MakeRe
     assert point[0, 0] == pytest.approx(drop)
     assert line[0, 0] < drop < line[1, 0]
     assert [one.get_text() for one in axis.get_yticklabels()] == ["noise:snr=0"]
+
+
+def test_reliability_is_drawn_as_trained_and_at_a_temperature(make_result: MakeResult):
+    results = study(make_result)
+    fitted = [replace(one, valid_predictions=one.predictions) for one in results]
+    question = Question(controls=frozenset({"mel"}))
+    figure = draw("reliability", *fitted, question=question)
+    panels = shown(figure)
+    assert len(panels) == 4  # of two systems and two corpora; the control has none
+    title = panels[0].get_title()
+    assert title.startswith("whisper · linear\n")
+    assert "a bin\nECE " in title
+    assert " → " in title
+    for places in points(panels[0]):
+        assert ((places >= 0) & (places <= 100)).all()
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 2
+
+
+def test_reliability_without_validation_predictions_says_so(make_result: MakeResult):
+    panel, *_ = shown(draw("reliability", *study(make_result)))
+    assert "no temperature fitted" in panel.get_title()

@@ -59,7 +59,7 @@ def results(make_result) -> list[Result]:
 def test_each_system_has_a_row_as_trained_and_one_at_its_temperature(results):
     table = show("calibration", *results)
     assert len(table.rows) == 6
-    heat = texts(table, "temperature")
+    heat = texts(table, "T")
     assert heat[::2] == ["1"] * 3
     assert all("." in text for text in heat[1::2])
     assert all("[" in text for text in texts(table, "log loss"))
@@ -73,10 +73,16 @@ def test_a_figure_without_validation_predictions_says_so_and_stays(results):
         for one in results
     ]
     table = show("calibration", *older)
-    assert texts(table, "temperature").count(NONE_FITTED) == 1
+    assert texts(table, "T").count(NONE_FITTED) == 1
     (said,) = [note for note in table.notes if "No temperature is fitted" in note]
     assert "mel · linear on emodb" in said
     assert "--again all" in said
+
+
+def test_it_is_the_same_whatever_metric_is_asked_for(results):
+    assert show("calibration", *results, metric=accuracy) == show(
+        "calibration", *results
+    )
 
 
 def test_controls_stand_below_a_line_in_both_rows(results):
@@ -197,6 +203,19 @@ def test_both_are_printed_in_every_form(view, form, results, runs, harness):
     )
     assert code == 0
     assert "whisper" in out
+
+
+def test_the_page_has_both_for_any_metric(results, runs, tmp_path, harness):
+    for one in results:
+        store.write_result(one, runs)
+    out = tmp_path / "site"
+    words = ("--metric", "uar", "--format", "html", "--out", str(out))
+    assert harness("leaderboard", "--runs", str(runs), *words)[0] == 0
+    page = (out / "index.html").read_text("utf-8")
+    assert 'id="calibrated"' in page
+    assert 'id="by-gender"' in page
+    assert 'id="by-sentence"' in page
+    assert "could not be made" not in page
 
 
 def test_by_is_refused_for_other_views(results, runs, harness):
