@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from harness.training.scale import Scale
+from harness.training.standard import Standard
 from harness_plugins.downstreams import logistic
 from harness_plugins.downstreams._means import features_of
 from scipy import stats
@@ -88,7 +88,7 @@ def by_epoch(
 
 def by_strength(training: Dataset, valid: Dataset, test: Dataset) -> dict[str, Floats]:
     """Fit logistic regression of every strength on every layer."""
-    scale = Scale.of(training)
+    scale = Standard.of(training)
     found: dict[str, list[list[float]]] = {"valid": [], "test": []}
     for layer in range(1, training.layers + 1):
         features = [

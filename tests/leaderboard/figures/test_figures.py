@@ -12,8 +12,7 @@ from harness_leaderboard.figures import sheet
 from harness_leaderboard.results import reading, store
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from study import perturbed, predicted
-from study import study
+from study import perturbed, predicted, study
 
 from harness import HarnessError
 
