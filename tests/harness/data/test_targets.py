@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 from manifests import BEEPS, manifest_of
 
-from harness import DataError, PluginError, SplitOptions, Target, Utterance
+from harness import (
+    DataError,
+    PluginError,
+    SplitOptions,
+    SplitStrategy,
+    Target,
+    Utterance,
+)
 from harness.data.manifest import join
 from harness.data.targets import harness_targets, seen
 from harness.registry import Names, Plugin
@@ -130,7 +137,7 @@ def test_numbers_of_another_corpus_are_tested_whatever_their_bins():
 
     one = corpus("one", [float(n) for n in range(20)])
     other = corpus("other", [30.0] * 18 + [40.0, 50.0])
-    strategies = Names("split strategy")
+    strategies: Names[SplitStrategy] = Names("split strategy")
     for strategy in harness_splits():
         strategies.add(strategy, Plugin(name="splits", distribution="", version=""))
     choice = SplitChoice.of(
