@@ -97,8 +97,9 @@ def run(registry: Registry, /, **options: Any) -> ExitCode:  # noqa: ANN401 - cl
 
     The recordings of each corpus go through each speech model (upstream) once, and the
     hidden states are stored: the model itself is not trained. On them each classifier
-    (downstream, or head) is trained to name the emotion, and scored on speakers that it
-    has not been trained on. Controls, which a score must beat, are added to it.
+    (downstream, or head) is trained to name the emotion, or what --target says, and
+    scored on speakers that it has not been trained on. Controls, which a score must
+    beat, are added to it.
 
     What is finished is never done again, so the same command also goes on with a run
     that was interrupted. 'harness plan' takes the same options and says beforehand what

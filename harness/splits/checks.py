@@ -118,11 +118,12 @@ def _in_two_parts(
 def _untrained_labels(
     fold: Fold, recordings: Recordings, part_of: PartOf
 ) -> Iterator[str]:
-    """Find utterances whose label train lacks."""
+    """Find utterances whose label train lacks; a number may be a new one."""
     trained = {recordings[id].utterance.label for id in fold.train}
     for id, part in part_of.items():
-        label = recordings[id].utterance.label
-        if label not in trained:
+        utterance = recordings[id].utterance
+        label = utterance.label
+        if label not in trained and utterance.value is None:
             yield (
                 f"label '{label}' of {part} ('{id}') is not in train. Give some of its "
                 "utterances to train, or leave it out."

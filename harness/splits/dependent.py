@@ -26,12 +26,12 @@ def _fold(parts: Mapping[int, Sequence[str]]) -> Fold:
 
 
 def refuse_lone_utterances(utterances: Sequence[Utterance]) -> None:
-    """Refuse a corpus without utterances, or with one alone of a label."""
+    """Refuse a corpus without utterances, or with one alone of a class."""
     if not utterances:
         raise DataError("There are no utterances to split; check the corpus folder.")
     labels = Counter(utterance.label for utterance in utterances)
     for utterance in utterances:
-        if labels[utterance.label] == 1:
+        if labels[utterance.label] == 1 and utterance.value is None:
             raise DataError(
                 f"Label '{utterance.label}' has a single utterance, '{utterance.id}', "
                 "which cannot both train and test. Leave it out, or record more."

@@ -168,7 +168,7 @@ def _transfer(
         DataError: Where fewer than two labels are shared, or there are several folds.
     """
     name = tested.corpus.name
-    labels = _shared_labels(source, tested)
+    labels = _kept_labels(source, tested, both)
     fold = _only_fold(split)
     of_source = {
         part: _prefixed("" if source.joined else source.corpus.name, ids)
@@ -188,6 +188,12 @@ def _transfer(
     division = Split(strategy="transfer", version=split.version, folds=(across,))
     check(division, both)
     return Division(manifest=both, split=division, trained=source.names, tested=(name,))
+
+
+def _kept_labels(source: Manifest, tested: Manifest, both: Manifest) -> Collection[str]:
+    """Return the labels that both have; of numbers, which have bins, all."""
+    numbers = any(one.value is not None for one in both.utterances)
+    return both.labels if numbers else _shared_labels(source, tested)
 
 
 def _shared_labels(source: Manifest, tested: Manifest) -> Collection[str]:

@@ -76,7 +76,8 @@ def test_python_has_every_option_of_the_verb(verb, options, more):
 
 def test_the_signature_shows_the_defaults_of_the_command_line():
     shown = inspect.signature(harness.run).parameters
-    assert shown["split"].default == "speaker-independent"
+    assert shown["target"].default == "emotion"
+    assert shown["split"].default is None  # the target's
     assert shown["controls"].default is True
     assert shown["runs"].default == "runs"
     assert shown["quiet"].default is False

@@ -133,7 +133,7 @@ def spans(numbers: Iterable[int]) -> str:
 
 def in_percent(fraction: float) -> str:
     """Spell a fraction of one in percent."""
-    return f"{100 * fraction:.1f}"
+    return f"{round(100 * fraction, 1) + 0.0:.1f}"  # no −0.0
 
 
 def counted(number: int, noun: str) -> str:

@@ -7,9 +7,20 @@ from dataclasses import replace
 import pytest
 from manifests import BEEPS, manifest_of
 
-from harness import DataError, PluginError, Target, Utterance
+from harness import (
+    DataError,
+    PluginError,
+    SplitOptions,
+    SplitStrategy,
+    Target,
+    Utterance,
+)
 from harness.data.manifest import join
 from harness.data.targets import harness_targets, seen
+from harness.registry import Names, Plugin
+from harness.splits.checks import check
+from harness.splits.strategies import harness_splits, make_split
+from harness.splits.transfer import SplitChoice, divisions
 
 TARGETS = {target.name: target for target in harness_targets()}
 
@@ -107,6 +118,35 @@ def test_equal_numbers_are_in_one_bin():
     found = through("arousal", rated([1.0] * 15 + [2.0, 3.0, 4.0, 5.0, 6.0]))
     assert labels(found)[:15] == ["q1"] * 15
     assert len(found.labels) > 1
+
+
+def test_a_split_of_numbers_may_test_a_bin_that_train_lacks():
+    """A number may be a new one; a class may not."""
+    by_speaker = through("arousal", rated([float(n % 4) for n in range(20)]))
+    loso = next(one for one in harness_splits() if one.name == "loso")
+    split = make_split(loso, by_speaker.utterances, SplitOptions())
+    check(split, by_speaker)
+    with pytest.raises(DataError, match="cannot have label 's0'"):
+        make_split(loso, through("speaker", spoken()).utterances, SplitOptions())
+
+
+def test_numbers_of_another_corpus_are_tested_whatever_their_bins():
+    def corpus(name, values):
+        contents = {f"{n:03}": f"{name} {n}" for n in range(len(values))}
+        return manifest_of(rated(values), contents, replace(BEEPS, name=name))
+
+    one = corpus("one", [float(n) for n in range(20)])
+    other = corpus("other", [30.0] * 18 + [40.0, 50.0])
+    strategies: Names[SplitStrategy] = Names("split strategy")
+    for strategy in harness_splits():
+        strategies.add(strategy, Plugin(name="splits", distribution="", version=""))
+    choice = SplitChoice.of(
+        "speaker-independent", strategies, target=TARGETS["arousal"]
+    )
+    (division,) = divisions([one], [other], choice)
+    assert len(division.split.folds[0].test) == 20
+    tested = {u.value for u in division.manifest.utterances if u.id[:5] == "other"}
+    assert tested == {30.0, 40.0, 50.0}
 
 
 def test_numbers_are_part_of_what_a_manifest_is_named_by():
