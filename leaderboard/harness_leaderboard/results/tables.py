@@ -94,7 +94,10 @@ def predictions_of(
     """
     import pyarrow as pa
 
-    known = sorted({one for of in results["labels"].to_pylist() for one in of or ()})
+    of_classes = zip(
+        results["labels"].to_pylist(), results["confusion"].to_pylist(), strict=True
+    )
+    known = sorted({one for of, counts in of_classes if counts for one in of or ()})
     pieces = [
         _piece(runs, results.slice(start, ROWS), known, column)
         for start in range(0, max(len(results), 1), ROWS)
@@ -155,13 +158,14 @@ def _scores(
     import pyarrow.compute as pc
 
     scores = pc.struct_field(said, "scores")
-    values, counts = scores.flatten().to_numpy(), pc.list_value_length(scores)
-    starts = np.cumsum([0, *counts.to_pylist()])[:-1]
+    counts = np.array(pc.list_value_length(scores).to_pylist(), int)
+    values = np.append(scores.flatten().to_numpy(), np.nan)  # the last for none
+    starts = np.cumsum([0, *counts])[:-1]
     found = {}
     for label in labels:
         at = np.array([_index(of, label) for of in listed], int)[owner.to_numpy()]
-        lacks = at < 0
-        picked = values[np.where(lacks, 0, starts + at)] if len(at) else values[:0]
+        lacks = (at < 0) | (counts == 0)  # numbers have no probabilities
+        picked = values[np.where(lacks, -1, starts + at)]
         found[SCORE + label] = pa.array(picked, pa.float64(), mask=lacks)
     return found
 

@@ -93,6 +93,21 @@ def test_numbers_are_run_and_scored(harness, rated, kept):
         assert result.condition.downstream.selection == "ccc"
 
 
+def test_predictions_of_numbers_stand_beside_those_of_classes(harness, rated):
+    for target in ("arousal", "emotion"):
+        asked = numbers(rated, "--downstream", "linear", "--target", target)
+        assert harness("run", *asked)[0] == 0
+    found = python.results().predictions.to_pylist()
+    assert {"score_high", "score_low"} <= found[0].keys()
+    assert not {"score_q1", "score_q5"} & found[0].keys()
+    for row in found:
+        is_number = row["target"] == "arousal"
+        assert (row["predicted_value"] is not None) == is_number
+        assert (row["score_high"] is None) == is_number
+    alone = python.results(only={"target": "arousal"}).predictions
+    assert not [name for name in alone.column_names if name.startswith("score_")]
+
+
 def test_controls_of_numbers_are_those_that_can(harness, rated):
     asked = [word for word in numbers(rated) if word != "--no-controls"]
     code, out, err = harness("plan", *asked, "--downstream", "linear")

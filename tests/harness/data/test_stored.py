@@ -25,6 +25,8 @@ FULL = Utterance(
     start=0.1,
     end=1.7,
     part="train",
+    numbers={"arousal": 0.25},
+    value=0.25,
 )
 BARE = Utterance(id="b", path="b.wav", label="joy", speaker="s2")
 THIRD = Utterance(id="c", path="c.wav", label="joy", speaker="s3")
@@ -133,6 +135,8 @@ def changes():
                 continue
             if isinstance(value, str):
                 yield owner, field.name, f"{value} changed"
+            elif isinstance(value, dict):
+                yield owner, field.name, {**value, "age": 41.0}
             elif isinstance(value, Path):
                 yield owner, field.name, value / "changed"
             elif isinstance(value, tuple):
