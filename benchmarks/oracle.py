@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from harness.training.standard import Standard
 from harness_plugins.downstreams import logistic
 from harness_plugins.downstreams._means import features_of
 from scipy import stats
@@ -34,6 +33,7 @@ from harness.files import replacing
 from harness.registry import Registry, plugin_manager
 from harness.training.loop import fit
 from harness.training.metrics import macro_f1, predictions_of
+from harness.training.standard import Standard
 from harness.training.task import Trial
 
 if TYPE_CHECKING:
