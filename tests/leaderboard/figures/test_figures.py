@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -11,8 +12,10 @@ from harness_leaderboard.figures import sheet
 from harness_leaderboard.results import reading, store
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from ratings import ratings
 
 from harness import HarnessError
+from harness.training.metrics import ccc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,3 +242,47 @@ def test_too_many_panels_say_how_to_choose(make_result: MakeResult):
 def test_every_cell_has_a_panel(count: int, make_result: MakeResult):
     results = [make_result(corpus=f"corpus-{number}") for number in range(count)]
     assert len(shown(draw("confusion", *results))) == count
+
+
+# ---------------------------------------------------------------- numbers, targets
+
+NUMBERS = Question(metric=ccc)
+
+
+def drawn_of_numbers(name: str, make_result: MakeResult) -> Figure:
+    needed = figures.DRAWINGS[name].columns(NUMBERS)
+    results = [
+        replace(one, layer_scores=(0.2, 0.5)) for one in ratings(make_result)[:4]
+    ]
+    runs = reading.flattened(store.table_of(results), needed)
+    return figures.DRAWINGS[name].draw(runs, NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("history", "CCC"), ("cost", "CCC, %"), ("layers-probes", "probe's CCC, %")],
+)
+def test_a_figure_of_numbers_has_their_score(name, label, make_result: MakeResult):
+    figure = drawn_of_numbers(name, make_result)
+    assert label in {axis.get_ylabel() for axis in figure.axes}
+
+
+@pytest.mark.parametrize("name", ["confusion", "speakers"])
+def test_what_is_right_or_wrong_is_not_drawn_of_numbers(name, make_result: MakeResult):
+    with pytest.raises(HarnessError, match=r"never right or wrong"):
+        drawn_of_numbers(name, make_result)
+
+
+def test_a_map_has_a_row_a_target_and_a_number_in_each_field(make_result: MakeResult):
+    results = [
+        make_result(target=target, downstream="layerwise", layer_scores=scores)
+        for target, scores in (("emotion", (0.2, 0.6)), ("gender", (0.9, 0.5)))
+    ]
+    (panel, *_) = shown(draw("map", *results))
+    assert [label.get_text() for label in panel.get_yticklabels()] == [
+        *("emotion", "gender"),
+    ]
+    values = shades(panel)
+    assert values.shape == (2, 2)
+    texts = [text.get_text() for text in panel.texts]
+    assert texts == [f"{value:.0f}" for value in values.ravel()]
