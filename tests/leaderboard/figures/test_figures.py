@@ -13,8 +13,10 @@ from harness_leaderboard.results import reading, store
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from study import perturbed, predicted, study
+from ratings import ratings
 
 from harness import HarnessError
+from harness.training.metrics import ccc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -317,3 +319,47 @@ def test_reliability_is_drawn_as_trained_and_at_a_temperature(make_result: MakeR
 def test_reliability_without_validation_predictions_says_so(make_result: MakeResult):
     panel, *_ = shown(draw("reliability", *study(make_result)))
     assert "no temperature fitted" in panel.get_title()
+
+
+# ---------------------------------------------------------------- numbers, targets
+
+NUMBERS = Question(metric=ccc)
+
+
+def drawn_of_numbers(name: str, make_result: MakeResult) -> Figure:
+    needed = figures.DRAWINGS[name].columns(NUMBERS)
+    results = [
+        replace(one, layer_scores=(0.2, 0.5)) for one in ratings(make_result)[:4]
+    ]
+    runs = reading.flattened(store.table_of(results), needed)
+    return figures.DRAWINGS[name].draw(runs, NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("history", "CCC"), ("cost", "CCC, %"), ("layers-probes", "probe's CCC, %")],
+)
+def test_a_figure_of_numbers_has_their_score(name, label, make_result: MakeResult):
+    figure = drawn_of_numbers(name, make_result)
+    assert label in {axis.get_ylabel() for axis in figure.axes}
+
+
+@pytest.mark.parametrize("name", ["confusion", "speakers"])
+def test_what_is_right_or_wrong_is_not_drawn_of_numbers(name, make_result: MakeResult):
+    with pytest.raises(HarnessError, match=r"never right or wrong"):
+        drawn_of_numbers(name, make_result)
+
+
+def test_a_map_has_a_row_a_target_and_a_number_in_each_field(make_result: MakeResult):
+    results = [
+        make_result(target=target, downstream="layerwise", layer_scores=scores)
+        for target, scores in (("emotion", (0.2, 0.6)), ("gender", (0.9, 0.5)))
+    ]
+    (panel, *_) = shown(draw("map", *results))
+    assert [label.get_text() for label in panel.get_yticklabels()] == [
+        *("emotion", "gender"),
+    ]
+    values = shades(panel)
+    assert values.shape == (2, 2)
+    texts = [text.get_text() for text in panel.texts]
+    assert texts == [f"{value:.0f}" for value in values.ravel()]

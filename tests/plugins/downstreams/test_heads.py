@@ -15,6 +15,7 @@ from harness_plugins.downstreams import (
     multilayer,
     nonlinear,
     permuted,
+    permuted_layerwise,
 )
 from harness_plugins.recipes import PEFT_SER
 from torch import nn
@@ -65,8 +66,11 @@ def test_the_papers_heads_are_trained_by_peft_sers_recipe(module):
     assert offer(module).recipe == PEFT_SER
 
 
-def test_the_permuted_control_differs_from_linear_in_its_labels_alone():
-    control, head = offer(permuted), offer(linear)
+@pytest.mark.parametrize(
+    ("control", "head"), [(permuted, linear), (permuted_layerwise, layerwise)]
+)
+def test_a_permuted_control_differs_from_its_head_in_its_labels_alone(control, head):
+    control, head = offer(control), offer(head)
     assert control.recipe.permuted_labels
     assert replace(control.recipe, permuted_labels=False) == head.recipe
     assert (control.build, control.reads) == (head.build, head.reads)
