@@ -87,6 +87,13 @@ def test_a_key_says_what_the_recording_is_mixed_with():
     assert set(one) & set(other)  # some are mixed with the same ones
 
 
+def test_a_faster_recording_is_shorter():
+    fast = Perturber(perturbation=dataclasses.replace(DRAW, tempo=1.25))
+    manifest = manifest_of(utterances())
+    made = marked(manifest.recordings, fast, "", [manifest])
+    assert {one.seconds for one in made} == {0.8}
+
+
 # ---------------------------------------------------------------- others
 
 

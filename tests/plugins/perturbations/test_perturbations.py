@@ -8,6 +8,7 @@ import torch
 from harness_plugins.perturbations import channel, room
 
 from harness import HarnessError, Speech
+from harness.data.resampling import resample
 from harness.features.padding import voice
 
 RATE = 16_000
@@ -27,6 +28,7 @@ def perturbed(registry):
             waveform=waveform,
             rate=RATE,
             random=np.random.default_rng(seed),
+            resample=resample,
             others=others,
         )
         return registry.perturbations[name].apply(speech)
