@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,7 +135,7 @@ def recording(tmp_path):
         noise = np.random.default_rng(seed).standard_normal(16_000)
         soundfile.write(path, 0.1 * noise, 8_000)
         probe = audio.probe(path, start=start, end=end)
-        facts = {k: v for k, v in probe.items() if k != "problem"}
+        facts: dict[str, Any] = {k: v for k, v in probe.items() if k != "problem"}
         utterance = Utterance(
             id=name, path=path.name, label="a", speaker=name, start=start, end=end
         )

@@ -125,9 +125,12 @@ def test_a_telephone_passes_300_to_3400_hertz_alone(perturbed):
 def test_a_telephone_line_has_256_levels(monkeypatch, perturbed):
     sent = []
     coded = channel._coded
-    monkeypatch.setattr(
-        channel, "_coded", lambda *a, **k: sent.append(coded(*a, **k)) or sent[-1]
-    )
+
+    def noting(*samples, **how):
+        sent.append(coded(*samples, **how))
+        return sent[-1]
+
+    monkeypatch.setattr(channel, "_coded", noting)
     perturbed("telephone", noise(seconds=10))
     assert 128 < len(np.unique(sent[0])) <= 256
 
