@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.data import audio
+from harness.data.resampling import resample
 from harness.errors import DataError
 from harness.files import sha256_json
 from harness.registry import isolated
@@ -71,6 +72,7 @@ class Perturber:
             waveform=_clean(recording, rate),
             rate=rate,
             random=_random(recording, self.perturbation),
+            resample=resample,
             others=tuple(_clean(other, rate) for other in recording.others),
         )
         name = self.perturbation.name
@@ -107,7 +109,7 @@ def marked(
     identity: str,
     manifests: Sequence[Manifest],
 ) -> Iterator[Recording]:
-    """Yield recordings that are marked as perturbed, and mixed with others.
+    """Yield recordings that are marked as perturbed: mixed with others, of new lengths.
 
     Args:
         recordings: As they are.
@@ -126,7 +128,8 @@ def marked(
     for one in recordings:
         mixed = others.get(one.key, ())
         mark = sha256_json([*what, [other.key for other in mixed]])[:16]
-        yield replace(one, perturbation=mark, others=mixed)
+        seconds = one.seconds / perturbation.tempo
+        yield replace(one, perturbation=mark, others=mixed, seconds=seconds)
 
 
 def neighbours(

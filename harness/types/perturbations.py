@@ -25,6 +25,8 @@ class Speech:
         rate: That rate, in hertz.
         random: Seeded by the recording's samples and the perturbation's name without
             its options, so that two levels of a noise are one noise.
+        resample: From a waveform, its rate and another one, both in hertz, to the
+            waveform at that rate, by the filter that decoding has.
         others: Other utterances of the corpus by other speakers, each as ``waveform``;
             as many as ``Perturbation.others`` asks for.
     """
@@ -32,6 +34,7 @@ class Speech:
     waveform: Tensor
     rate: int
     random: np.random.Generator
+    resample: Callable[[Tensor, int, int], Tensor]
     others: tuple[Tensor, ...] = ()
 
 

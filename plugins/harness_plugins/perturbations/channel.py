@@ -145,23 +145,19 @@ def telephone(speech: Speech) -> Tensor:
     import torch
     from scipy.signal import butter, sosfiltfilt
 
-    from harness.data.resampling import resample
-
-    line = resample(speech.waveform, speech.rate, LINE).double().numpy()
+    line = speech.resample(speech.waveform, speech.rate, LINE).double().numpy()
     band = butter(ORDER, BAND, "bandpass", fs=LINE, output="sos")
     passed = sosfiltfilt(band, line, padlen=min(len(line) - 1, LINE // 10))
     coded = _coded(passed, LINE, format="WAV", subtype="ULAW")
-    return _as_long(resample(torch.from_numpy(coded), LINE, speech.rate), speech)
+    return _as_long(speech.resample(torch.from_numpy(coded), LINE, speech.rate), speech)
 
 
 def opus(speech: Speech, *, options: Opus) -> Tensor:
     """Code and decode speech by Opus, at the nearest rate that it has."""
     import torch
 
-    from harness.data.resampling import resample
-
     rate = min(OPUS_RATES, key=lambda one: abs(one - speech.rate))
-    sent = resample(speech.waveform, speech.rate, rate).numpy()
+    sent = speech.resample(speech.waveform, speech.rate, rate).numpy()
     coded = _coded(
         sent,
         rate,
@@ -169,7 +165,7 @@ def opus(speech: Speech, *, options: Opus) -> Tensor:
         subtype="OPUS",
         compression_level=options.compression,
     )
-    return _as_long(resample(torch.from_numpy(coded), rate, speech.rate), speech)
+    return _as_long(speech.resample(torch.from_numpy(coded), rate, speech.rate), speech)
 
 
 def gain(speech: Speech, *, options: Gain) -> Tensor:

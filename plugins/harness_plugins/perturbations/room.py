@@ -119,8 +119,5 @@ def response(
 
 def speed(speech: Speech, *, options: Speed) -> Tensor:
     """Play speech faster or slower, and so higher or lower."""
-    from harness.data.resampling import resample
-
     played = round(speech.rate * options.factor)
-    faster: Tensor = resample(speech.waveform, played, speech.rate)
-    return faster
+    return speech.resample(speech.waveform, played, speech.rate)

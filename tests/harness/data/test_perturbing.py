@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,6 +88,13 @@ def test_a_key_says_what_the_recording_is_mixed_with():
     assert set(one) & set(other)  # some are mixed with the same ones
 
 
+def test_a_faster_recording_is_shorter():
+    fast = Perturber(perturbation=dataclasses.replace(DRAW, tempo=1.25))
+    manifest = manifest_of(utterances())
+    made = marked(manifest.recordings, fast, "", [manifest])
+    assert {one.seconds for one in made} == {0.8}
+
+
 # ---------------------------------------------------------------- others
 
 
@@ -127,7 +135,7 @@ def recording(tmp_path):
         noise = np.random.default_rng(seed).standard_normal(16_000)
         soundfile.write(path, 0.1 * noise, 8_000)
         probe = audio.probe(path, start=start, end=end)
-        facts = {k: v for k, v in probe.items() if k != "problem"}
+        facts: dict[str, Any] = {k: v for k, v in probe.items() if k != "problem"}
         utterance = Utterance(
             id=name, path=path.name, label="a", speaker=name, start=start, end=end
         )

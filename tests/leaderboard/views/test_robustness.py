@@ -97,9 +97,9 @@ def test_the_pairing_makes_intervals_smaller(make_result):
         made = with_predictions(make_result(), true, said)
         results.append(made if name == "clean" else perturbed(made, name))
     entry = view(*results).rows[0][4]
-    width = float(entry.details["high"]) - float(entry.details["low"])  # type: ignore[arg-type]
+    width = float(entry.details["high"]) - float(entry.details["low"])
     assert width < 0.1
-    assert float(entry.details["high"]) < 0  # type: ignore[arg-type]
+    assert float(entry.details["high"]) < 0
 
 
 def test_what_has_no_clean_result_is_shown_without_a_difference_and_named(measured):

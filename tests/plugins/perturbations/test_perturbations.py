@@ -8,6 +8,7 @@ import torch
 from harness_plugins.perturbations import channel, room
 
 from harness import HarnessError, Speech
+from harness.data.resampling import resample
 from harness.features.padding import voice
 
 RATE = 16_000
@@ -27,6 +28,7 @@ def perturbed(registry):
             waveform=waveform,
             rate=RATE,
             random=np.random.default_rng(seed),
+            resample=resample,
             others=others,
         )
         return registry.perturbations[name].apply(speech)
@@ -123,9 +125,12 @@ def test_a_telephone_passes_300_to_3400_hertz_alone(perturbed):
 def test_a_telephone_line_has_256_levels(monkeypatch, perturbed):
     sent = []
     coded = channel._coded
-    monkeypatch.setattr(
-        channel, "_coded", lambda *a, **k: sent.append(coded(*a, **k)) or sent[-1]
-    )
+
+    def noting(*samples, **how):
+        sent.append(coded(*samples, **how))
+        return sent[-1]
+
+    monkeypatch.setattr(channel, "_coded", noting)
     perturbed("telephone", noise(seconds=10))
     assert 128 < len(np.unique(sent[0])) <= 256
 
