@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
 
 SOURCES = ("noise", "order", "seed")
-HEADS = "multilayer,nonlinear,linear"
+HEADS = "multilayer,nonlinear,linear,logistic"
 
 Set: TypeAlias = "tuple[str, str, int]"
 """A head, what is changed, and which change of that kind it is; 0 changes nothing."""

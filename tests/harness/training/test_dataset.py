@@ -141,7 +141,7 @@ def test_a_head_on_each_layers_frames_trains_on_what_is_stored(store):
 def test_own_training_gets_float32_whatever_is_stored(store):
     seen: list[torch.dtype] = []
 
-    def fit_own(train, labels, *, classes, seed):
+    def fit_own(train, labels, *, valid, classes, seed):
         seen.extend(frames.dtype for frames in train.frames)
         return lambda batch: torch.ones(len(batch), classes)
 

@@ -66,7 +66,9 @@ def returning(scores):
         name="own",
         summary="",
         reads=MEANS,
-        fit=lambda train, labels, *, classes, seed: lambda batch: scores(len(batch)),
+        fit=lambda train, labels, *, valid, classes, seed: (
+            lambda batch: scores(len(batch))
+        ),
     )
 
 

@@ -69,7 +69,7 @@ def test_a_dim_that_is_constant_in_training_is_0_everywhere(value):
 
 
 def test_the_scale_is_that_of_the_training_part_alone(task):
-    seen = {}
+    seen: dict[str, torch.Tensor] = {}
 
     def fit(training, labels, *, valid, classes, seed):
         seen.update(train=training.pooled, valid=valid.batch.pooled)
