@@ -91,12 +91,6 @@ KINDS: dict[str, tuple[Callable[[Clip], Clip], ...]] = {
 }
 
 
-def waveform(clip: Clip) -> NDArray[np.float64]:
-    """Bring a clip to the rate at which takes are compared."""
-    found: NDArray[np.float64] = at(takes.RATE)(clip)[0].astype(np.float64)
-    return found
-
-
 def recall(clips: Sequence[Clip], copies: int) -> None:
     """Print what is found of each kind of copy."""
     chosen = list(clips[:: max(1, len(clips) // copies)])
@@ -111,7 +105,7 @@ def recall(clips: Sequence[Clip], copies: int) -> None:
                 other = step(other)
             if fingerprint.candidates([own, fingerprint.sketch(*other)]):
                 candidates += 1
-                found += takes.agree(waveform(clip), waveform(other))
+                found += takes.agree(takes.lowered(*clip), takes.lowered(*other))
         share = candidates / len(chosen), found / len(chosen)
         print(f"| {kind} | {share[0]:.3f} | {share[1]:.3f} |", flush=True)
 
@@ -120,7 +114,9 @@ def false_alarms(clips: Sequence[Clip]) -> None:
     """Print which pairs of the corpus itself are candidates, and which are found."""
     pairs = fingerprint.candidates([fingerprint.sketch(*clip) for clip in clips])
     started = time.perf_counter()
-    found = [p for p in pairs if takes.agree(*(waveform(clips[one]) for one in p))]
+    found = [
+        p for p in pairs if takes.agree(*(takes.lowered(*clips[one]) for one in p))
+    ]
     spent = time.perf_counter() - started
     count = len(clips) * (len(clips) - 1) // 2
     print(

@@ -60,10 +60,6 @@ COPIES = {
 }
 
 
-def at_one_rate(samples, rate):
-    return rated(takes.RATE)(samples, rate)[0].astype(float)
-
-
 @pytest.mark.parametrize("kind", COPIES)
 def test_a_copy_in_another_form_is_a_candidate_and_agrees(kind):
     clips = [voice(seed) for seed in range(20)]
@@ -72,11 +68,11 @@ def test_a_copy_in_another_form_is_a_candidate_and_agrees(kind):
     expected = {(n, n + 20) for n in range(20)}
     assert expected <= set(fingerprint.candidates(sketches))
     for clip, copy in zip(clips, copies, strict=True):
-        assert takes.agree(at_one_rate(*clip), at_one_rate(*copy))
+        assert takes.agree(takes.lowered(*clip), takes.lowered(*copy))
 
 
 def test_other_takes_do_not_agree_and_neither_do_tones():
-    one, other = at_one_rate(*voice(0)), at_one_rate(*voice(1))
+    one, other = takes.lowered(*voice(0)), takes.lowered(*voice(1))
     assert not takes.agree(one, other)
     assert not takes.agree(one, np.zeros_like(one))
     time = np.arange(2 * takes.RATE) / takes.RATE
