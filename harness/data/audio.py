@@ -50,8 +50,9 @@ class Probe(TypedDict):
 
     ``content`` is the hash of the decoded samples, mixed down, at the file's own rate
     (equal for the same audio in another container), ``source`` that of the whole file,
-    ``peak`` the largest magnitude, and ``problem`` the reason why the audio cannot be
-    used, or empty.
+    ``peak`` the largest magnitude, ``sketch`` what other forms of the same take share
+    (see ``fingerprint``), and ``problem`` the reason why the audio cannot be used, or
+    empty.
     """
 
     sha256: str
@@ -61,6 +62,7 @@ class Probe(TypedDict):
     channels: int
     seconds: float
     peak: float
+    sketch: str
     problem: str
 
 
@@ -104,6 +106,7 @@ def _undecoded(problem: str) -> Probe:
         "channels": 0,
         "seconds": 0.0,
         "peak": 0.0,
+        "sketch": "",
         "problem": problem,
     }
 
@@ -112,13 +115,14 @@ def _describe(sound: Sound, span: Span, source: str) -> Probe:
     """Describe an utterance in a decoded file."""
     import numpy as np
 
-    from harness.data import decoding
+    from harness.data import decoding, fingerprint
 
     part = decoding.part_of(span, sound.rate, len(sound.mono))
     mono = sound.mono[part]
     is_whole = len(mono) == len(sound.mono)
     low, high = (mono.min(), mono.max()) if len(mono) else (0.0, 0.0)
     peak = float(max(-low, high))
+    problem = _problem(sound, span, len(mono), peak, float(high - low) / 2)
     return {
         "sha256": sound.sha256,
         "content": source if is_whole else _content(sound, part),
@@ -127,7 +131,8 @@ def _describe(sound: Sound, span: Span, source: str) -> Probe:
         "channels": sound.channels,
         "seconds": len(mono) / sound.rate,
         "peak": peak if np.isfinite(peak) else 0.0,  # JSON has no NaN
-        "problem": _problem(sound, span, len(mono), peak, float(high - low) / 2),
+        "sketch": "" if problem else fingerprint.sketch(mono, sound.rate),
+        "problem": problem,
     }
 
 

@@ -6,15 +6,16 @@ import functools
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
-from harness.data import audio
+from harness.data import audio, fingerprint
 from harness.data.limit import spread
 from harness.data.names import refuse_lookalikes
 from harness.data.nearby import nearby
+from harness.data.takes import same_takes
 from harness.errors import DataError, MissingCorpusError
 from harness.files import sha256_json
 from harness.types import silence
@@ -40,6 +41,7 @@ class Recording:
         perturbation: Hash of what it is perturbed by, ``others`` included; empty for
             the recording as it is.
         others: Recordings, as they are, that it is mixed with.
+        sketch: What other forms of the same take share (see ``fingerprint``).
     """
 
     utterance: Utterance
@@ -53,6 +55,7 @@ class Recording:
     source: str = ""
     perturbation: str = ""
     others: tuple[Recording, ...] = ()
+    sketch: str = field(default="", compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -76,6 +79,7 @@ class Manifest:
         recordings: The good ones.
         bad: The others, each as ``id: reason``, or many as ``number: reason``.
         joined: The corpora that it was made of, if of several.
+        alike: Pairs of ids of recordings that are the same take in two forms.
     """
 
     corpus: Corpus
@@ -83,6 +87,7 @@ class Manifest:
     recordings: tuple[Recording, ...]
     bad: tuple[str, ...] = ()
     joined: tuple[Corpus, ...] = ()
+    alike: tuple[tuple[str, str], ...] = ()
 
     @property
     def corpora(self) -> tuple[Corpus, ...]:
@@ -198,14 +203,19 @@ def read_manifest(
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
         found = list(chain.from_iterable(threads.map(examine, of_file)))
-    memory.save()
     bad = [one for one in found if isinstance(one, str)]
     good = [one for one in found if not isinstance(one, str)]
     doubted = _with_two_labels(good)
     bad += [f"{id}: {reason}" for id, reason in doubted.items()]
     good = [one for one in good if one.utterance.id not in doubted]
     good.sort(key=lambda one: one.utterance.id)
-    return Manifest(corpus, root, tuple(good), tuple(sorted(bad)))
+    alike = _ids(same_takes(good, memory))
+    memory.save()
+    return Manifest(corpus, root, tuple(good), tuple(sorted(bad)), alike=alike)
+
+
+def _ids(pairs: Iterable[tuple[Recording, Recording]]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((one.utterance.id, other.utterance.id) for one, other in pairs))
 
 
 def _examined(
@@ -246,14 +256,17 @@ def _with_two_labels(recordings: Iterable[Recording]) -> dict[str, str]:
 _SHARED = ("sha256", "source")
 """Facts that all spans of a file share, so that they are kept once."""
 
-_FACTS = ("sha256", "content", "source", "rate", "channels", "seconds", "peak")
+_FACTS = (
+    *("sha256", "content", "source", "rate", "channels", "seconds", "peak", "sketch"),
+)
 
 
 def _probe(
     path: Path, spans: Sequence[audio.Span], memory: Memory
 ) -> list[audio.Probe]:
     """Describe the spans of a file, which is read once, or remembered."""
-    about = f"audio-{audio.VERSION}.{audio.PROBE_VERSION} {sha256_json(spans)[:16]}"
+    versions = f"{audio.VERSION}.{audio.PROBE_VERSION}.{fingerprint.VERSION}"
+    about = f"audio-{versions} {sha256_json(spans)[:16]}"
     probe = functools.partial(audio.probe_spans, spans=spans)
     try:
         return memory.recall(path, probe, about)
@@ -339,16 +352,20 @@ def join(manifests: Sequence[Manifest]) -> Manifest:
         counts={},
         files=None,
     )
+    recordings = [
+        _of(manifest, r) for manifest in manifests for r in manifest.recordings
+    ]
     return Manifest(
         corpus,
         manifests[0].root,
-        tuple(_of(manifest, r) for manifest in manifests for r in manifest.recordings),
+        tuple(recordings),
         tuple(
             line if m.joined else f"{m.corpus.name}/{line}"
             for m in manifests
             for line in m.bad
         ),
         tuple(corpora),
+        alike=_ids(same_takes(recordings)),
     )
 
 

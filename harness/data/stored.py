@@ -40,11 +40,10 @@ BLOCK = 4096
 BLOCKS = 64
 """Parsed blocks that a process keeps, some 150 MB."""
 
-_PLAIN = tuple(
-    field.name
-    for field in fields(Recording)
-    if field.name not in ("utterance", "path", "others")
-)
+_APART = ("utterance", "path", "others", "sketch")
+"""Fields that are stored in another way, or not at all: no task needs a sketch."""
+
+_PLAIN = tuple(field.name for field in fields(Recording) if field.name not in _APART)
 _SPOKEN = tuple(field.name for field in fields(Utterance))
 _REPEATED = frozenset(("sha256", "source", "path", "label", "speaker", "sentence"))
 """Fields whose texts many utterances share, so that each is kept once."""

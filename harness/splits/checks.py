@@ -32,11 +32,11 @@ def check(split: Split, manifest: Manifest) -> None:
         manifest: The whole corpus.
 
     Raises:
-        DataError: Where the corpus has a single label; the same audio, utterances of
-            one file that overlap or, in a split that is speaker-independent, the same
-            speaker are in two parts; a label of valid or test is not in train; a part
-            is empty; or the ids are not those of the corpus, each once, or where the
-            split leaves some out at most once.
+        DataError: Where the corpus has a single label; the same audio, or the same take
+            in another form, utterances of one file that overlap or, in a split that is
+            speaker-independent, the same speaker are in two parts; a label of valid or
+            test is not in train; a part is empty; or the ids are not those of the
+            corpus, each once, or where the split leaves some out at most once.
     """
     recordings = {one.utterance.id: one for one in manifest.recordings}
     labels = {one.utterance.label for one in manifest.recordings}
@@ -46,8 +46,9 @@ def check(split: Split, manifest: Manifest) -> None:
             f"'{''.join(labels)}': there is nothing to recognise. Add some of another."
         )
     overlaps = list(_overlaps(manifest))
+    alike = [pair for pair in manifest.alike if recordings.keys() >= {*pair}]
     for fold in split.folds:
-        for problem in _problems(fold, split, recordings, overlaps):
+        for problem in _problems(fold, split, recordings, overlaps, alike):
             raise DataError(f"Split '{split.strategy}', fold '{fold.name}': {problem}")
 
 
@@ -56,6 +57,7 @@ def _problems(
     split: Split,
     recordings: Recordings,
     overlaps: Collection[tuple[str, str]],
+    alike: Collection[tuple[str, str]],
 ) -> Iterator[str]:
     """Say what is wrong with a fold, one sentence each; the first one is enough."""
     yield from _misplaced(fold, recordings.keys(), leaves_out=split.leaves_out)
@@ -70,6 +72,13 @@ def _problems(
             "part."
         )
     yield from _untrained_labels(fold, recordings, part_of)
+    for one, other in alike:
+        if part_of[one] != part_of[other]:
+            yield (
+                f"'{one}' in {part_of[one]} and '{other}' in {part_of[other]} are one "
+                "recording in two forms (gain, rate, codec or trim). Remove one of the "
+                "two files."
+            )
     for one, other in overlaps:
         if part_of[one] != part_of[other]:
             yield (

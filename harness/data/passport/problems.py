@@ -112,7 +112,7 @@ def only_label(manifest: Manifest) -> Iterator[Problem]:
 
 
 def duplicates(manifest: Manifest) -> Iterator[Problem]:
-    """Yield the recordings whose audio is that of another one."""
+    """Yield the recordings whose audio is that of another one, or a form of it."""
     first: dict[str, str] = {}
     for recording in manifest.recordings:
         id = recording.utterance.id
@@ -120,6 +120,9 @@ def duplicates(manifest: Manifest) -> Iterator[Problem]:
         if other != id:
             detail = f"the same audio as '{other}'"
             yield Problem(kind=ProblemKind.DUPLICATE, path=id, detail=detail)
+    for one, other in manifest.alike:
+        detail = f"the same take as '{one}', with another gain, rate, codec or trim"
+        yield Problem(kind=ProblemKind.DUPLICATE, path=other, detail=detail)
 
 
 def cancelling(manifest: Manifest, levels: Sequence[Level]) -> Iterator[Problem]:

@@ -131,7 +131,7 @@ def changes():
     for of, owner in ((recording, "recording"), (FULL, "utterance")):
         for field in dataclasses.fields(of):
             value = getattr(of, field.name)
-            if field.name == "utterance":
+            if field.name in ("utterance", "sketch"):  # no task needs a sketch
                 continue
             if isinstance(value, str):
                 yield owner, field.name, f"{value} changed"
