@@ -56,5 +56,6 @@ def harness_downstreams() -> Iterator[Downstream]:
         summary="ridge regression, L2 chosen in validation (closed form, no seed)",
         reads=Reads(layers="last", frames=False, standardise=True),
         fit=fit,
+        predicts=("classes", "numbers"),
         version=VERSION,
     )

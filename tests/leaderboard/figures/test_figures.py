@@ -12,8 +12,8 @@ from harness_leaderboard.figures import sheet
 from harness_leaderboard.results import reading, store
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from study import perturbed, predicted, study
 from ratings import ratings
+from study import perturbed, predicted, study
 
 from harness import HarnessError
 from harness.training.metrics import ccc
