@@ -76,6 +76,7 @@ def harness_downstreams() -> Iterator[Downstream]:
         summary="nearest neighbours, k chosen in validation (nothing fitted, no seed)",
         reads=Reads(layers="last", frames=False, standardise=True),
         fit=fit,  # type: ignore[arg-type] # is passed options, too
+        predicts=("classes", "numbers"),
         options=Options,
         version=VERSION,
     )

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 import torch
 from conditions import CONDITION
-from harness.training.scale import Scale
 from harness_plugins.downstreams import layerwise, linear, multilayer
 from sklearn.preprocessing import StandardScaler
 from trainings import means, offered, with_downstream
@@ -17,6 +16,7 @@ from harness.conformance.toy import Toy, fit_toy
 from harness.training import loop
 from harness.training.dataset import Dataset
 from harness.training.metrics import macro_f1
+from harness.training.standard import Standard
 from harness.training.task import train
 from harness.types import run_id
 
@@ -32,26 +32,26 @@ def part(*shape, frames=False):
 
 def test_means_are_standardised_as_sklearn_does_it():
     training = part(40, 6)
-    scaled = training.scaled(Scale.of(training)).batch(slice(None), "cpu").pooled
+    scaled = training.scaled(Standard.of(training)).batch(slice(None), "cpu").pooled
     expected = StandardScaler().fit_transform(training.pooled.double().numpy())
     torch.testing.assert_close(scaled, torch.from_numpy(expected).float())
 
 
 def test_each_layer_has_a_scale_of_its_own():
     training = part(40, 3, 6)
-    whole = training.scaled(Scale.of(training))
+    whole = training.scaled(Standard.of(training))
     for layer in (1, 2, 3):
         alone = training.layer(layer)
         torch.testing.assert_close(
             whole.layer(layer).batch([0, 5], "cpu").pooled,
-            alone.scaled(Scale.of(alone)).batch([0, 5], "cpu").pooled,
+            alone.scaled(Standard.of(alone)).batch([0, 5], "cpu").pooled,
         )
 
 
 @pytest.mark.parametrize("shape", [(7, 6), (3, 7, 6)])
 def test_frames_are_standardised_over_all_frames(shape):
     training = part(20, *shape, frames=True)
-    scaled = training.scaled(Scale.of(training))
+    scaled = training.scaled(Standard.of(training))
     batch = torch.stack(scaled.batch(slice(None), "cpu").frames)
     over = (0, batch.ndim - 2)
     torch.testing.assert_close(batch.mean(over), torch.zeros(batch.mean(over).shape))
@@ -63,7 +63,7 @@ def test_frames_are_standardised_over_all_frames(shape):
 def test_a_dim_that_is_constant_in_training_is_0_everywhere(value):
     training = part(40, 6)
     training.pooled[:, 2] = value
-    test = part(3, 6).scaled(Scale.of(training)).batch(slice(None), "cpu").pooled
+    test = part(3, 6).scaled(Standard.of(training)).batch(slice(None), "cpu").pooled
     assert (test[:, 2] == 0).all()
     assert torch.isfinite(test).all()
 
