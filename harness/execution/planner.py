@@ -11,21 +11,17 @@ from functools import cached_property
 from itertools import chain, product
 from typing import TYPE_CHECKING
 
-from harness.data import audio
 from harness.data.corpora import LocalCorpora
 from harness.data.manifest import difference, read_manifest, refuse_bad
 from harness.data.synthesis import synthesise
 from harness.errors import (
-    CheckpointError,
     HarnessError,
     MissingCorpusError,
-    UnknownNameError,
 )
 from harness.execution.grids import corpora_of, grids_of, heads_on
 from harness.execution.perturbations import Perturbations
 from harness.execution.plan import Job, Pair, Plan
-from harness.features import extraction
-from harness.features.checkpoints import Checkpoints, find_checkpoint
+from harness.execution.upstreams import NOT_HERE, Upstreams
 from harness.features.extraction import kinds_for, store_of
 from harness.features.store import outdated
 from harness.memory import FOLDER, Memory
@@ -49,6 +45,7 @@ if TYPE_CHECKING:
     from harness.data.manifest import Manifest, Recording
     from harness.data.perturbing import Perturbed
     from harness.execution.request import Request
+    from harness.features.checkpoints import Checkpoints
     from harness.features.shards import Kind
     from harness.registry import Registry
     from harness.splits.transfer import Division
@@ -56,8 +53,6 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Of ``--again``: every cell of the command."""
-
-NOT_HERE = Checkpoints(folder=None, revision="", sha256="not on this machine")
 
 
 def make_plan(
@@ -113,14 +108,14 @@ class _Planner:
         unavailable: Mapping[str, str],
     ) -> None:
         self.request, self.registry = request, registry
-        self.stages, self.scratch, self.unavailable = stages, scratch, unavailable
+        self.stages, self.scratch = stages, scratch
         self.memory = Memory(request.cache / FOLDER)
+        self.upstreams = Upstreams(request, registry, self.memory, unavailable)
         self.corpora = LocalCorpora(
             registry=registry, data_root=request.data_root, cache=request.cache
         )
         self.grids = grids_of(request, registry)
         self.missing: list[str] = []
-        self.absent: list[Upstream] = []
         self.unmade: list[Corpus] = []
         self.divided: dict[tuple[str, float], tuple[Division, ...]] = {}
         self.perturbations = Perturbations(request, registry)
@@ -128,8 +123,7 @@ class _Planner:
     def plan(self) -> Plan:
         """Pair every upstream with every corpus that it is asked for on."""
         upstreams = {name for grid in self.grids for name in grid.upstreams}
-        self._check_feeding(sorted(upstreams))
-        self._check_checkpoints(sorted(upstreams))
+        self.upstreams.check(sorted(upstreams))
         names = dict.fromkeys(name for grid in self.grids for name in grid.corpora)
         self._read(names)
         ordered = dict.fromkeys(n for grid in self.grids for n in grid.upstreams)
@@ -137,9 +131,9 @@ class _Planner:
         return Plan(
             request=self.request,
             pairs=tuple(pairs),
-            absent=tuple(self.absent),
+            absent=tuple(self.upstreams.absent),
             unmade=tuple(self.unmade),
-            missing=tuple(self.missing),
+            missing=(*self.missing, *self.upstreams.missing),
             doubts=tuple(filter(None, map(difference, self.manifests.values()))),
             again=self._again(pairs),
             outdated=tuple(dict.fromkeys(filter(None, map(self._outdated, pairs)))),
@@ -162,11 +156,10 @@ class _Planner:
         (grid,) = self.request.grids
         (name,), (corpus,) = grid.upstreams, grid.corpora
         upstream = self.registry.upstreams[name]
-        self._check_feeding([name])
-        self._check_checkpoints([name])
+        self.upstreams.check([name])
         self._read({corpus: None})
-        checkpoint = self._checkpoint(upstream) or NOT_HERE
-        condition = self._condition(upstream, checkpoint)
+        checkpoint = self.upstreams.checkpoint(upstream) or NOT_HERE
+        condition = self.upstreams.condition(upstream, checkpoint)
         manifests = self._lasting(corpora_of(corpus), upstream.min_seconds)
         division = undivided(manifests)
         pair = Pair(
@@ -258,26 +251,7 @@ class _Planner:
         """What is predicted."""
         return self.registry.targets[self.request.target]
 
-    # ------------------------------------------------------------ upstreams
-
-    def _check_feeding(self, names: list[str]) -> None:
-        feeding = self.request.feeding
-        upstreams = [self.registry.upstreams[name] for name in names]
-        known = sorted({one for upstream in upstreams for one in upstream.feedings})
-        if feeding is not None and feeding not in known:
-            raise HarnessError(
-                f"None of {', '.join(names)} can be fed '{feeding}'. "
-                f"Known for them: {', '.join(known)}."
-            )
-
-    def _check_checkpoints(self, names: list[str]) -> None:
-        """Refuse a checkpoint that is given for an upstream that is not asked for."""
-        upstreams = [self.registry.upstreams[name] for name in names]
-        known = {one for u in upstreams for one in (u.name, u.checkpoint_of) if one}
-        more = {f"{u.name}/{key}" for u in upstreams for key in u.more_checkpoints}
-        for name in self.request.checkpoints:
-            if name not in known | more:
-                raise UnknownNameError("upstream of this command", name, known | more)
+    # ------------------------------------------------------------ pairs
 
     def _pairs(self, name: str, corpora: Mapping[str, None]) -> Iterator[Pair]:
         """Pair an upstream with the corpora that it is asked for on."""
@@ -288,10 +262,10 @@ class _Planner:
             if heads and set(corpora_of(one)) <= self.manifests.keys()
         }
         upstream = self.registry.upstreams[name]
-        checkpoint = self._checkpoint(upstream) if here else None
+        checkpoint = self.upstreams.checkpoint(upstream) if here else None
         if checkpoint is None:
             return
-        condition = self._condition(upstream, checkpoint)
+        condition = self.upstreams.condition(upstream, checkpoint)
         for (corpus, used), changed in product(here.items(), self.perturbations.asked):
             least = upstream.min_seconds * max(1.0, changed.tempo if changed else 1.0)
             for division in self._divisions(corpus, least):
@@ -299,46 +273,6 @@ class _Planner:
                 yield self._pair(
                     upstream, checkpoint, condition, division, used, perturbed
                 )
-
-    def _checkpoint(self, upstream: Upstream) -> Checkpoints | None:
-        """Find a checkpoint; ``None`` for an upstream that is left out."""
-        if reason := self.unavailable.get(upstream.name):
-            self.missing.append(reason)
-            return None
-        try:
-            found = find_checkpoint(
-                upstream, self.request.checkpoints, self.memory, download=False
-            )
-        except CheckpointError as error:
-            if not self.request.skip_missing:
-                raise
-            self.missing.append(str(error))
-            return None
-        if found is None:
-            self.absent.append(upstream)
-        return found or NOT_HERE
-
-    def _condition(
-        self, upstream: Upstream, checkpoint: Checkpoints
-    ) -> UpstreamCondition:
-        request = self.request
-        known = request.feeding in upstream.feedings
-        return UpstreamCondition(
-            name=upstream.name,
-            version=upstream.version,
-            plugin=self.registry.upstreams.plugin(upstream.name).identity,
-            checkpoint=checkpoint.sha256,
-            layers=upstream.layers,
-            dim=upstream.dim,
-            hop=upstream.hop,
-            rate=upstream.rate,
-            feeding=str(request.feeding) if known else upstream.feedings[0],
-            precision=request.precision,
-            frame_type=request.frame_type,
-            max_seconds=request.max_seconds,
-            decoding=audio.VERSION,
-            extraction=extraction.VERSION,
-        )
 
     # ------------------------------------------------------------ cells
 
@@ -351,7 +285,7 @@ class _Planner:
         heads: tuple[str, ...],
         perturbed: Perturbed | None,
     ) -> Pair:
-        data = _corpus_condition(division)
+        data = division.condition
         jobs = [
             job
             for name in heads
@@ -468,19 +402,3 @@ class _Planner:
 def _names(again: tuple[str, ...], run_id: str) -> bool:
     """Return whether a run is among those that are named by their beginnings."""
     return ALL in again or any(run_id.startswith(name) for name in again)
-
-
-def _corpus_condition(division: Division) -> CorpusCondition:
-    manifest, split = division.manifest, division.split
-    return CorpusCondition(
-        trained=division.trained,
-        tested=division.tested,
-        versions=tuple(corpus.version for corpus in manifest.corpora),
-        languages=manifest.spoken,
-        manifest=manifest.sha256,
-        strategy=split.strategy,
-        strategy_version=split.version,
-        speaker_independent=split.speaker_independent,
-        division=split.sha256,
-        folds=len(split.folds),
-    )

@@ -12,7 +12,7 @@ from harness.errors import DataError, HarnessError, UnknownNameError
 from harness.splits.checks import check
 from harness.splits.files import read_split
 from harness.splits.strategies import make_split, split_of
-from harness.types import Fold, Split, SplitOptions, SplitStrategy
+from harness.types import CorpusCondition, Fold, Split, SplitOptions, SplitStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -121,6 +121,23 @@ class Division:
     split: Split
     trained: tuple[str, ...]
     tested: tuple[str, ...] = ()
+
+    @property
+    def condition(self) -> CorpusCondition:
+        """What of the data and of their division makes results incomparable."""
+        manifest, split = self.manifest, self.split
+        return CorpusCondition(
+            trained=self.trained,
+            tested=self.tested,
+            versions=tuple(corpus.version for corpus in manifest.corpora),
+            languages=manifest.spoken,
+            manifest=manifest.sha256,
+            strategy=split.strategy,
+            strategy_version=split.version,
+            speaker_independent=split.speaker_independent,
+            division=split.sha256,
+            folds=len(split.folds),
+        )
 
 
 def undivided(manifests: Sequence[Manifest]) -> Division:

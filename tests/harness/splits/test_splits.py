@@ -71,7 +71,7 @@ def test_the_order_of_the_utterances_does_not_matter(data, utterances, strategy)
 
 
 @quick
-@given(utterances=corpora(), strategy=st.sampled_from(STRATEGIES))
+@given(utterances=corpora(), strategy=st.sampled_from(BY_LABEL))
 def test_every_split_that_is_made_passes_the_check(utterances, strategy):
     assume(len({one.label for one in utterances}) > 1)
     split = split_or_discard(utterances, strategy, folds=3)
