@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,14 +20,13 @@ def of_one_seed(
     figures: Iterable[Figure], spreads: Mapping[str, float]
 ) -> Iterator[str]:
     """Say of heads whose figures are of one seed how far another would move them."""
-    heads: dict[float, set[str]] = defaultdict(set)
-    for figure in figures:
-        name = figure.place.system.downstream.name.partition(":")[0]
-        if figure.seeds == 1 and name in spreads:
-            heads[spreads[name]].add(name)
-    for spread, names in sorted(heads.items()):
+    names = (
+        figure.place.system.downstream.name for figure in figures if figure.seeds == 1
+    )
+    heads = sorted({name.partition(":")[0] for name in names} & spreads.keys())
+    if heads:
+        moved = ", ".join(f"{name} by ±{100 * spreads[name]:.1f}" for name in heads)
         yield (
-            f"{', '.join(sorted(names))}: one seed; such a figure moves with the seed "
-            f"by ±{100 * spread:.1f} points (a standard deviation, where it was "
-            "measured). Run more, such as --seeds 0-2."
+            f"Figures of one seed move with the seed: {moved} points (a standard "
+            "deviation, where it was measured). Run more, such as --seeds 0-2."
         )

@@ -175,13 +175,18 @@ class Matrix:
         several = self._heads if len(self._heads) > 1 else {}
         return (
             *(f"Figures of {', '.join(of)}: {head}." for head, of in several.items()),
-            *(
-                f"{self.corpora[corpus]}: {'; '.join(said)}."
-                for corpus, said in self.sure.remarks.items()
-                if said
-            ),
+            *(f"{', '.join(of)}: {said}." for said, of in self._doubted.items()),
             *[f"mean: {'; '.join(self.sure.mean_remarks)}."] * self._mean_is_doubted,
         )
+
+    @property
+    def _doubted(self) -> dict[str, list[str]]:
+        """List the columns that a doubt is of, by what is said of them."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for corpus, said in self.sure.remarks.items():
+            if said:
+                found["; ".join(said)].append(str(self.corpora[corpus]))
+        return found
 
     @property
     def _mean_is_doubted(self) -> bool:

@@ -12,7 +12,7 @@ from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.analysis.places import BESIDES
 from harness_leaderboard.results import reading, store
 from harness_leaderboard.results.columns import KEYS, chosen_by, kind_of, paths
-from study import put
+from study import perturbed, put
 
 from harness.training.metrics import macro_f1
 from harness.types import Condition, ExtractionRecord, Provenance, leaf, leaves
@@ -55,6 +55,8 @@ def test_a_leaf_of_the_condition_makes_another_cell_and_another_place(
     path: tuple[str, ...], make_result: MakeResult
 ):
     result = make_result()
+    if path[1] == "perturbation":
+        result = perturbed(result, "noise:snr=0")
     result = replace(result, run_id=result.cell.run_id)
     another = changed(result, path)
     assert another.run_id != result.run_id
