@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from harness_leaderboard.results import folders, store
 from harness_leaderboard.views import catalogue as views
+from study import perturbed
 
 from harness import HarnessError, PluginError, StoreError, hookimpl
 from harness.cli.main import execute
@@ -411,8 +412,12 @@ def test_a_view_without_published_figures_says_which_have_some(
 
 @pytest.mark.parametrize("view", views.VIEWS)
 def test_every_view_is_printed(view: str, run, make_result: MakeResult, runs: Path):
-    more = {"test_corpus": "cafe"} if view == "transfer" else {}
-    store.write_result(make_result(**more), runs)
+    special = {
+        "transfer": make_result(test_corpus="cafe"),
+        "map": replace(make_result(downstream="layerwise"), layer_scores=(0.4, 0.5)),
+        "robustness": perturbed(make_result(), "noise:snr=0"),
+    }
+    store.write_result(special.get(view, make_result()), runs)
     assert run("leaderboard", "--runs", runs, "--view", view).exit_code == 0
 
 

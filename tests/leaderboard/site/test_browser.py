@@ -700,7 +700,6 @@ def test_two_systems_that_predict_numbers_are_set_side_by_side(
             gaps[of.upstream.name, result.seed] = [
                 abs((one.predicted_value or 0.0) - (one.value or 0.0))
                 for one in result.predictions
-                for one in result.predictions
             ]
     nearer = sum(
         mine < theirs
