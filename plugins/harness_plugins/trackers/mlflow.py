@@ -53,7 +53,8 @@ def _log(mlflow: Any, result: Result) -> None:  # noqa: ANN401 - the module
     cell = {"fold": result.fold, "seed": result.seed}
     mlflow.log_params(dict(_flat(asdict(result.condition))) | cell)
     for epoch in result.history:
-        curve = asdict(epoch)
+        known = asdict(epoch).items()
+        curve = {name: value for name, value in known if value is not None}
         mlflow.log_metrics(curve, step=curve.pop("epoch"))
     mlflow.log_metrics(dict(result.scores))
 

@@ -63,9 +63,10 @@ def test_a_corpus_without_the_field_is_named_with_its_targets(harness):
 
 
 def test_the_speaker_is_predicted_within_speakers(harness, kept):
-    code, _, err = harness("run", *LINEAR, "--target", "speaker")
+    code, out, err = harness("run", *LINEAR, "--target", "speaker")
     assert code == 0, err
-    assert "linear · speaker · tones · within-speakers" in err
+    assert "linear, tones, speaker, fold 0" in err
+    assert "split within-speakers, target speaker" in " ".join(out.split())
     (result,) = kept
     assert result.speakers_train == result.speakers_test
     assert result.labels == ("s0", "s1", "s2", "s3", "s4")
@@ -174,9 +175,9 @@ def test_a_suite_has_a_target(harness, tmp_path):
         "utf-8",
     )
     suite = ("--suite", "mine.toml", "--executor", "serial", "--no-controls")
-    code, _, err = harness("run", *suite)
+    code, out, err = harness("run", *suite)
     assert code == 0, err
-    assert "within-speakers" in err
+    assert "split within-speakers" in " ".join(out.split())
     code, _, err = harness("plan", *suite, "--target", "emotion")
     assert code == 0, err
 
