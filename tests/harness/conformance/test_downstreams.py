@@ -96,7 +96,7 @@ def test_what_a_rule_cannot_ask_of_a_head_is_said(module, rule, reason):
 def test_a_head_for_numbers_alone_keeps_the_rules():
     """It is put to numbers, where others are put to classes."""
 
-    def fit(train, labels, *, classes, seed):
+    def fit(train, labels, *, valid, classes, seed):
         features = torch.cat([train.pooled, torch.ones(len(train), 1)], 1)
         weights = torch.linalg.pinv(features, rcond=0.01) @ labels[:, None]
         return lambda batch: batch.pooled @ weights[:-1] + weights[-1]
