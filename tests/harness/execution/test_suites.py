@@ -160,7 +160,7 @@ def test_what_is_missing_is_left_out_and_listed(harness, suite, results, tmp_pat
 def test_without_a_corpus_no_checkpoint_is_fetched(harness, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "harness.execution.planner.find_checkpoint", lambda *a, **k: asked.append(a)
+        "harness.execution.upstreams.find_checkpoint", lambda *a, **k: asked.append(a)
     )
     path = tmp_path / "far.toml"
     path.write_text(SUITE.replace('["tones", "aesdd"]', '["aesdd"]'))
