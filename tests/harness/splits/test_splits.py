@@ -117,7 +117,7 @@ split = made("loso")
 recordings = [
     SimpleNamespace(utterance=u, content=u.id, source=u.id) for u in utterances
 ]
-check(split, SimpleNamespace(recordings=recordings))
+check(split, SimpleNamespace(recordings=recordings, alike=()))
 closeness(split, utterances)
 print(split.sha256, "numpy" in sys.modules)
 for strategy in ("stratified", "kfold", "speaker-independent"):
