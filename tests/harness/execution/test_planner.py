@@ -25,8 +25,9 @@ from harness import (
 from harness.data import audio
 from harness.errors import MissingCorpusError, UnknownNameError
 from harness.execution.grids import corpora_of
-from harness.execution.planner import NOT_HERE, make_plan
+from harness.execution.planner import make_plan
 from harness.execution.request import Grid
+from harness.execution.upstreams import NOT_HERE
 from harness.features import extraction
 from harness.registry import Registry
 from harness.splits.files import write_split
