@@ -105,7 +105,7 @@ def test_a_result_of_numbers_has_bins_and_no_confusion(rating):
     reached = [epoch.valid_ccc or 0.0 for epoch in result.history]
     assert reached[result.best_epoch - 1] == max(reached)
     assert last.valid_loss == pytest.approx(1 - reached[-1], abs=1e-5)
-    assert last.reached.startswith("validation CCC ")
+    assert last.reached.startswith("valid CCC ")
 
 
 def test_heads_are_trained_on_a_standard_scale(rating):

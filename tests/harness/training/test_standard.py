@@ -69,13 +69,15 @@ def test_a_dim_that_is_constant_in_training_is_0_everywhere(value):
 
 
 def test_the_scale_is_that_of_the_training_part_alone(task):
+    """The validation part is scored, the test part predicted, then the former, too."""
     seen: dict[str, torch.Tensor] = {}
+    predicted: list[torch.Tensor] = []
 
     def fit(training, labels, *, valid, classes, seed):
         seen.update(train=training.pooled, valid=valid.batch.pooled)
 
         def predict(batch):
-            seen["test"] = batch.pooled
+            predicted.append(batch.pooled)
             return torch.zeros(len(batch), classes)
 
         return predict
@@ -87,6 +89,7 @@ def test_the_scale_is_that_of_the_training_part_alone(task):
         fit=fit,
     )
     train(with_downstream(task, head))
+    _, seen["test"], _ = predicted
     parts = [means(task, number)[0].double() for number in range(3)]
     mean, deviation = parts[0].mean(0), parts[0].std(0, correction=0)
     for name, features in zip(("train", "valid", "test"), parts, strict=True):
