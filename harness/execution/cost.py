@@ -48,7 +48,7 @@ HEAD_WIDTH = 256
 """Of such heads."""
 
 TRAIN, VALID = 0.8, 0.1
-"""The shares of a corpus that are trained on and that select an epoch."""
+"""The shares of a corpus that are trained on and that select an epoch, usually."""
 
 CERTIFICATE_SECONDS = (1.0, 1.0, 2.0, 2.0, 2.0)
 """Clips that a padding certificate encodes."""
@@ -88,8 +88,21 @@ def states(pair: Pair, chunk: Sequence[Recording]) -> int:
     return int(width * _frames(pair, _seconds(pair, chunk)))
 
 
+def shares(pair: Pair) -> tuple[float, float]:
+    """Return which shares of a corpus train and validate, in the mean over folds."""
+    folds, whole = pair.division.split.folds, len(pair.manifest.recordings)
+    if not folds:
+        return TRAIN, VALID
+    train, valid = sum(len(f.train) for f in folds), sum(len(f.valid) for f in folds)
+    return train / whole / len(folds), valid / whole / len(folds)
+
+
 def fitting(
-    pair: Pair, downstream: Downstream, clips: Sequence[float] = ()
+    pair: Pair,
+    downstream: Downstream,
+    clips: Sequence[float] = (),
+    *,
+    parts: tuple[float, float] = (TRAIN, VALID),
 ) -> Resources:
     """Forecast the training of a head; stored frames are mapped and take no memory.
 
@@ -97,30 +110,36 @@ def fitting(
         pair: Whose features it reads.
         downstream: The head.
         clips: Durations of all parts, in seconds, if not the corpus'.
+        parts: The shares of them that train and that select an epoch.
     """
     clips = clips or _seconds(pair, pair.manifest.recordings)
     frames, upstream = _frames(pair, clips), pair.upstream
     recipe, reads = downstream.recipe, downstream.reads
     if recipe is None:
         return Resources(memory=int(PROCESS), seconds=0.0)
-    steps = max(1, int(TRAIN * len(clips) / recipe.batch))
+    train, valid = parts
+    batch = max(1.0, min(recipe.batch, train * len(clips)))
+    steps = max(1, int(train * len(clips) / batch))
+    train = steps * batch / len(clips)  # an incomplete last batch is dropped
     seconds = recipe.epochs * steps * STEP
     if not reads.frames:
         heads = upstream.layers if reads.layers == "each" else 1
         return Resources(memory=int(PROCESS), seconds=heads * seconds)
     layers = 1 if reads.layers == "last" else upstream.layers
-    operations = frames * _of_frame(downstream, layers, upstream.dim)
+    operations = frames * _of_frame(downstream, layers, upstream.dim, train, valid)
     seconds += recipe.epochs * operations / FITTING / FLOPS
     held = downstream.cost.memory if downstream.cost else HEAD_MEMORY
     if layers > 1:  # their sum and its gradient, and the layers where they are half
         half = pair.condition.frame_type != "float32"
         held += 4 * upstream.dim * (2 + layers * half)
-    memory = recipe.batch * frames / max(1, len(clips)) * held
+    memory = batch * frames / max(1, len(clips)) * held
     costly = downstream.cost is not None
     return Resources(memory=int(PROCESS + memory), seconds=seconds, gpu=costly)
 
 
-def _of_frame(downstream: Downstream, layers: int, dim: int) -> float:
+def _of_frame(
+    downstream: Downstream, layers: int, dim: int, train: float, valid: float
+) -> float:
     """Count what a frame of the corpus costs in an epoch, in operations.
 
     Forward, and backward to weights and inputs, each take two operations a weight. The
@@ -128,13 +147,13 @@ def _of_frame(downstream: Downstream, layers: int, dim: int) -> float:
     reads all layers twice.
     """
     if downstream.cost:
-        return (6 * TRAIN + 2 * VALID) * downstream.cost.weights
+        return (6 * train + 2 * valid) * downstream.cost.weights
     first, second = HEAD_WIDTH * dim, HEAD_WIDTH**2
     if layers == 1:
-        return TRAIN * (4 * first + 6 * second) + VALID * 2 * (first + second)
+        return train * (4 * first + 6 * second) + valid * 2 * (first + second)
     read = 4 * layers * dim / READING * FITTING
-    passes = TRAIN * (6 * (first + second) + 2 * read)
-    return passes + VALID * (2 * (first + second) + read)
+    passes = train * (6 * (first + second) + 2 * read)
+    return passes + valid * (2 * (first + second) + read)
 
 
 # ---------------------------------------------------------------- plans

@@ -248,7 +248,9 @@ class _Tasks:
             id=f"fit {name}",
             stage=f"fit {name}",
             needs=(self.certified, *self.extracted),
-            resources=self._of(cost.fitting(self.pair, job.downstream)),
+            resources=self._of(
+                cost.fitting(self.pair, job.downstream, parts=cost.shares(self.pair))
+            ),
             function=train,
             payload=Training(
                 cell=job.cell,

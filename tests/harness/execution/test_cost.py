@@ -208,10 +208,14 @@ def fitting(monkeypatch):
     monkeypatch.setattr(cost, "READING", 1.0)
 
 
+TEN = [3.0] * 10
+"""Durations of ten clips, of thirty frames each."""
+
+
 def test_a_head_on_frames_pays_for_every_frame_epoch_and_weight(fitting):
     one = head(FRAMES, weights=7, recipe=recipe(epochs=5))
-    expected = (6 * 0.8 + 2 * 0.1) * 7 * 60 * 5
-    assert expected == operations(cost.fitting(pair(), one))
+    expected = (6 * 0.8 + 2 * 0.1) * 7 * 300 * 5
+    assert expected == operations(cost.fitting(pair(), one, TEN))
 
 
 def test_a_usual_head_has_two_layers_of_256(fitting):
@@ -219,13 +223,30 @@ def test_a_usual_head_has_two_layers_of_256(fitting):
     first, second = 256 * 10, 256 * 256
     valid = 0.1 * 2 * (first + second)
     last = head(Reads(layers="last", frames=True), recipe=recipe())
-    expected = 60 * (0.8 * (4 * first + 6 * second) + valid)
-    assert expected == operations(cost.fitting(pair(), last))
-    summed = 60 * (0.8 * 6 * (first + second) + valid)
-    read = 60 * (2 * 0.8 + 0.1) * 4 * 3 * 10
-    found = cost.fitting(pair(), head(FRAMES, recipe=recipe()))
+    expected = 300 * (0.8 * (4 * first + 6 * second) + valid)
+    assert expected == operations(cost.fitting(pair(), last, TEN))
+    summed = 300 * (0.8 * 6 * (first + second) + valid)
+    read = 300 * (2 * 0.8 + 0.1) * 4 * 3 * 10
+    found = cost.fitting(pair(), head(FRAMES, recipe=recipe()), TEN)
     assert summed + read == operations(found)
     assert not found.gpu
+
+
+def test_parts_of_a_split_are_those_of_its_folds(fitting):
+    folds = [SimpleNamespace(train=range(2), valid=range(1))] * 3
+    manifest = SimpleNamespace(recordings=range(4))
+    division = SimpleNamespace(split=SimpleNamespace(folds=folds), manifest=manifest)
+    divided = SimpleNamespace(division=division, manifest=manifest)
+    assert cost.shares(divided) == (0.5, 0.25)
+    one = head(FRAMES, weights=7, recipe=recipe())
+    found = cost.fitting(pair(), one, TEN, parts=(0.5, 0.25))
+    assert (6 * 0.5 + 2 * 0.25) * 7 * 300 == operations(found)
+
+
+def test_an_incomplete_last_batch_is_not_trained_on(fitting):
+    one = head(FRAMES, weights=7, recipe=recipe(batch=5))
+    expected = (6 * 0.5 + 2 * 0.1) * 7 * 300  # five of the eight
+    assert expected == operations(cost.fitting(pair(), one, TEN))
 
 
 def test_every_step_takes_a_moment(monkeypatch):
@@ -248,9 +269,11 @@ LAST = Reads(layers="last", frames=True)
 
 def test_a_head_holds_a_batch_of_clips_of_mean_length():
     large = head(LAST, memory=10_000, recipe=recipe(batch=4))
-    assert cost.fitting(pair(), large).memory == cost.PROCESS + 4 * 30 * 10_000
+    assert cost.fitting(pair(), large, TEN).memory == cost.PROCESS + 4 * 30 * 10_000
     usual = head(LAST, recipe=recipe(batch=4))
-    assert cost.fitting(pair(), usual).memory == cost.PROCESS + 4 * 30 * (8 * 4 * 256)
+    assert cost.fitting(pair(), usual, TEN).memory == cost.PROCESS + 4 * 30 * (
+        8 * 4 * 256
+    )
 
 
 @pytest.mark.parametrize(("frame_type", "copies"), [("float32", 2), ("float16", 5)])
@@ -259,7 +282,7 @@ def test_a_sum_of_layers_is_held_with_its_gradient_and_what_is_converted(
 ):
     """In float32 layers are mapped; from float16 they are copied."""
     summed = head(FRAMES, recipe=recipe(batch=4))
-    found = cost.fitting(pair(frame_type=frame_type), summed).memory
+    found = cost.fitting(pair(frame_type=frame_type), summed, TEN).memory
     held = 8 * 4 * 256 + copies * 4 * 10
     assert found == cost.PROCESS + 4 * 30 * held
 
