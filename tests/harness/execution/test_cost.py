@@ -232,12 +232,17 @@ def test_a_usual_head_has_two_layers_of_256(fitting):
     assert not found.gpu
 
 
+def divided(folds, recordings):
+    """A pair of which only the folds and the recordings are looked at."""
+    return SimpleNamespace(
+        division=SimpleNamespace(split=SimpleNamespace(folds=folds)),
+        manifest=SimpleNamespace(recordings=recordings),
+    )
+
+
 def test_parts_of_a_split_are_those_of_its_folds(fitting):
     folds = [SimpleNamespace(train=range(2), valid=range(1))] * 3
-    manifest = SimpleNamespace(recordings=range(4))
-    division = SimpleNamespace(split=SimpleNamespace(folds=folds), manifest=manifest)
-    divided = SimpleNamespace(division=division, manifest=manifest)
-    assert cost.shares(divided) == (0.5, 0.25)
+    assert cost.shares(divided(folds, range(4))) == (0.5, 0.25)
     one = head(FRAMES, weights=7, recipe=recipe())
     found = cost.fitting(pair(), one, TEN, parts=(0.5, 0.25))
     assert (6 * 0.5 + 2 * 0.25) * 7 * 300 == operations(found)
