@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from harness_leaderboard.analysis.samples import Sample, TestPart
+from study import grid
 
 from harness.training.metrics import (
     harness_metrics,
@@ -32,22 +33,7 @@ SYSTEMS = {
 
 def ratings(make_result: Callable[..., Result], **changes: Any) -> list[Result]:
     """Make a study of a number: three systems on two corpora, with two seeds."""
-    return [
-        rated(
-            make_result(
-                upstream=upstream,
-                downstream=downstream,
-                corpus=corpus,
-                language=language,
-                seed=seed,
-                **{"target": "arousal", **changes},
-            ),
-            skill,
-        )
-        for (upstream, downstream), skill in SYSTEMS.items()
-        for corpus, language in (("cafe", "fr"), ("emodb", "de"))
-        for seed in (0, 1)
-    ]
+    return grid(make_result, SYSTEMS, rated, **{"target": "arousal", **changes})
 
 
 def rated(result: Result, skill: float) -> Result:

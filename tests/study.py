@@ -11,7 +11,7 @@ from harness.training.metrics import harness_metrics, predictions_of, score
 from harness.types import PerturbationCondition, Prediction, run_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from harness.types import Result
 
@@ -31,8 +31,18 @@ def study(make_result: Callable[..., Result], **changes: Any) -> list[Result]:
         make_result: The fixture of that name.
         changes: Fields that every result has, such as a hostile name.
     """
+    return grid(make_result, SYSTEMS, predicted, **changes)
+
+
+def grid(
+    make_result: Callable[..., Result],
+    systems: Mapping[tuple[str, str], float],
+    put_in: Callable[[Result, float], Result],
+    **changes: Any,
+) -> list[Result]:
+    """Make results of systems on two corpora with two seeds, by each one's skill."""
     return [
-        predicted(
+        put_in(
             make_result(
                 upstream=upstream,
                 downstream=downstream,
@@ -43,7 +53,7 @@ def study(make_result: Callable[..., Result], **changes: Any) -> list[Result]:
             ),
             skill,
         )
-        for (upstream, downstream), skill in SYSTEMS.items()
+        for (upstream, downstream), skill in systems.items()
         for corpus, language in (("cafe", "fr"), ("emodb", "de"))
         for seed in (0, 1)
     ]
