@@ -62,7 +62,12 @@ class UnknownNameError(HarnessError):
             because: A sentence on why it may be missing.
         """
         names = sorted(known)
-        near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=NEAR)
+        words = (name.lower(), name.lower().partition(":")[0])  # without its options
+        near = [
+            one
+            for word in words
+            for one in difflib.get_close_matches(word, names, n=1, cutoff=NEAR)
+        ]
         hint = f" Did you mean '{near[0]}'?" if near else ""
         listing = "" if near and len(names) > MOST else ", ".join(names) or "none"
         known = f" Known: {listing}." if listing else ""

@@ -56,3 +56,8 @@ def test_a_worker_that_raises_one_is_not_taken_for_lost():
         with pytest.raises(UnknownNameError, match="Because"):
             pool.submit(refuse).result()
         assert pool.submit(str, 1).result() == "1"
+
+
+def test_options_behind_a_name_do_not_hide_a_near_one():
+    error = UnknownNameError("perturbation", "nois:snr=3", ["noise", "opus"])
+    assert "Did you mean 'noise'?" in str(error)
