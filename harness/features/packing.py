@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from harness.features.index import index_of
-from harness.features.shards import SUFFIX, read_header, read_whole, write_shard
+from harness.features.shards import SUFFIX, read_header, read_whole, write_pieces
 from harness.files import UNLOCKABLE
 from harness.leftovers import LOCKED, OLD, remove
 
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from torch import Tensor
-
-    from harness.features.shards import Origin
+    from harness.features.shards import Origin, Piece
 
 SMALL = 8 * 2**20
 """Bytes: a file below this is worth packing; opening it takes as long as reading it."""
@@ -138,28 +136,37 @@ def _groups(sizes: dict[Path, int]) -> Iterator[list[Path]]:
 
 def _pack(paths: Sequence[Path]) -> tuple[Path, ...]:
     """Put files into one; return those that are damaged, which are left alone."""
-    from safetensors.torch import load
-
-    tensors: dict[str, Tensor] = {}
+    pieces: dict[str, Piece] = {}
     origins: list[Origin] = []
     whole: list[Path] = []
     damaged: list[Path] = []
     for path in paths:
-        data, shard = read_whole(path), read_header(path)
-        if data is None or shard is None:
+        held, shard = _pieces(path), read_header(path)
+        if held is None or shard is None:
             if path.exists():  # else another process has removed it
                 damaged.append(path)
             continue
         whole.append(path)
-        if not shard.keys <= tensors.keys():
-            tensors |= load(data)
+        if not shard.keys <= pieces.keys():
+            pieces |= held
             origins += shard.origins
     if len(whole) > 1:
-        made = write_shard(paths[0].parent, tensors, *origins)
+        made = write_pieces(paths[0].parent, pieces, *origins)
         if read_whole(made) is not None:
             index_of(made.parent).note(made)
             retire([path for path in whole if path != made])
     return tuple(damaged)
+
+
+def _pieces(path: Path) -> dict[str, Piece] | None:
+    """Read the tensors of a file as bytes; ``None`` where they cannot be read."""
+    from safetensors import SafetensorError, deserialize
+
+    data = read_whole(path)
+    try:
+        return None if data is None else dict(deserialize(data))  # type: ignore[no-untyped-call]
+    except SafetensorError:
+        return None
 
 
 # ---------------------------------------------------------------- files in use

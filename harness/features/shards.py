@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from harness.files import crc32, replacing, sha256_json
 
@@ -25,7 +25,6 @@ KINDS: tuple[Kind, ...] = ("pooled", "last", "all")
 NORMS = ".norms"
 SECONDS = "seconds"
 MADE = "made"
-PADDING = "padding"
 SUFFIX = ".safetensors"
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector of any CPU that torch knows."""
@@ -53,28 +52,71 @@ class Shard:
     origins: tuple[Origin, ...]
 
 
-def write_shard(
-    folder: Path,
-    tensors: Mapping[str, Tensor],
-    *origins: Origin,
-) -> Path:
+class Piece(TypedDict):
+    """A tensor as it lies in a file, in the words of ``safetensors.deserialize``."""
+
+    dtype: str
+    shape: Sequence[int]
+    data: bytearray | memoryview
+
+
+def write_shard(folder: Path, tensors: Mapping[str, Tensor], *origins: Origin) -> Path:
     """Add a file to a folder, whole or not at all; return its path.
 
     Raises:
         StoreError: Where the folder cannot be written or the disk is full.
     """
-    from safetensors.torch import save
+    pieces = {name: _piece(tensor) for name, tensor in tensors.items()}
+    return write_pieces(folder, pieces, *origins)
 
+
+def write_pieces(folder: Path, pieces: Mapping[str, Piece], *origins: Origin) -> Path:
+    """Do the same for tensors that are bytes already."""
     metadata = {
         SECONDS: json.dumps([dict(one.seconds) for one in origins]),
         MADE: json.dumps([dict(one.made) for one in origins]),
     }
-    data = save(dict(tensors), metadata=_aligned(metadata, tensors))
-    name = sha256_json(sorted(tensors))[:32]
+    data = _serialised(metadata, pieces)
+    name = sha256_json(sorted(pieces))[:32]
     path = folder / f"{name}-{crc32(data)}{SUFFIX}"
     with replacing(path) as beside:
         beside.write_bytes(data)
     return path
+
+
+def _piece(tensor: Tensor) -> Piece:
+    import torch
+
+    data = tensor.contiguous().view(-1).view(torch.uint8).numpy().data
+    return {
+        "dtype": {4: "F32", 2: "F16"}[tensor.itemsize],
+        "shape": list(tensor.shape),
+        "data": data,
+    }
+
+
+def _serialised(metadata: Mapping[str, str], pieces: Mapping[str, Piece]) -> bytes:
+    """Return the bytes of a file: 8 of the header's length, the header, the tensors.
+
+    ``safetensors.torch.save`` takes several times as long for many small tensors, and
+    leaves their place to the header's length: here the first begins at a multiple of
+    ``ALIGNMENT``. Where a tensor begins in memory decides how its sums are grouped, and
+    so their last bits, which must not depend on what else is in a shard.
+    """
+    header: dict[str, object] = {"__metadata__": metadata}
+    names = sorted(pieces, key=lambda name: (pieces[name]["dtype"] != "F32", name))
+    end = 0
+    for name in names:
+        begin, end = end, end + len(pieces[name]["data"])
+        header[name] = {
+            "dtype": pieces[name]["dtype"],
+            "shape": pieces[name]["shape"],
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-(8 + len(text)) % ALIGNMENT)
+    length = len(text).to_bytes(8, "little")
+    return b"".join((length, text, *(pieces[name]["data"] for name in names)))
 
 
 def shards_in(folder: Path) -> Iterator[Shard]:
@@ -187,25 +229,3 @@ class Reader:
         for place, name in enumerate(names):
             stack[place] = self[name][part]
         return stack
-
-
-def _aligned(
-    metadata: Mapping[str, str], tensors: Mapping[str, Tensor]
-) -> dict[str, str]:
-    """Lengthen a header so that its tensors begin at a multiple of ``ALIGNMENT``.
-
-    Where a tensor begins in memory decides how its sums are grouped, and so their last
-    bits: an utterance's frames must not depend on what else is in its shard.
-    """
-    header: dict[str, object] = {"__metadata__": {**metadata, PADDING: ""}}
-    begin = 0
-    for name in sorted(tensors):  # the order of tensors of one type in the file
-        end = begin + tensors[name].nbytes
-        header[name] = {
-            "dtype": {4: "F32", 2: "F16"}[tensors[name].itemsize],
-            "shape": list(tensors[name].shape),
-            "data_offsets": [begin, end],
-        }
-        begin = end
-    length = 8 + len(json.dumps(header, separators=(",", ":")))
-    return {**metadata, PADDING: " " * (-length % ALIGNMENT)}

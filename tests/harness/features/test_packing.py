@@ -175,7 +175,7 @@ def test_what_another_process_reads_is_removed_when_that_has_ended(store, tmp_pa
     assert not (store.folder / packing.RETIRED).exists()
 
 
-STEPS = ("write_shard", "read_whole", "retire", "remove")
+STEPS = ("write_pieces", "read_whole", "retire", "remove")
 
 
 def _die(store, step, calls):
