@@ -11,6 +11,7 @@ sorting all hashes: no clip is compared with each other one.
 from __future__ import annotations
 
 import base64
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-VERSION = 1
+VERSION = 2
 """Raised when the sketch of the same samples changes."""
 
 BAND = 2000
@@ -62,15 +63,21 @@ def sketch(mono: NDArray[np.float32], rate: int) -> str:
     import numpy as np
 
     energy = _energies(mono, rate)
-    if len(energy) < LEAST or not np.isfinite(energy).all():
+    if len(energy) < LEAST:
         return ""
     smooth = energy[2:-2] + energy[1:-3] + energy[3:-1] + energy[:-4] + energy[4:]
-    hashes = _mixed(_words(smooth + 1e-4 * smooth.max()))
-    few = min(2 * HASHES, len(hashes)) - 1  # some are there twice
-    least = np.argpartition(hashes, few)[: few + 1]
-    kept, first = np.unique(hashes[least], return_index=True)
-    places = least[first].astype(np.uint16)  # modulo 655 s
-    return packed(kept[:HASHES], places[:HASHES])
+    loudest = smooth.max()
+    if not math.isfinite(loudest):
+        return ""
+    hashes = _mixed(_words(smooth + np.float32(1e-4) * loudest)).astype(np.uint64)
+    frames = np.arange(len(hashes), dtype=np.uint64) & 0xFFFF  # modulo 655 s
+    both = hashes << 16 | frames
+    few = min(2 * HASHES, len(both)) - 1  # some are there twice
+    least = np.sort(np.partition(both, few)[: few + 1])
+    kept = (least >> 16).astype(np.uint32)
+    first = np.ones(len(kept), bool)
+    np.not_equal(kept[1:], kept[:-1], out=first[1:])
+    return packed(kept[first][:HASHES], least[first][:HASHES].astype(np.uint16))
 
 
 def packed(hashes: NDArray[np.uint32], places: NDArray[np.uint16]) -> str:
@@ -79,32 +86,33 @@ def packed(hashes: NDArray[np.uint32], places: NDArray[np.uint16]) -> str:
     return base64.b64encode(both).decode()
 
 
-def _energies(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
+def _energies(mono: NDArray[np.float32], rate: int) -> NDArray[np.floating]:
     """Return the mean energy of each frame of 10 ms, at any sampling rate."""
     import numpy as np
 
     step = max(1, round(rate / BAND))
     count = len(mono) // step
     low = mono[: count * step].reshape(count, step) @ np.ones(step, np.float32)
-    total = np.cumsum(low * low, dtype=np.float64)
     length = rate / step / FRAMES
     edges = (np.arange(int(count / length)) * length).astype(np.intp)
-    return np.diff(total[edges]) / np.diff(edges)
+    if len(edges) < LEAST:
+        return np.zeros(0, np.float32)
+    sums = np.add.reduceat(low * low, edges)[:-1]
+    energies: NDArray[np.floating] = sums / (edges[1:] - edges[:-1]).astype(np.float32)
+    return energies
 
 
-def _words(energy: NDArray[np.float64]) -> NDArray[np.uint32]:
+def _words(energy: NDArray[np.floating]) -> NDArray[np.uint32]:
     """Put the signs of differences from each frame on into a word."""
     import numpy as np
 
-    found = []
-    for lag in LAGS:
-        byte = (energy[lag:] > energy[:-lag]).view(np.uint8)
-        for doubled, frames in enumerate(SPREAD):
-            byte = byte[:-frames] | (byte[frames:] << np.uint8(1 << doubled))
-        found.append(byte)
-    words = np.zeros((len(found[-1]), 4), np.uint8)
-    for place, byte in enumerate(found):
-        words[:, place] = byte[: len(words)]
+    size = len(energy) - max(LAGS)
+    signs = [energy[lag : lag + size] > energy[:size] for lag in LAGS]
+    byte = np.array(signs).view(np.uint8)
+    for doubled, frames in enumerate(SPREAD):
+        byte = byte[:, :-frames] | (byte[:, frames:] << np.uint8(1 << doubled))
+    words = np.zeros((byte.shape[1], 4), np.uint8)
+    words[:, :3] = byte.T
     return words.view("<u4")[:, 0].astype(np.uint32)
 
 
