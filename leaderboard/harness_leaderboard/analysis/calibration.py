@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from harness_leaderboard.analysis import sampling
-from harness_leaderboard.analysis.samples import sample_of
+from harness_leaderboard.analysis.samples import drawn, sample_of
 from harness_leaderboard.analysis.statistics import reach
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Predicted:
         scores: (N, C) probabilities.
         true: (N,) class indices.
         run: (N,) the cell that each belongs to, from 0.
-        speaker: (N,) names.
+        speaker: (N,) names, or what ``samples.drawn`` has in their place.
     """
 
     scores: Floats
@@ -96,12 +96,12 @@ def predicted(runs: pa.Table, column: str) -> Predicted | None:
     labels = runs["labels"][0].as_py()
     scores = pc.list_flatten(pc.struct_field(said, "scores")).to_numpy()
     codes = pc.index_in(pc.struct_field(said, "label"), value_set=_texts(labels))
-    speaker = pc.struct_field(said, "speaker").to_pylist()
+    _, speaker = drawn(said)
     return Predicted(
         scores=scores.reshape(-1, len(labels)),
         true=codes.to_numpy(zero_copy_only=False),
         run=np.repeat(np.arange(len(lengths)), lengths),
-        speaker=np.array(speaker, object),
+        speaker=np.array(speaker.to_pylist(), object),
     )
 
 

@@ -1,5 +1,8 @@
 """Stored predictions as sums by speaker: what every interval and test is made from.
 
+Where the speaker is what is predicted, sentences take the place of speakers: see
+``drawn``.
+
 Shape letters here: S speakers, s those of one test part, C classes.
 """
 
@@ -67,12 +70,14 @@ class Sample:
         speakers: S names.
         parts: One a run.
         labels: C names, where they are known.
+        unit: What the speakers are: ``speaker``, or what ``drawn`` says.
         merged: (S,) the fold of each speaker, where folds were pooled to one part.
     """
 
     speakers: tuple[str, ...]
     parts: tuple[TestPart, ...]
     labels: tuple[str, ...] = ()
+    unit: str = "speaker"
     merged: Ints | None = None
 
     @cached_property
@@ -110,7 +115,8 @@ def sample_of(runs: pa.Table) -> Sample:
 
     listed = runs["predictions"].combine_chunks()
     said = pc.list_flatten(listed)
-    speaker, speakers = _coded(pc.struct_field(said, "speaker"))
+    unit, names = drawn(said)
+    speaker, speakers = _coded(names)
     numbers = len(said) > 0 and pc.struct_field(said, "value")[0].is_valid
     known = pc.unique(pc.list_flatten(runs["labels"].combine_chunks())).to_pylist()
     labels, add_up = _moments(said) if numbers else _confusions(said, known)
@@ -132,7 +138,41 @@ def sample_of(runs: pa.Table) -> Sample:
                 squares=squares,
             )
         )
-    return Sample(speakers=tuple(speakers), parts=tuple(parts), labels=labels)
+    return Sample(
+        speakers=tuple(speakers), parts=tuple(parts), labels=labels, unit=unit
+    )
+
+
+GROUPS = 40
+"""Of utterances, where nothing else can be drawn: with more, t hardly changes."""
+
+
+def drawn(said: pa.Array) -> tuple[str, pa.Array]:
+    """Return what is drawn anew for an interval, and which one each prediction is of.
+
+    That is the speaker. Where the speaker is the class there is no other one to draw:
+    then it is the sentence, or, where some have no code, one of ``GROUPS`` groups into
+    which utterances are divided by their ids.
+
+    Args:
+        said: Predictions (N,), with all fields.
+
+    Returns:
+        Its name in the singular, and names (N,).
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    speaker = pc.struct_field(said, "speaker")
+    apart = pc.any(pc.not_equal(speaker, pc.struct_field(said, "label"))).as_py()
+    if apart is not False:
+        return "speaker", speaker
+    sentence = pc.struct_field(said, "sentence")
+    if not sentence.null_count:
+        return "sentence", sentence
+    ids = np.array(pc.struct_field(said, "utterance").to_pylist(), object)
+    _, number = np.unique(ids, return_inverse=True)
+    return "utterance group", pc.cast(pa.array(number % GROUPS), pa.string())
 
 
 AddUp = Callable[[slice, "Ints"], tuple["Floats", "Floats | None"]]

@@ -5,7 +5,8 @@ What a unit adds to a figure in a seed is
     value = figure + unit + seed + rest.
 
 The unit is the fold, that is a trained model with all its test speakers, where there
-are several folds; with one fold it is the test speaker. Units and seeds are crossed.
+are several folds; with one fold it is the test speaker, or what ``samples.drawn`` has
+in its place. Units and seeds are crossed.
 Intervals, tests, ranks, spread and planning all read ``Draws``; what a design cannot
 know is said by ``unknown``.
 
@@ -87,10 +88,15 @@ def units_of(sample: Sample) -> Ints:
 
 def estimand(sample: Sample) -> str:
     """Name what the figure is of."""
-    if len({part.utterances for part in sample.parts}) == 1:
-        return "pooled over speakers"
+    if is_pooled(sample):
+        return f"pooled over {sample.unit}s"
     alone = all(len(part.speakers) == 1 for part in sample.parts)
-    return "mean over speakers" if alone else "mean over folds"
+    return f"mean over {sample.unit}s" if alone else "mean over folds"
+
+
+def is_pooled(sample: Sample) -> bool:
+    """Say whether every run was tested on the same utterances."""
+    return len({part.utterances for part in sample.parts}) == 1
 
 
 def unknown(sample: Sample) -> tuple[str, ...]:
@@ -98,7 +104,7 @@ def unknown(sample: Sample) -> tuple[str, ...]:
     folds = len(np.unique(sample.folds))
     said = []
     if len(sample.speakers) == 1:
-        said.append("one test speaker")
+        said.append(f"one test {sample.unit}")
     elif folds == 1:
         said.append("one fold")
     elif folds < FEWEST_UNITS:
@@ -133,8 +139,9 @@ def rests_on_rare(sample: Sample, metric: Metric) -> bool:
     """
     if metric.of_moments:
         return False
-    pooled = estimand(sample) == "pooled over speakers"
-    return pooled and _weighs_labels_alike(metric) and bool(rare_labels(sample))
+    return (
+        is_pooled(sample) and _weighs_labels_alike(metric) and bool(rare_labels(sample))
+    )
 
 
 def _weighs_labels_alike(metric: Metric) -> bool:
@@ -177,7 +184,7 @@ def _unit_freedom(sample: Sample, units: Ints) -> float:
     weights = np.zeros(units.max() + 1)
     for part in sample.parts:
         np.add.at(weights, units[part.speakers], part.sizes)
-    if estimand(sample) != "pooled over speakers":
+    if not is_pooled(sample):
         weights[:] = 1
     return max(float(weights.sum() ** 2 / (weights**2).sum()) - 1, 1.0)
 
@@ -372,11 +379,15 @@ def _floor(of: Draws, found: Squares) -> float:
 
 
 def remarks(sample: Sample, metric: Metric) -> Iterator[str]:
-    """Say why a figure has no error, and which labels rest on few."""
+    """Say what was drawn, why a figure has no error, and which labels rest on few."""
+    if sample.unit != "speaker":
+        yield f"the speakers are the classes, so other {sample.unit}s are drawn instead"
     units = len(np.unique(units_of(sample)))
-    kind = "test speaker" if len(np.unique(sample.folds)) == 1 else "fold"
+    alone = len(np.unique(sample.folds)) == 1
+    kind = f"test {sample.unit}" if alone else "fold"
     if units < FEWEST_UNITS:
-        yield f"{counted(units, kind)}: too few for an error (four are needed)"
+        out = ": --split sentence-kfold tests all" if kind == "test sentence" else ""
+        yield f"{counted(units, kind)}: too few for an error (four are needed){out}"
         return
     rare = rare_labels(sample)
     told = ", and so there is no error" if rests_on_rare(sample, metric) else ""
@@ -386,7 +397,10 @@ def remarks(sample: Sample, metric: Metric) -> Iterator[str]:
         which = which or f"labels {', '.join(names)} rest"
         yield f"{which} on {counted(holders, kind)}{told}"
     if shares_training(sample):
-        yield "the folds share training speakers, so a test at 5 % errs in up to 9 %"
+        yield (
+            f"the folds share training {sample.unit}s, so a test at 5 % errs in up to "
+            "9 %"
+        )
 
 
 def shares_training(sample: Sample) -> bool:

@@ -23,7 +23,8 @@ class Tested:
         classes: C, those that can be predicted; 0 where numbers are.
         chance: The figure of guessing every class alike often, or of predicting the
             mean of a test part for all of it.
-        speakers: Test speakers, over all folds.
+        speakers: Test speakers, over all folds, or what is drawn in their place.
+        drawn: What these are, see ``samples.drawn``.
         utterances: Tested in one seed, over all folds.
         unit: How chance is printed.
     """
@@ -31,6 +32,7 @@ class Tested:
     classes: int
     chance: float
     speakers: int
+    drawn: str
     utterances: int
     unit: Unit
 
@@ -40,7 +42,7 @@ class Tested:
         return (
             f"{self.classes} classes" if self.classes else "numbers",
             f"chance {self.unit.text(self.chance)}",
-            counted(self.speakers, "speaker"),
+            counted(self.speakers, self.drawn),
             f"n = {self.utterances}",
         )
 
@@ -59,6 +61,7 @@ def tested(sample: Sample, metric: Metric) -> Tested:
         classes=0 if metric.of_moments else first.parts[0].counts.shape[-1],
         chance=float(replicate(guessed, ones, metric)[0]),
         speakers=len({int(one) for part in first.parts for one in part.speakers}),
+        drawn=sample.unit,
         utterances=sum(len(part.utterances) for part in first.parts),
         unit=unit_of(metric.bounds),
     )
