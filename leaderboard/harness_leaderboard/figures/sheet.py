@@ -138,6 +138,19 @@ def panels(
     return figure, axes[:count]
 
 
+def require_classes(question: Question, name: str, others: str) -> None:
+    """Refuse a figure of right and wrong where numbers are predicted.
+
+    Raises:
+        HarnessError: Where the metric is of numbers.
+    """
+    if question.metric.of_numbers:
+        raise HarnessError(
+            f"Numbers are never right or wrong, so the figure '{name}' has nothing to "
+            f"show of them. Draw {others}, or name a metric of classes."
+        )
+
+
 def legend(figure: Figure, axis: Axes) -> None:
     """Explain the signs of one panel above all of them."""
     handles, names = axis.get_legend_handles_labels()

@@ -32,6 +32,11 @@ class Unit:
         """What stands behind a metric's title."""
         return "in percent" if self.percent else "in the units of the target"
 
+    @property
+    def points(self) -> str:
+        """What stands behind differences."""
+        return "in points" if self.percent else self.said
+
     def text(self, value: float) -> str:
         """Spell a figure."""
         return in_percent(value) if self.percent else f"{value:.3g}"
