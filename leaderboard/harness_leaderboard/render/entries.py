@@ -101,6 +101,11 @@ def highest(entries: Mapping[Name, Entry], *, lowest: bool = False) -> set[Name]
     return {name for name, text in texts.items() if text == best}
 
 
+def extreme(*, lowest: bool) -> str:
+    """Name what the best is of all."""
+    return "lowest" if lowest else "highest"
+
+
 def percent(fraction: float) -> Entry:
     """Print a fraction of one."""
     return Entry(text=in_percent(fraction), value=fraction)

@@ -52,6 +52,12 @@ class View:
     metric: Callable[[Question], Metric] = lambda question: question.metric
     sure: bool = False
 
+    def table(self, runs: pa.Table, question: Question) -> Table:
+        """Make the table, and say in it which of its scores are good ones."""
+        metric = self.metric(question)
+        made = self.make(runs, question)
+        return replace(made, bounds=metric.bounds, lowest=not metric.higher_is_better)
+
 
 PREDICTED = ("labels", "predictions")
 """The columns that errors, intervals and tests are computed from."""
@@ -172,6 +178,7 @@ VIEWS = {
         summary="where targets sit: targets against layers, chance taken off",
         columns=lambda _: (*columns(macro_f1), scored(ccc), *LOCATED),
         make=_clean(_map),
+        metric=_layered,
     ),
     "transfer": View(
         summary="trained on one corpus, tested on another, chance taken off",

@@ -55,8 +55,8 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
         rows=tuple(body),
         notes=(
             f"Mean over {_listed(matrix.corpora.values())}; a system that lacks some "
-            "says how many it has. The highest of each upstream is marked, controls "
-            "apart.",
+            f"says how many it has. The {matrix.extreme} of each upstream is marked, "
+            "controls apart.",
             *[f"{matrix.interval_legend} {BEST}"] * bool(matrix.sure.means),
             *matrix.doubts,
             *matrix.remarks,
