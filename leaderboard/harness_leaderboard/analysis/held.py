@@ -67,12 +67,6 @@ def held(runs: pa.Table, question: Question) -> Held:
         for place, rows in behind(kept).items()
         if place in complete and all(whole[row] for row in rows)
     }
-    if not found:
-        kind = "numbers" if question.metric.of_numbers else "classes"
-        raise HarnessError(
-            f"None of these results has {question.metric.title}, which is of {kind}; "
-            "choose others by --only target=…, or another --metric."
-        )
     if not tables:
         raise HarnessError(
             f"None of these figures of {question.metric.title} has all its folds, with "

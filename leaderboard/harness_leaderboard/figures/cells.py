@@ -101,6 +101,8 @@ def history(runs: pa.Table, question: Question) -> Figure:
     figure, axes = panels(len(cells), width=question.width, height=2.2)
     reached = of_kind(question, macro_f1)
     curves = ("train_loss", "valid_loss", f"valid_{reached.name}")
+    epochs = [one for rows in cells.values() for row in rows for one in row["history"]]
+    least = min((one[curves[-1]] or 0.0 for one in epochs), default=0.0)
     for axis, (title, rows) in zip(axes, cells.items(), strict=True):
         score = axis.twinx()
         for name, colour in zip(curves, COLOURS, strict=False):
@@ -113,7 +115,7 @@ def history(runs: pa.Table, question: Question) -> Figure:
         chosen = [row["best_epoch"] for row in rows if row["history"]]
         median = float(np.median(chosen))
         axis.axvline(median, color="0.4", lw=0.8, ls=":", label="epoch chosen (median)")
-        score.set_ylim(0, 1)
+        score.set_ylim(min(least, 0), 1)
         score.spines["right"].set_visible(True)
         axis.set_ylim(bottom=0)
         axis.set_title(f"{title}, {len(rows)} runs")

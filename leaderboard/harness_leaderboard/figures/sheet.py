@@ -44,11 +44,19 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A figure by name: the columns that it reads, and how it is drawn."""
+    """A figure by name.
+
+    Attributes:
+        summary: One line for ``harness list figures``.
+        columns: Those that it reads for a question.
+        draw: From results to the figure.
+        mixed: Whether it shows classes and numbers side by side.
+    """
 
     summary: str
     columns: Callable[[Question], tuple[str, ...]]
     draw: Callable[[pa.Table, Question], Figure]
+    mixed: bool = False
 
 
 def save(

@@ -37,6 +37,11 @@ class Unit:
         """What stands behind differences."""
         return "in points" if self.percent else self.said
 
+    @property
+    def factor(self) -> int:
+        """What a figure is multiplied by on an axis."""
+        return 100 if self.percent else 1
+
     def text(self, value: float) -> str:
         """Spell a figure."""
         return in_percent(value) if self.percent else f"{value:.3g}"
@@ -146,6 +151,6 @@ def in_percent(fraction: float) -> str:
     return f"{round(100 * fraction, 1) + 0.0:.1f}"  # no −0.0
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Say how many there are of something."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

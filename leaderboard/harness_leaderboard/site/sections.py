@@ -367,7 +367,7 @@ OUTLINES = (
         name="robustness",
         heading="Robustness",
         about="Scores on perturbed recordings, each with its difference to the clean "
-        "one in points and the 95 % interval of that difference, paired.",
+        "one and the 95 % interval of that difference, paired.",
         panels=_robustness,
         optional=True,
     ),

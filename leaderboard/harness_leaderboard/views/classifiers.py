@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.matrix import BEST
-from harness_leaderboard.render.entries import NOTHING, marked, word
+from harness_leaderboard.render.entries import NOTHING, counted, marked, word
 from harness_leaderboard.views.board import matrix_of
 
 if TYPE_CHECKING:
@@ -81,5 +81,4 @@ def _by_simplicity(head: str) -> tuple[int, str]:
 
 def _listed(names: Iterable[str]) -> str:
     listed = list(names)
-    many = "corpus" if len(listed) == 1 else "corpora"
-    return f"{len(listed)} {many} ({', '.join(listed)})"
+    return f"{counted(len(listed), 'corpus', 'corpora')} ({', '.join(listed)})"
