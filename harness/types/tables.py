@@ -48,8 +48,10 @@ class Table:
         notes: Sentences below it: what is left out, and why.
         groups: What stands above the columns, one text a column, empty for none;
             neighbours with the same text stand under it together.
-        heat: Whether fractions in it are scores on one scale, so that a renderer may
+        heat: Whether numbers in it are scores on one scale, so that a renderer may
             colour them by value.
+        bounds: The lowest and the highest that its scores may be, as of ``Metric``.
+        lowest: Whether the lowest score is the best.
         facts: What stands in small print below each heading, such as how many classes
             a corpus has; as many tuples as there are columns, or none.
         sorted_by: The column that the rows are sorted by, and in which order.
@@ -66,6 +68,8 @@ class Table:
     notes: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     heat: bool = False
+    bounds: tuple[float, float] = (0.0, 1.0)
+    lowest: bool = False
     facts: tuple[tuple[str, ...], ...] = ()
     sorted_by: Order | None = None
     name: str = ""

@@ -10,12 +10,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from harness.errors import HarnessError
+from harness.training.metrics import ccc, macro_f1
 from harness_leaderboard.analysis.places import placed
+from harness_leaderboard.analysis.question import DEFAULTS
 from harness_leaderboard.render.entries import Unit, counted, unit_of
 from harness_leaderboard.results.columns import KEYS, scored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
@@ -66,7 +69,7 @@ class Figure:
 def columns(metric: Metric) -> tuple[str, ...]:
     """Return the columns that ``figures`` reads."""
     more = ("fold", "seed", "training_created", WARNINGS, PLUGINS)
-    return (*KEYS, *more, scored(metric))
+    return tuple(dict.fromkeys((*KEYS, *more, scored(metric), *DEFAULTS)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,16 +100,22 @@ def current(runs: pa.Table, metric: Metric) -> Current:
     Args:
         runs: Results with ``KEYS``, fold, seed, ``training_created`` and the metric.
         metric: Which figure.
+
+    Raises:
+        HarnessError: Where there are some, and none has the metric.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    notes = []
-    usable = runs.filter(pc.fill_null(pc.is_finite(runs[scored(metric)]), False))
-    if missing := len(runs) - len(usable):
-        notes.append(
-            f"Not counted: {counted(missing, 'result')} without {metric.name}."
+    known = pc.fill_null(pc.is_finite(runs[scored(metric)]), False)
+    usable = runs.filter(known)
+    if len(runs) and not len(usable):
+        kind = "numbers" if metric.of_numbers else "classes"
+        raise HarnessError(
+            f"None of these results has {metric.title}, which is of {kind}; choose "
+            "others by --only target=…, or another --metric."
         )
+    notes = list(_without(runs.filter(pc.invert(known)), metric))
     usable, places = placed(usable)
     cell = ["place", "fold", "seed"]
     cells = usable.group_by(cell).aggregate([([], "count_all")])
@@ -121,6 +130,30 @@ def current(runs: pa.Table, metric: Metric) -> Current:
     )
     kept = newest_last.take(newest).drop_columns("row")
     return Current(runs=kept, places=places, notes=tuple(notes))
+
+
+def _without(runs: pa.Table, metric: Metric) -> Iterator[str]:
+    """Name results without a metric, and the metric that those of the other kind have.
+
+    Args:
+        runs: Results, with ``DEFAULTS`` where their kind is to be known.
+        metric: Of classes or of numbers.
+    """
+    import pyarrow.compute as pc
+
+    kind, other = ("classes", macro_f1) if metric.of_numbers else ("numbers", ccc)
+    left = len(runs)
+    if left and scored(other) in runs.column_names:
+        of_other = runs.filter(pc.is_valid(runs[scored(other)]))
+        left -= len(of_other)
+        if len(of_other):
+            targets = ", ".join(sorted(pc.unique(of_other["target"]).to_pylist()))
+            yield (
+                f"Not counted: {counted(len(of_other), 'result')} of {kind} "
+                f"({targets}): --metric {other.name} shows them."
+            )
+    if left:
+        yield f"Not counted: {counted(left, 'result')} without {metric.name}."
 
 
 def figures(runs: pa.Table, metric: Metric) -> tuple[list[Figure], tuple[str, ...]]:

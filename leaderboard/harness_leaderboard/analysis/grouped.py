@@ -1,8 +1,8 @@
 """Scores of groups of utterances: how far apart they are, and is that chance?
 
-Predictions are counted by *pair*: a speaker, and a group that has utterances of theirs.
-A group's figure is that of its utterances, the folds of a seed together, and the mean
-over seeds.
+Predictions are added up by *pair*: a speaker, and a group that has utterances of
+theirs. A group's figure is that of its utterances, the folds of a seed together, and
+the mean over seeds.
 
 Shape letters here: P pairs, G groups, S speakers, K seeds, C classes, R permutations.
 """
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness_leaderboard.analysis import sampling, statistics
-from harness_leaderboard.analysis.samples import Sample, TestPart
+from harness_leaderboard.analysis.samples import Sample, TestPart, adding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,9 @@ DRAWN = 9_999
 FEWEST = 999
 """The same where a permutation is large."""
 
+ROUNDING = 1e-9
+"""Of a figure: gaps that differ by less are as large as each other."""
+
 COUNTED = 10**9
 """Counts that all permutations of a test may add up: seconds of one core."""
 
@@ -51,11 +54,13 @@ class Grouped:
     Attributes:
         groups: G names.
         speakers: S names.
-        labels: C names.
+        labels: C names; none of numbers.
         seeds: K.
         group: (P,) of each pair.
         speaker: (P,) of each pair, ascending.
-        counts: (K, P, C, C) confusions, rows are true labels.
+        counts: (K, P, C, C) confusions, rows are true labels; or (K, P, 6) moments of
+            numbers (see ``TestPart``).
+        squares: (K, P, 6, 6) of moments, where there are these.
         unknown: Utterances of a seed that name no group.
     """
 
@@ -67,6 +72,15 @@ class Grouped:
     speaker: Ints
     counts: Floats
     unknown: int
+    squares: Floats | None = None
+
+    @cached_property
+    def sizes(self) -> Floats:
+        """Utterances of each pair in each seed, (K, P)."""
+        if self.squares is not None:
+            return self.counts[..., 0]
+        sizes: Floats = self.counts.sum((2, 3))
+        return sizes
 
     @cached_property
     def within(self) -> bool:
@@ -76,7 +90,7 @@ class Grouped:
     @cached_property
     def crossed(self) -> bool:
         """Whether each seed was tested on the same speakers and groups."""
-        return bool(self.counts.any((2, 3)).all())
+        return bool(self.sizes.all())
 
     def holders(self, group: int) -> Ints:
         """Return the speakers of a group."""
@@ -85,10 +99,12 @@ class Grouped:
 
     def utterances(self, group: int) -> int:
         """Count a group's utterances in one seed."""
-        return int(self.counts[0, self.group == group].sum())
+        return int(self.sizes[0, self.group == group].sum())
 
     def lacking(self) -> dict[str, list[str]]:
         """Return the labels that a group lacks and another has, by its name."""
+        if self.squares is not None:
+            return {}
         there = np.zeros((len(self.groups), len(self.labels)), bool)
         np.logical_or.at(there, self.group, self.counts.sum((0, 3)) > 0)
         missing = there.any(0) & ~there
@@ -100,7 +116,7 @@ class Grouped:
 
 
 def grouped(runs: pa.Table, column: str) -> Grouped | None:
-    """Count the predictions of a place by a column of theirs.
+    """Add up the predictions of a place by a column of theirs.
 
     Args:
         runs: Rows of one place, with ``seed``, ``labels`` and ``predictions``.
@@ -121,13 +137,13 @@ def grouped(runs: pa.Table, column: str) -> Grouped | None:
         return None
     group, groups = _coded(pc.struct_field(said, column))
     speaker, speakers = _coded(pc.struct_field(said, "speaker"))
-    labels = tuple(runs["labels"][0].as_py())
-    true, guess = (_indices(pc.struct_field(said, n), labels) for n in LABELS)
+    labels, add_up = adding(said, runs["labels"])
     pairs, pair = np.unique(speaker * len(groups) + group, return_inverse=True)
-    size = len(labels)
-    shape = (len(seeds), len(pairs), size, size)
-    code = ((seed * len(pairs) + pair) * size + true) * size + guess
-    counts = np.bincount(code, minlength=int(np.prod(shape))).reshape(shape)
+    shape = (len(seeds), len(pairs))
+    place = seed * len(pairs) + pair
+    counts, squares = add_up(slice(None), place, len(seeds) * len(pairs))
+    if squares is not None:
+        squares = squares.reshape(*shape, *squares.shape[1:])
     return Grouped(
         groups=groups,
         speakers=speakers,
@@ -135,23 +151,17 @@ def grouped(runs: pa.Table, column: str) -> Grouped | None:
         seeds=seeds,
         group=pairs % len(groups),
         speaker=pairs // len(groups),
-        counts=counts.astype(np.float64),
+        counts=counts.reshape(*shape, *counts.shape[1:]).astype(np.float64),
         unknown=(rows - len(said)) // len(seeds),
+        squares=squares,
     )
-
-
-LABELS = ("label", "predicted")
 
 
 def _coded(column: pa.Array) -> tuple[Ints, tuple[str, ...]]:
     """Number the values of a column by their place in the alphabet."""
     names = tuple(sorted(pc.unique(column).to_pylist()))
-    return _indices(column, names), names
-
-
-def _indices(column: pa.Array, names: tuple[str, ...]) -> Ints:
     codes = pc.index_in(column, value_set=pa.array(names, pa.string()))
-    return np.asarray(codes.to_numpy(zero_copy_only=False), int)
+    return np.asarray(codes.to_numpy(zero_copy_only=False), int), names
 
 
 # ---------------------------------------------------------------- figures
@@ -168,7 +178,7 @@ def _figures(of: Grouped, group: Ints, metric: Metric) -> Floats:
     count = len(of.groups)
     member = (group[:, None] == np.arange(count)[:, None]).astype(float)
     flat = of.counts.reshape(len(of.seeds), len(of.group), -1)
-    totals = member[:, None] @ flat  # (R, K, G, C²)
+    totals = member[:, None] @ flat  # (R, K, G, C²), or (…, 6)
     scores = statistics.score(
         totals.reshape(*totals.shape[:3], *of.counts.shape[2:]), metric
     )
@@ -181,7 +191,7 @@ def worst_speaker(of: Grouped, metric: Metric) -> tuple[str, float, int]:
     np.add.at(counts, of.speaker, of.counts.sum(0))
     scores = statistics.score(counts, metric)
     worst = int(scores.argmin() if metric.higher_is_better else scores.argmax())
-    number = int(counts[worst].sum()) // len(of.seeds)
+    number = int(of.sizes[:, of.speaker == worst].sum()) // len(of.seeds)
     return of.speakers[worst], float(scores[worst]), number
 
 
@@ -199,11 +209,23 @@ def sample_of_group(of: Grouped, group: int, *, everyone: bool = False) -> Sampl
     rows = of.group == group
     held = of.speaker[rows]
     there = np.arange(len(of.speakers)) if everyone else held
-    counts = np.zeros((len(of.seeds), len(there), *of.counts.shape[2:]))
-    counts[:, np.searchsorted(there, held)] = of.counts[:, rows]
+
+    def of_speakers(sums: Floats) -> Floats:
+        made = np.zeros((len(of.seeds), len(there), *sums.shape[2:]))
+        made[:, np.searchsorted(there, held)] = sums[:, rows]
+        return made
+
+    counts = of_speakers(of.counts)
+    squares = None if of.squares is None else of_speakers(of.squares)
     parts = tuple(
-        TestPart(seed=seed, utterances=(), speakers=np.arange(len(there)), counts=part)
-        for seed, part in zip(of.seeds, counts, strict=True)
+        TestPart(
+            seed=seed,
+            utterances=(),
+            speakers=np.arange(len(there)),
+            counts=counts[place],
+            squares=None if squares is None else squares[place],
+        )
+        for place, seed in enumerate(of.seeds)
     )
     names = tuple(of.speakers[one] for one in there)
     return Sample(speakers=names, parts=parts, labels=of.labels)
@@ -269,8 +291,9 @@ def test_of(of: Grouped, metric: Metric) -> Test | None:
         return None
     orders, every = _permutations(of)
     gaps = np.concatenate([np.ptp(_figures(of, one, metric), 1) for one in orders])
-    observed = np.ptp(figures(of, metric))
-    as_large = int((gaps >= observed - 1e-9).sum()) + (not every)
+    found = figures(of, metric)
+    observed = np.ptp(found) - ROUNDING * np.abs(found).max()
+    as_large = int((gaps >= observed).sum()) + (not every)
     number = len(gaps) + (not every)
     return Test(p=as_large / number, permutations=number, every=every)
 

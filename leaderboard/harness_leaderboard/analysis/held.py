@@ -61,17 +61,17 @@ def held(runs: pa.Table, question: Question) -> Held:
     found, notes = figures(runs, question.metric)
     kept = current(runs, question.metric)
     complete = {one.place for one in found if one.complete}
-    scored = _with_scores(kept.runs)
+    whole = _predicted(kept.runs)
     tables = {
         place: kept.runs.take(pa.array(rows))
         for place, rows in behind(kept).items()
-        if place in complete and all(scored[row] for row in rows)
+        if place in complete and all(whole[row] for row in rows)
     }
     if not tables:
         raise HarnessError(
-            "None of these figures has all its folds, with the score of each class in "
-            "every prediction (where a number is predicted there are no classes); see "
-            "'harness leaderboard --view runs'."
+            f"None of these figures of {question.metric.title} has all its folds, with "
+            "a number or the score of each class in every prediction; see 'harness "
+            "leaderboard --view runs'."
         )
     left = len(found) - len(tables)
     more = f"Left out: {counted(left, 'figure')} without all folds' predictions."
@@ -82,12 +82,14 @@ def held(runs: pa.Table, question: Question) -> Held:
     )
 
 
-def _with_scores(runs: pa.Table) -> list[bool]:
-    """Say of each result whether it holds predictions that score every class."""
+def _predicted(runs: pa.Table) -> list[bool]:
+    """Say of each result whether all it predicted is a number, or scores of classes."""
     listed = runs["predictions"].combine_chunks()
     owner = pc.list_parent_indices(listed).to_numpy()
-    scores = pc.struct_field(pc.list_flatten(listed), "scores")
-    whole = pc.fill_null(pc.greater(pc.list_value_length(scores), 0), False)
+    said = pc.list_flatten(listed)
+    scores = pc.list_value_length(pc.struct_field(said, "scores"))
+    numbers = pc.is_valid(pc.struct_field(said, "predicted_value"))
+    whole = pc.or_(pc.fill_null(pc.greater(scores, 0), False), numbers)
     whole = whole.to_numpy(zero_copy_only=False)
     found = np.zeros(len(runs), bool)
     found[owner] = True

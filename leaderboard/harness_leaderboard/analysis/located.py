@@ -21,6 +21,7 @@ from harness_leaderboard.analysis.facets import labels, system_names, title
 from harness_leaderboard.analysis.figures import current
 from harness_leaderboard.analysis.layers import LOCATED, language_of
 from harness_leaderboard.analysis.places import unmixed
+from harness_leaderboard.results.columns import scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from harness.types import Metric
     from harness_leaderboard.analysis.places import CorpusTask, System
 
     Floats = NDArray[np.floating]
@@ -108,8 +110,10 @@ def _scores(runs: pa.Table) -> tuple[Means, dict[tuple[System, CorpusTask], floa
     """Return the mean scores of layers, (L,), and the mean chance, by place."""
     scores: dict[Any, list[Floats]] = defaultdict(list)
     chances: dict[Any, list[float]] = defaultdict(list)
-    for metric in (macro_f1, ccc):
-        kept = current(unmixed(runs), metric)
+    clean = unmixed(runs)
+    there = (one for one in (macro_f1, ccc) if _has(clean, one))
+    for metric in there:
+        kept = current(clean, metric)
         for row in kept.runs.select(["place", *LOCATED]).to_pylist():
             if row["layer_scores"]:
                 place = tuple(kept.places[row["place"]])
@@ -117,6 +121,11 @@ def _scores(runs: pa.Table) -> tuple[Means, dict[tuple[System, CorpusTask], floa
                 chances[place].append(_chance(row["confusion"]))
     means = {place: np.mean(of, axis=0) for place, of in scores.items()}
     return means, {place: float(np.mean(of)) for place, of in chances.items()}
+
+
+def _has(runs: pa.Table, metric: Metric) -> bool:
+    """Say whether some result has a metric."""
+    return bool(runs[scored(metric)].null_count < len(runs))
 
 
 def _chance(confusion: Sequence[Sequence[int]] | None) -> float:

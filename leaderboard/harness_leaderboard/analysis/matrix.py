@@ -21,7 +21,7 @@ from harness_leaderboard.analysis.facets import (
 from harness_leaderboard.analysis.figures import all_warnings
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.analysis.printed import around, entry_of
-from harness_leaderboard.render.entries import unit_of
+from harness_leaderboard.render.entries import extreme, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -380,6 +380,11 @@ class Matrix:
     def lowest(self) -> bool:
         """Whether the best figure is the lowest."""
         return not self.metric.higher_is_better
+
+    @property
+    def extreme(self) -> str:
+        """What the best figure is of all: the highest, or the lowest."""
+        return extreme(lowest=self.lowest)
 
     def average(self) -> dict[System, Entry]:
         """Return the mean over corpora, only for rows that have all of them."""

@@ -117,9 +117,7 @@ def sample_of(runs: pa.Table) -> Sample:
     said = pc.list_flatten(listed)
     unit, names = drawn(said)
     speaker, speakers = _coded(names)
-    numbers = len(said) > 0 and pc.struct_field(said, "value")[0].is_valid
-    known = pc.unique(pc.list_flatten(runs["labels"].combine_chunks())).to_pylist()
-    labels, add_up = _moments(said) if numbers else _confusions(said, known)
+    labels, add_up = adding(said, runs["labels"])
     utterance = np.array(pc.struct_field(said, "utterance").to_pylist(), object)
     ends = np.cumsum(pc.list_value_length(listed).to_numpy(zero_copy_only=False))
     parts = []
@@ -128,7 +126,7 @@ def sample_of(runs: pa.Table) -> Sample:
     ):
         rows = slice(end - length, end)
         present, place = np.unique(speaker[rows], return_inverse=True)
-        counts, squares = add_up(rows, place)
+        counts, squares = add_up(rows, place, len(present))
         parts.append(
             TestPart(
                 seed=seed,
@@ -175,12 +173,28 @@ def drawn(said: pa.Array) -> tuple[str, pa.Array]:
     return "utterance group", pc.cast(pa.array(number % GROUPS), pa.string())
 
 
-AddUp = Callable[[slice, "Ints"], tuple["Floats", "Floats | None"]]
-"""From the rows of a run, and the place of each one's speaker, to what a part holds."""
+AddUp = Callable[[slice, "Ints", int], tuple["Floats", "Floats | None"]]
+"""From rows, the place that each adds to and the number of places, to the counts and
+squares of a part (see ``TestPart``)."""
+
+
+def adding(said: pa.Array, labels: pa.ChunkedArray) -> tuple[tuple[str, ...], AddUp]:
+    """Return the classes of predictions, none of numbers, and what adds them up.
+
+    Args:
+        said: Predictions.
+        labels: The classes of each run.
+    """
+    import pyarrow.compute as pc
+
+    if len(said) and pc.struct_field(said, "value")[0].is_valid:
+        return (), _moments(said)
+    known = pc.unique(pc.list_flatten(labels.combine_chunks())).to_pylist()
+    return _confusions(said, known)
 
 
 def _confusions(said: pa.Array, known: Sequence[str]) -> tuple[tuple[str, ...], AddUp]:
-    """Return the classes of predictions, and what counts confusions by speaker."""
+    """Return the classes of predictions, and what counts confusions by place."""
     import pyarrow.compute as pc
 
     true, labels = _coded(pc.struct_field(said, "label"))
@@ -190,16 +204,16 @@ def _confusions(said: pa.Array, known: Sequence[str]) -> tuple[tuple[str, ...], 
     true = np.array([classes.index(label) for label in labels], int)[true]
     predicted = np.array([classes.index(label) for label in guesses], int)[predicted]
 
-    def add_up(rows: slice, place: Ints) -> tuple[Floats, None]:
+    def add_up(rows: slice, place: Ints, places: int) -> tuple[Floats, None]:
         code = (place * size + true[rows]) * size + predicted[rows]
-        counts = np.bincount(code, minlength=(place.max(initial=-1) + 1) * size**2)
+        counts = np.bincount(code, minlength=places * size**2)
         return counts.reshape(-1, size, size).astype(np.float32), None
 
     return tuple(classes), add_up
 
 
-def _moments(said: pa.Array) -> tuple[tuple[str, ...], AddUp]:
-    """Return no classes, and what adds up moments by speaker."""
+def _moments(said: pa.Array) -> AddUp:
+    """Return what adds up moments by place."""
     import pyarrow.compute as pc
 
     true, predicted = (
@@ -208,15 +222,15 @@ def _moments(said: pa.Array) -> tuple[tuple[str, ...], AddUp]:
     )
     each = moments_of(true, predicted, origin=float(true.mean()))
 
-    def add_up(rows: slice, place: Ints) -> tuple[Floats, Floats]:
+    def add_up(rows: slice, place: Ints, places: int) -> tuple[Floats, Floats]:
         added = each[rows]
-        counts = np.zeros((place.max(initial=-1) + 1, added.shape[1]))
+        counts = np.zeros((places, added.shape[1]))
         squares = np.zeros((*counts.shape, added.shape[1]))
         np.add.at(counts, place, added)
         np.add.at(squares, place, added[:, :, None] * added[:, None])
         return counts, squares
 
-    return (), add_up
+    return add_up
 
 
 def pooled(sample: Sample) -> Sample:

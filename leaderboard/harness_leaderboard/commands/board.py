@@ -188,7 +188,7 @@ def _view(name: str, runs: Folder, question: Question, only: Filters) -> Table:
     table, question = asked(runs, view.columns, only, question, metric)
     if view.sure:
         table = _with_predictions(table, runs, question)
-    made = view.make(table, question)
+    made = view.table(table, question)
     run_ids = tuple(sorted(table["run_id"].to_pylist()))
     return replace(made, name=name, command=made_by(), run_ids=run_ids)
 

@@ -51,10 +51,10 @@ def _needed(question: Question) -> tuple[str, ...]:
 @WIDTH
 @click.option(
     "--detect",
-    type=click.FloatRange(0, 100, min_open=True),
+    type=click.FloatRange(0, min_open=True),
     metavar="POINTS",
-    help="A difference that matters: how many speakers, or seeds, would find it four "
-    "times in five is printed, too.",
+    help="A difference that matters, in points, of an RMSE in the units of the target: "
+    "how many speakers, or seeds, would find it four times in five is printed, too.",
 )
 @click.pass_obj
 def compare(

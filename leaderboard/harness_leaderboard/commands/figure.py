@@ -11,6 +11,7 @@ import click
 from harness.choices import Described
 from harness.training.metrics import macro_f1
 from harness_leaderboard import figures
+from harness_leaderboard.analysis.figures import current
 from harness_leaderboard.commands.options import (
     METRIC,
     ONLY,
@@ -22,6 +23,8 @@ from harness_leaderboard.commands.options import (
     made_by,
     question_of,
 )
+from harness_leaderboard.commands.output import warn
+from harness_leaderboard.results.columns import scored
 
 if TYPE_CHECKING:
     from harness.registry import Registry
@@ -71,6 +74,8 @@ def figure(
     drawing = figures.DRAWINGS[name]
     question = replace(question_of(registry, metric), width=width or "")
     table, question = asked(runs, drawing.columns, filters_of(only), question, macro_f1)
+    if not drawing.mixed and scored(question.metric) in table.column_names:
+        warn(current(table, question.metric).notes)
     paths = out or (Path(f"{name}.png"),)
     figures.save(drawing, table, question, paths, made_by=made_by())
     for path in paths:

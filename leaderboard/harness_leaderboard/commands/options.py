@@ -110,7 +110,7 @@ METRIC = click.option(
     "--metric",
     cls=NameOption,
     offers="metrics",
-    help="What is averaged. Macro-F1 and UAR weigh every emotion the same, weighted F1 "
+    help="What is averaged. Macro-F1 and UAR weigh every class the same, weighted F1 "
     "and accuracy every utterance; CCC, Pearson's r and RMSE are of numbers. One that "
     "a result was stored without is computed from its predictions.  [default: "
     "macro_f1; ccc where numbers alone are predicted]",

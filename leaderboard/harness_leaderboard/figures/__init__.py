@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.training.metrics import ccc, macro_f1
+from harness.training.metrics import macro_f1
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.analysis.layers import LAYERED, LOCATED
 from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.figures import cells, cost, layers
 from harness_leaderboard.figures.sheet import Drawing, save
-from harness_leaderboard.results.columns import scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +41,7 @@ def _reliability(runs: pa.Table, question: Question) -> Figure:
 
 
 def _reads_map(question: Question) -> tuple[str, ...]:
-    return (*columns(macro_f1), scored(ccc), *LOCATED)
+    return (*columns(macro_f1), *LOCATED)
 
 
 def _map(runs: pa.Table, question: Question) -> Figure:
@@ -77,6 +76,7 @@ DRAWINGS = {
         summary="where targets sit: targets against layers, chance taken off",
         columns=_reads_map,
         draw=_map,
+        mixed=True,
     ),
     "confusion": Drawing(
         summary="what is taken for what",

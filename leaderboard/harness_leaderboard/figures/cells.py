@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
 from harness.training.metrics import macro_f1
 from harness_leaderboard.analysis.facets import labels, system_names
 from harness_leaderboard.analysis.figures import current
 from harness_leaderboard.analysis.question import of_kind
-from harness_leaderboard.figures.sheet import COLOURS, legend, note, panels
+from harness_leaderboard.figures.sheet import (
+    COLOURS,
+    legend,
+    note,
+    panels,
+    require_classes,
+)
 from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:
@@ -44,7 +49,7 @@ def confusion(runs: pa.Table, question: Question) -> Figure:
     """Draw what is taken for what: rows are true, shares of a row in percent."""
     import numpy as np
 
-    _require_classes(question, "confusion", "history, cost or layers-probes")
+    require_classes(question, "confusion", "history, cost or layers-probes")
     cells = _cells(runs, question, "labels", "confusion")
     longest = max((len(rows[0]["labels"]) for rows in cells.values()), default=1)
     side = max(2.2, 1.0 + 0.27 * longest)  # a field holds three digits
@@ -78,19 +83,6 @@ def confusion(runs: pa.Table, question: Question) -> Figure:
     return figure
 
 
-def _require_classes(question: Question, name: str, others: str) -> None:
-    """Refuse a figure of right and wrong where numbers are predicted.
-
-    Raises:
-        HarnessError: Where the metric is of numbers.
-    """
-    if question.metric.of_numbers:
-        raise HarnessError(
-            f"Numbers are never right or wrong, so the figure '{name}' has nothing to "
-            f"show of them. Draw {others}, or name a metric of classes."
-        )
-
-
 def _counts(numbers: Iterable[int]) -> str:
     """Say a number, or the least and the most."""
     found = sorted(set(numbers))
@@ -109,6 +101,8 @@ def history(runs: pa.Table, question: Question) -> Figure:
     figure, axes = panels(len(cells), width=question.width, height=2.2)
     reached = of_kind(question, macro_f1)
     curves = ("train_loss", "valid_loss", f"valid_{reached.name}")
+    epochs = [one for rows in cells.values() for row in rows for one in row["history"]]
+    least = min((one[curves[-1]] or 0.0 for one in epochs), default=0.0)
     for axis, (title, rows) in zip(axes, cells.items(), strict=True):
         score = axis.twinx()
         for name, colour in zip(curves, COLOURS, strict=False):
@@ -121,7 +115,7 @@ def history(runs: pa.Table, question: Question) -> Figure:
         chosen = [row["best_epoch"] for row in rows if row["history"]]
         median = float(np.median(chosen))
         axis.axvline(median, color="0.4", lw=0.8, ls=":", label="epoch chosen (median)")
-        score.set_ylim(0, 1)
+        score.set_ylim(min(least, 0), 1)
         score.spines["right"].set_visible(True)
         axis.set_ylim(bottom=0)
         axis.set_title(f"{title}, {len(rows)} runs")
@@ -137,7 +131,7 @@ GENDERS = {"female": (COLOURS[1], "o"), "male": (COLOURS[0], "s"), None: ("0.5",
 
 def speakers(runs: pa.Table, question: Question) -> Figure:
     """Draw the share of a speaker's utterances that is right, by speaker and gender."""
-    _require_classes(question, "speakers", "history or cost")
+    require_classes(question, "speakers", "history or cost")
     cells = _cells(runs, question, "predictions")
     right = {title: _right(rows) for title, rows in cells.items()}
     longest = max((len(of_cell) for of_cell in right.values()), default=0)

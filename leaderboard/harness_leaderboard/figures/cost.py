@@ -11,6 +11,7 @@ from harness_leaderboard.analysis.figures import current, figures
 from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.figures.labels import label_points
 from harness_leaderboard.figures.sheet import COLOURS, legend, note, panels
+from harness_leaderboard.render.entries import counted
 from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def cost(runs: pa.Table, question: Question) -> Figure:
         if mean is None:
             continue
         colour = "0.25" if named else COLOURS[upstreams.index(upstream)]
-        height = (100 if matrix.unit.percent else 1) * mean
+        height = matrix.unit.factor * mean
         for axis, value, labels in zip(axes, spent[system], names, strict=True):
             place = (max(value, 1), height)  # a log scale has no zero
             axis.plot(*place, MARKERS[heads.index(downstream)], color=colour)
@@ -74,8 +75,8 @@ def cost(runs: pa.Table, question: Question) -> Figure:
     legend(figure, axes[0])
     note(
         figure,
-        f"Mean over {len(matrix.corpora)} corpora ({len(kept)} runs); of the runs the",
-        "mean seconds and parameters.",
+        f"Mean over {counted(len(matrix.corpora), 'corpus', 'corpora')}",
+        f"({counted(len(kept), 'run')}); of the runs the mean seconds and parameters.",
         "Shape: downstream." if named else "Colour: upstream; shape: downstream.",
     )
     if named:

@@ -9,6 +9,7 @@ from harness.training.metrics import macro_f1
 from harness_leaderboard.analysis.layers import ALL, layered, mean
 from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.figures.sheet import COLOURS, inches, legend, note, panels
+from harness_leaderboard.render.entries import counted
 from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def weights(runs: pa.Table, question: Question) -> Figure:
 def _over(systems: Sequence[Layered]) -> str:
     """Say what curves are means of."""
     counts = sorted({len(system.corpora) for system in systems})
-    known = "–".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-    return f"Means over runs, then over {known} corpora."
+    fewest = f"{counts[0]}–" * (len(counts) > 1)
+    most = counted(counts[-1], "corpus", "corpora")
+    return f"Means over runs, then over {fewest}{most}."
 
 
 def _strip(axis: Axes, weights: Sequence[float]) -> None:

@@ -15,7 +15,13 @@ from harness_leaderboard.analysis.calibration import (
     temperatures_of,
 )
 from harness_leaderboard.analysis.held import held
-from harness_leaderboard.figures.sheet import COLOURS, legend, note, panels
+from harness_leaderboard.figures.sheet import (
+    COLOURS,
+    legend,
+    note,
+    panels,
+    require_classes,
+)
 from harness_leaderboard.render.entries import in_percent
 from harness_leaderboard.render.text import plain
 from harness_leaderboard.results.tables import PREDICTIONS, VALID
@@ -66,8 +72,9 @@ def reliability(runs: pa.Table, question: Question) -> Figure:
     """Draw accuracy against confidence in bins of equal mass, controls apart.
 
     Raises:
-        HarnessError: Where there is nothing but controls.
+        HarnessError: Where there is nothing but controls, or numbers are predicted.
     """
+    require_classes(question, "reliability", "history, cost or layers-probes")
     found = held(runs, question)
     shown = [
         (place, rows)

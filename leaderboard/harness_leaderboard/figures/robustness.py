@@ -61,7 +61,8 @@ def robustness(runs: pa.Table, question: Question) -> Figure:
     corpora = labels(row.place.corpus for row in paired)
     for row in paired:
         by_corpus[corpora[row.place.corpus]].append(row)
-    height = 0.6 + LINE * len(changes) * max(1, len(systems) / 2)
+    unit = gathered.matrix.unit
+    height = 1.0 + LINE * len(changes) * max(1, len(systems) / 2)
     figure, axes = panels(
         len(by_corpus), width=question.width, least=2.6, height=height
     )
@@ -71,7 +72,7 @@ def robustness(runs: pa.Table, question: Question) -> Figure:
             away = APART * ((place + 0.5) / len(systems) - 0.5)
             _draw(axis, row, changes, away, COLOURS[place])
         _lay_out(axis, plain(corpus), [plain(name) for name in names(changes)])
-        axis.set_xlabel("difference to clean, points")
+        axis.set_xlabel(f"difference to clean{', points' * unit.percent}")
     for place, system in enumerate(systems):
         name = plain(" · ".join(gathered.matrix.systems[system]))
         axes[0].plot([], [], "o", color=COLOURS[place], label=name)
@@ -80,6 +81,7 @@ def robustness(runs: pa.Table, question: Question) -> Figure:
         figure,
         f"{question.metric.title} on perturbed recordings less that on clean ones,",
         "paired by speaker or fold and seed, with 95 % intervals.",
+        f"{'Right' if gathered.matrix.lowest else 'Left'} of 0 is worse.",
     )
     return figure
 
@@ -97,15 +99,17 @@ def _draw(
         if pair is not None:
             low, high = _ends(pair)
             axis.plot([low, high], [place + away] * 2, "-", color=colour, lw=1)
-            axis.plot(100 * pair.value, place + away, "o", color=colour, ms=3)
+            value = pair.unit.factor * pair.value
+            axis.plot(value, place + away, "o", color=colour, ms=3)
 
 
 def _ends(pair: Pair) -> tuple[float, float]:
-    """Return the interval's ends in points; the difference where there is none."""
-    if pair.estimate is None:
-        return 100 * pair.value, 100 * pair.value
-    low, high = statistics.interval_of_difference(pair.estimate)
-    return 100 * low, 100 * high
+    """Return the interval's ends on the axis; the difference where there is none."""
+    ends = pair.value, pair.value
+    if pair.estimate is not None:
+        ends = statistics.interval_of_difference(pair.estimate)
+    low, high = (pair.unit.factor * end for end in ends)
+    return low, high
 
 
 def _lay_out(axis: Axes, title: str, rows: Sequence[str]) -> None:

@@ -44,11 +44,19 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A figure by name: the columns that it reads, and how it is drawn."""
+    """A figure by name.
+
+    Attributes:
+        summary: One line for ``harness list figures``.
+        columns: Those that it reads for a question.
+        draw: From results to the figure.
+        mixed: Whether it shows classes and numbers side by side.
+    """
 
     summary: str
     columns: Callable[[Question], tuple[str, ...]]
     draw: Callable[[pa.Table, Question], Figure]
+    mixed: bool = False
 
 
 def save(
@@ -136,6 +144,19 @@ def panels(
     for spare in axes[count:]:
         spare.set_visible(False)
     return figure, axes[:count]
+
+
+def require_classes(question: Question, name: str, others: str) -> None:
+    """Refuse a figure of right and wrong where numbers are predicted.
+
+    Raises:
+        HarnessError: Where the metric is of numbers.
+    """
+    if question.metric.of_numbers:
+        raise HarnessError(
+            f"Numbers are never right or wrong, so the figure '{name}' has nothing to "
+            f"show of them. Draw {others}, or name a metric of classes."
+        )
 
 
 def legend(figure: Figure, axis: Axes) -> None:

@@ -32,6 +32,16 @@ class Unit:
         """What stands behind a metric's title."""
         return "in percent" if self.percent else "in the units of the target"
 
+    @property
+    def points(self) -> str:
+        """What stands behind differences."""
+        return "in points" if self.percent else self.said
+
+    @property
+    def factor(self) -> int:
+        """What a figure is multiplied by on an axis."""
+        return 100 if self.percent else 1
+
     def text(self, value: float) -> str:
         """Spell a figure."""
         return in_percent(value) if self.percent else f"{value:.3g}"
@@ -96,6 +106,11 @@ def highest(entries: Mapping[Name, Entry], *, lowest: bool = False) -> set[Name]
     return {name for name, text in texts.items() if text == best}
 
 
+def extreme(*, lowest: bool) -> str:
+    """Name what the best is of all."""
+    return "lowest" if lowest else "highest"
+
+
 def percent(fraction: float) -> Entry:
     """Print a fraction of one."""
     return Entry(text=in_percent(fraction), value=fraction)
@@ -136,6 +151,6 @@ def in_percent(fraction: float) -> str:
     return f"{round(100 * fraction, 1) + 0.0:.1f}"  # no −0.0
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Say how many there are of something."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

@@ -18,6 +18,7 @@ from string import Template
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from harness_leaderboard.render.entries import extreme
 from harness_leaderboard.render.text import (
     detail_names,
     facts_of,
@@ -159,13 +160,13 @@ def _apart(table: Table, row: int) -> str:
 
 def _legend(of: Panel) -> tuple[str, ...]:
     """Say what the marks mean that the table has."""
-    entries = [entry for row in of.table.rows for entry in row]
     said = []
     if _is_shaded(of.table):
         among = "row" if of.scale == "row" else "table"
-        said.append(f"The stronger the blue, the nearer to the highest of the {among}.")
-    if not of.table.heat and any(map(_reach, entries)):
-        said.append("Bars are intervals, from 0 to 100 %.")
+        best = extreme(lowest=of.table.lowest)
+        said.append(f"The stronger the blue, the nearer to the {best} of the {among}.")
+    if span := _span(of.table):
+        said.append(f"Bars are intervals, {_ends(span, of.table.bounds)}.")
     said += legend(of.table, "Bold, ★", "Underlined, ▴")
     return (" ".join(said),) * bool(said)
 
@@ -214,6 +215,7 @@ def _cells(
     shades: Mapping[Position, int],
     names: int,
 ) -> Iterator[str]:
+    span = _span(of.table)
     for column, entry in enumerate(of.table.rows[row]):
         place = row, column
         kinds = ["name"] * isinstance(entry.value, str)
@@ -229,7 +231,7 @@ def _cells(
             marks += f' data-name="{text(of.names[place])}"'
         head = column < names and place not in of.cells
         opened, closed = ('th scope="row"', "th") if head else ("td", "td")
-        bar = "" if of.table.heat else _reach(entry)
+        bar = _reach(entry, span) if span else ""
         yield f"<{opened}{marks}>{text(entry.text)}{bar}</{closed}>"
 
 
@@ -248,23 +250,65 @@ def _more(values: Sequence[str]) -> str:
     return f' data-more="{written}"' if values else ""
 
 
-def _reach(entry: Entry) -> str:
-    """Draw an interval, where the entry has one, from 0 to 100 % below its text.
+Span = tuple[float, float]
+"""The lowest and the highest that a bar can show."""
+
+
+def _interval(entry: Entry) -> Span | None:
+    """Return the ends of an interval that is drawn.
 
     What has a ``scale`` of its own, such as a difference, has none.
     """
     low, high = entry.details.get("low"), entry.details.get("high")
-    if "scale" in entry.details or not (
-        isinstance(entry.value, float)
-        and isinstance(low, float)
-        and isinstance(high, float)
-    ):
+    if "scale" in entry.details or not isinstance(entry.value, float):
+        return None
+    return (low, high) if isinstance(low, float) and isinstance(high, float) else None
+
+
+def _span(table: Table) -> Span | None:
+    """Return what the bars of a table reach over, if it has any.
+
+    Scores without a highest one reach as far as the longest interval, but no further
+    than twice the highest score: an interval on a log scale may be endless.
+    """
+    shown = [
+        (entry.value, ends[1])
+        for row in table.rows
+        for entry in row
+        if (ends := _interval(entry))
+    ]
+    if table.heat or not shown:
+        return None
+    least, most = table.bounds
+    if math.isinf(most):
+        values, highs = zip(*shown, strict=True)
+        most = min(max(highs), 2 * max(values)) or 1.0
+    return least, most
+
+
+def _ends(span: Span, bounds: Span) -> str:
+    """Say what the bars reach over."""
+    if math.isinf(bounds[1]):
+        return f"from {span[0]:g} to {span[1]:.3g}"
+    low, high = (f"{100 * end:.0f}".replace("-", "−") for end in span)
+    return f"from {low} to {high} %"
+
+
+def _reach(entry: Entry, span: Span) -> str:
+    """Draw an interval, where the entry has one, below its text; a line is at 0."""
+    ends = _interval(entry)
+    if ends is None:
         return ""
-    low, high = 100 * max(low, 0.0), 100 * min(high, 1.0)
+    least, most = span
+    low, zero, high = (
+        100 * (min(max(place, least), most) - least) / (most - least)
+        for place in (ends[0], 0.0, ends[1])
+    )
+    line = f'<path d="M{zero:.1f} 0v1"/>' if least < 0 else ""
     return (
         f'<svg class="reach" viewBox="0 0 100 1" preserveAspectRatio="none" '
         f'aria-hidden="true"><rect x="{low:.1f}" width="{high - low:.1f}" height="1"/>'
-        "</svg>"
+        f"{line}</svg>"
     )
 
 
@@ -277,7 +321,7 @@ def _is_shaded(table: Table) -> bool:
 
 
 def _shades(of: Panel) -> dict[Position, int]:
-    """Return each score its step, from the lowest to the highest it is seen among."""
+    """Return each score its step, from the worst to the best it is seen among."""
     if not _is_shaded(of.table):
         return {}
     groups: dict[int, dict[Position, float]] = {}
@@ -288,7 +332,8 @@ def _shades(of: Panel) -> dict[Position, int]:
                 group[row, column] = entry.value
     shades = {}
     for group in groups.values():
-        low, high = min(group.values()), max(group.values())
+        ends = min(group.values()), max(group.values())
+        worst, best = ends[::-1] if of.table.lowest else ends
         for place, value in group.items():
-            shades[place] = round(SHADES * (value - low) / ((high - low) or 1.0))
+            shades[place] = round(SHADES * (value - worst) / ((best - worst) or 1.0))
     return shades

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from harness_leaderboard.render.entries import extreme
 from harness_leaderboard.render.text import (
     TIE,
     best_legend,
@@ -76,7 +77,7 @@ class _Paper:
     Attributes:
         console: Which wraps headings and names.
         colours: ``standard``, ``256`` or ``truecolor``, or ``None`` for none.
-        scale: The lowest and the highest score, where colour is to show them.
+        scale: The worst and the best score, where colour is to show them.
     """
 
     console: Console
@@ -109,7 +110,8 @@ def _legend(table: Table, colour: bool) -> str:
     entries = [entry for row in table.rows for entry in row]
     said = list(best_legend(table, "bold" if colour else "*"))
     if any(entry.second and not entry.best for entry in entries):
-        said.append(f"{'underlined' if colour else chr(39)}: the highest of its group.")
+        sign = "underlined" if colour else "'"
+        said.append(f"{sign}: the {extreme(lowest=table.lowest)} of its group.")
     return " ".join(said)
 
 
@@ -292,7 +294,7 @@ def _mark(entry: Entry) -> str:
 
 
 def _scale(table: Table) -> tuple[float, float] | None:
-    """Return the lowest and the highest score, where they may be compared."""
+    """Return the worst and the best score, where they may be compared."""
     scores = [
         entry.value
         for row in table.rows
@@ -301,14 +303,15 @@ def _scale(table: Table) -> tuple[float, float] | None:
     ]
     if not table.heat or not scores or min(scores) == max(scores):
         return None
-    return min(scores), max(scores)
+    low, high = min(scores), max(scores)
+    return (high, low) if table.lowest else (low, high)
 
 
 def _shade(entry: Entry, scale: tuple[float, float] | None) -> str:
     """Return a score its colours, as rich spells them; nothing else has any."""
     if not scale or not isinstance(entry.value, float):
         return ""
-    low, high = scale
-    share = min(max((entry.value - low) / (high - low), 0.0), 1.0)
+    worst, best = scale
+    share = min(max((entry.value - worst) / (best - worst), 0.0), 1.0)
     step = round(share * (len(SHADES) - 1))
     return f"{'#000000' if step >= BRIGHT else '#ffffff'} on {SHADES[step]}"

@@ -13,6 +13,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from harness_leaderboard.render.entries import extreme
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -132,7 +134,7 @@ def legend(table: Table, bold: str, underlined: str) -> Iterator[str]:
     """
     yield from best_legend(table, bold)
     if any(entry.second for row in table.rows for entry in row):
-        yield f"{underlined}: the highest of its group."
+        yield f"{underlined}: the {extreme(lowest=table.lowest)} of its group."
 
 
 # ---------------------------------------------------------------- for a person

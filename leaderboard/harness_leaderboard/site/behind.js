@@ -58,16 +58,18 @@ function speakersOf(of, listed) {
 const WIDE = 320;
 const HIGH = 110;
 
-function curve(values, highest, kind) {
+function curve(values, [least, most], kind) {
   const step = WIDE / Math.max(values.length - 1, 1);
   const points = values.map((value, place) =>
-    `${(place * step).toFixed(1)},${(HIGH * (1 - Math.max(value, 0) / highest)).toFixed(1)}`);
+    `${(place * step).toFixed(1)},${(HIGH * (most - value) / (most - least)).toFixed(1)}`);
   return draw("polyline", { points: points.join(" "), class: kind });
 }
 
 function curvesOf(of) {
   if (!of.curves?.length) return null;
   const losses = of.curves.flatMap((run) => [...run.train_loss, ...run.valid_loss]);
+  const top = Math.max(...losses);
+  const least = Math.min(0, ...of.curves.flatMap((run) => run.score)); // of CCC
   const [first] = of.curves;
   const reached = first.score[Math.min(first.best, first.score.length) - 1];
   const box = (label, ...lines) => make("figure", {},
@@ -75,15 +77,15 @@ function curvesOf(of) {
       "aria-label": label }, ...lines),
     make("figcaption", { textContent: label }));
   return make("div", { className: "figures" },
-    box(`${of.reached} in validation by epoch, from 0 to 100 %; `
+    box(`${of.reached} in validation by epoch, from ${(100 * least).toFixed(0)} to 100 %; `
       + `in the first run ${(100 * reached).toFixed(1)} % at epoch ${first.best}, `
       + "which was kept.",
-      ...of.curves.map((run) => curve(run.score, 1, "score"))),
+      ...of.curves.map((run) => curve(run.score, [least, 1], "score"))),
     box("Loss by epoch, in training (line) and in validation (dashes); "
-      + `the top is ${Math.max(...losses).toFixed(2)}.`,
+      + `the top is ${top.toFixed(2)}.`,
       ...of.curves.flatMap((run) => [
-        curve(run.train_loss, Math.max(...losses), "train"),
-        curve(run.valid_loss, Math.max(...losses), "valid")])));
+        curve(run.train_loss, [0, top], "train"),
+        curve(run.valid_loss, [0, top], "valid")])));
 }
 
 function layersOf(of) {

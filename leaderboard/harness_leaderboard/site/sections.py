@@ -85,12 +85,12 @@ class Views:
     def make(self, name: str) -> Table:
         """Make a view from the columns that it reads."""
         asked = replace(self.question, against=False)
-        return VIEWS[name].make(self.read(name), asked)
+        return VIEWS[name].table(self.read(name), asked)
 
     def beside_the_paper(self, name: str) -> Table:
         """Make a view beside the paper's figures."""
         runs = self.chosen if self.chosen is not None else self.runs
-        return VIEWS[name].make(runs, replace(self.question, against=True))
+        return VIEWS[name].table(runs, replace(self.question, against=True))
 
     def linked(self, table: Table) -> dict[page.Position, int]:
         """Return which entries of a table open which cell: those about a figure."""
@@ -305,6 +305,7 @@ def _turned(matrix: Matrix, head: str) -> Table:
         columns=("corpus", *(matrix.systems[system][0] for system in systems)),
         rows=tuple(body),
         heat=True,
+        lowest=matrix.lowest,
     )
 
 
@@ -318,7 +319,7 @@ OUTLINES = (
     Outline(
         name="map",
         heading="Corpora × upstreams",
-        about="Where each upstream reads emotion well: with its best downstream, or "
+        about="What is read well out of each upstream: with its best downstream, or "
         "with the same one for all.",
         panels=_maps,
     ),
@@ -366,7 +367,7 @@ OUTLINES = (
         name="robustness",
         heading="Robustness",
         about="Scores on perturbed recordings, each with its difference to the clean "
-        "one in points and the 95 % interval of that difference, paired.",
+        "one and the 95 % interval of that difference, paired.",
         panels=_robustness,
         optional=True,
     ),

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness_leaderboard.analysis.figures import figures
 from harness_leaderboard.analysis.matrix import Matrix
+from harness_leaderboard.render.entries import counted
 from harness_leaderboard.render.page import document, panel, text
 from harness_leaderboard.site.footer import footer
 from harness_leaderboard.site.sections import LARGE, PREDICTIONS, Views, sections
 from harness_leaderboard.views.catalogue import VIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -72,7 +73,8 @@ def site(
         origin: Where it comes from.
     """
     origin = origin or Origin()
-    matrix = Matrix(figures(runs, question.metric)[0], question.metric)
+    found, notes = figures(runs, question.metric)
+    matrix = Matrix(found, question.metric)
     cells = {place: number for number, place in enumerate(matrix.figures)}
     written, failed = _packed(chosen, cells, question, origin)
     whole = len(written["cells"]) == len(cells)
@@ -91,7 +93,7 @@ def site(
     body = f"""\
 <header>
 <h1>{text(title)}</h1>
-<p>{_introduction(runs, matrix, len(cells) - len(written["cells"]))}</p>{failed}
+<p>{_introduction(runs, matrix, notes, len(cells) - len(written["cells"]))}</p>{failed}
 <nav aria-label="Contents">
 <ul>
 {contents}
@@ -143,27 +145,26 @@ def _cited(matrix: Matrix, origin: Origin) -> dict[str, str]:
     }
 
 
-def _introduction(runs: pa.Table, matrix: Matrix, without: int) -> str:
+def _introduction(
+    runs: pa.Table, matrix: Matrix, notes: Sequence[str], without: int
+) -> str:
     import pyarrow.compute as pc
 
     newest = str(pc.max(runs["training_created"]).as_py() or "")[:10]
     said = (
         f"{len(runs)} results of {len(matrix.systems)} systems on "
-        f"{_counted(len(matrix.corpora), 'corpus', 'corpora')}, the newest of "
+        f"{counted(len(matrix.corpora), 'corpus', 'corpora')}, the newest of "
         f"{newest}. "
         "A system is a frozen speech model, the upstream, with a head on top, the "
         "downstream."
     )
+    said = " ".join((said, *notes))
     if without:
         said += (
             f" The predictions behind {without} figures are left out, for the size of "
             "this page; choose fewer results with --only."
         )
     return text(said)
-
-
-def _counted(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}"
 
 
 def _section(of: Section) -> str:

@@ -8,7 +8,7 @@ from harness.types import Entry, Table
 from harness_leaderboard import published
 from harness_leaderboard.analysis import statistics
 from harness_leaderboard.analysis.estimates import gather
-from harness_leaderboard.analysis.facets import title
+from harness_leaderboard.analysis.facets import USUAL, title
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.render.entries import NOTHING, Unit, percent, signed, word
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from harness_leaderboard.analysis.matrix import Matrix
-    from harness_leaderboard.analysis.places import System
+    from harness_leaderboard.analysis.places import CorpusTask, System
     from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.statistics import Estimate
 
@@ -31,7 +31,7 @@ def table_2(runs: pa.Table, question: Question) -> Table:
     body: list[tuple[Entry, ...]] = []
     for score in published.classifiers():
         for system in _systems_of(score, matrix):
-            named = {title(corpus): corpus for corpus in matrix.corpora}
+            named = {title(one): one for one in matrix.corpora if _is_of_emotion(one)}
             tasks = [corpus for name, corpus in named.items() if name in nine]
             of = [made.get(Place(system, corpus)) for corpus in tasks]
             whole = [one for one in of if one]
@@ -73,7 +73,8 @@ def table_3(runs: pa.Table, question: Question) -> Table:
             for corpus, label in matrix.corpora.items():
                 place = Place(system, corpus)
                 figure = matrix.figures.get(place)
-                if title(corpus) != score.corpus or figure is None:
+                theirs = title(corpus) == score.corpus and _is_of_emotion(corpus)
+                if not theirs or figure is None:
                     continue
                 names = (word(label), *matrix.names(system))
                 of = made.get(place) or (
@@ -93,6 +94,11 @@ def table_3(runs: pa.Table, question: Question) -> Table:
             *found.notes,
         ),
     )
+
+
+def _is_of_emotion(corpus: CorpusTask) -> bool:
+    """Say whether a column is of what the paper predicts."""
+    return corpus.target.name == USUAL
 
 
 def _estimands(matrix: Matrix) -> tuple[str, ...]:

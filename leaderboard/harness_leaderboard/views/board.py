@@ -72,7 +72,7 @@ def board(runs: pa.Table, question: Question) -> Table:
         notes=(
             " ".join(filter(None, [matrix.legend, matrix.marks, *_legends(matrix)])),
             *matrix.doubts,
-            *of_one_seed(matrix.figures.values(), question.spreads),
+            *of_one_seed(matrix.figures.values(), question.spreads, question.metric),
             *matrix.remarks,
             *notes,
         ),

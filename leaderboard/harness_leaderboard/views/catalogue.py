@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.training.metrics import ccc, macro_f1, uar
+from harness.training.metrics import macro_f1, uar
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.analysis.layers import LAYERED, LOCATED
 from harness_leaderboard.analysis.places import unmixed
 from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.analysis.validation import LEARNED
 from harness_leaderboard.render.entries import counted
-from harness_leaderboard.results.columns import scored
 from harness_leaderboard.views import classifiers, corpora, languages, provenance
 from harness_leaderboard.views.board import board
 from harness_leaderboard.views.layers import layers
@@ -51,6 +50,12 @@ class View:
     published: bool = False
     metric: Callable[[Question], Metric] = lambda question: question.metric
     sure: bool = False
+
+    def table(self, runs: pa.Table, question: Question) -> Table:
+        """Make the table, and say in it which of its scores are good ones."""
+        metric = self.metric(question)
+        made = self.make(runs, question)
+        return replace(made, bounds=metric.bounds, lowest=not metric.higher_is_better)
 
 
 PREDICTED = ("labels", "predictions")
@@ -170,8 +175,9 @@ VIEWS = {
     ),
     "map": View(
         summary="where targets sit: targets against layers, chance taken off",
-        columns=lambda _: (*columns(macro_f1), scored(ccc), *LOCATED),
+        columns=lambda _: (*columns(macro_f1), *LOCATED),
         make=_clean(_map),
+        metric=_layered,
     ),
     "transfer": View(
         summary="trained on one corpus, tested on another, chance taken off",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.matrix import BEST
-from harness_leaderboard.render.entries import NOTHING, marked, word
+from harness_leaderboard.render.entries import NOTHING, counted, marked, word
 from harness_leaderboard.views.board import matrix_of
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
         rows=tuple(body),
         notes=(
             f"Mean over {_listed(matrix.corpora.values())}; a system that lacks some "
-            "says how many it has. The highest of each upstream is marked, controls "
-            "apart.",
+            f"says how many it has. The {matrix.extreme} of each upstream is marked, "
+            "controls apart.",
             *[f"{matrix.interval_legend} {BEST}"] * bool(matrix.sure.means),
             *matrix.doubts,
             *matrix.remarks,
@@ -81,5 +81,4 @@ def _by_simplicity(head: str) -> tuple[int, str]:
 
 def _listed(names: Iterable[str]) -> str:
     listed = list(names)
-    many = "corpus" if len(listed) == 1 else "corpora"
-    return f"{len(listed)} {many} ({', '.join(listed)})"
+    return f"{counted(len(listed), 'corpus', 'corpora')} ({', '.join(listed)})"

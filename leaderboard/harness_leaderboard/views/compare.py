@@ -250,7 +250,7 @@ def _detectable(pair: Pair) -> Entry:
     return Entry(
         text=f"{pair.unit.text(least)} ({pair.unit.text(low)}–{pair.unit.text(high)})",
         value=least,
-        details={"low": low, "high": high},
+        details={"low": low, "high": high, "scale": "difference"},
     )
 
 

@@ -16,10 +16,9 @@ from harness_leaderboard.analysis.question import require_additive
 from harness_leaderboard.render.entries import (
     NOTHING,
     counted,
-    in_percent,
     number,
-    percent,
     signed,
+    unit_of,
     word,
 )
 
@@ -34,11 +33,12 @@ if TYPE_CHECKING:
     from harness_leaderboard.analysis.places import Place
     from harness_leaderboard.analysis.question import Question
     from harness_leaderboard.analysis.statistics import Estimate
+    from harness_leaderboard.render.entries import Unit
 
 LEGEND = (
     "A group's figure is that of its utterances, the folds of a seed together, and the "
     "mean over seeds; [low, high] is the 95 % interval with other speakers drawn, none "
-    "from fewer than four. The gap is the largest figure less the smallest, in points."
+    "from fewer than four. The gap is the largest figure less the smallest, {points}."
 )
 BETWEEN = (
     "p: how often a gap as large is there when {by} is permuted among speakers{number}."
@@ -86,11 +86,6 @@ def fairness(runs: pa.Table, question: Question) -> Table:
         HarnessError: Where no prediction says which group it is of.
     """
     require_additive(question.metric)
-    if question.metric.of_numbers:
-        raise HarnessError(
-            "Groups are compared by metrics of classes; choose one with --metric, such "
-            "as macro_f1, and results of a target that has classes."
-        )
     found = held(runs, question)
     listed = [
         (place, grouped.grouped(rows, question.by)) for place, rows in found.ordered()
@@ -111,8 +106,9 @@ def fairness(runs: pa.Table, question: Question) -> Table:
         for row in _rows(found, one, question, _p(one, None if apart else adjusted))
     ]
     apart = sum(is_control for _, is_control in rows)
+    unit = found.matrix.unit
     return Table(
-        title=f"{question.metric.title} in percent by {question.by}",
+        title=f"{question.metric.title} {unit.said} by {question.by}",
         columns=(
             *("upstream", "downstream", "corpus", question.by, "speakers", "n"),
             *(question.metric.title, "p (Holm)"),
@@ -120,7 +116,7 @@ def fairness(runs: pa.Table, question: Question) -> Table:
         rows=tuple(row for row, _ in rows),
         apart=apart if apart < len(rows) else 0,
         notes=(
-            " ".join([LEGEND, *_tests(shown, question.by)]),
+            " ".join([LEGEND.format(points=unit.points), *_tests(shown, question.by)]),
             *[CHOSEN] * any(len(one.figures) > 2 and one.gap for one in shown),
             *dict.fromkeys(_doubts(found, shown, question)),
             *_unsaid(found, [place for place, of in listed if not of], question.by),
@@ -168,17 +164,18 @@ def _p(one: Shown, adjusted: Iterator[float] | None) -> Entry:
 def _rows(
     found: Held, one: Shown, question: Question, p: Entry
 ) -> Iterator[tuple[Entry, ...]]:
-    """Yield a row a group, then the gap and the worst speaker."""
+    """Yield a row a group, the best first, then the gap and the worst speaker."""
     label = found.matrix.corpora[one.place.corpus]
     names = (*found.matrix.names(one.place.system), word(label, key=one.place))
-    for group in np.argsort(-one.figures, kind="stable").tolist():
+    unit, sign = found.matrix.unit, -1 if question.metric.higher_is_better else 1
+    for group in np.argsort(sign * one.figures, kind="stable").tolist():
         yield (*names, *_group(one, group, question.metric))
     if len(one.figures) > 1:
         yield (*names, *_gap(one, question.metric, p))
     if question.by != "speaker":
         speaker, value, count = grouped.worst_speaker(one.of, question.metric)
         named = _kind("worst speaker", speaker, f"worst speaker: {speaker}")
-        yield (*names, named, number(1), number(count), percent(value), NOTHING)
+        yield (*names, named, number(1), number(count), unit.entry(value), NOTHING)
 
 
 def _kind(kind: str, name: str, text: str) -> Entry:
@@ -190,7 +187,7 @@ def _group(one: Shown, group: int, metric: Metric) -> tuple[Entry, ...]:
     value = float(one.figures[group])
     made = grouped.estimate(one.of, group, metric)
     bounds, details = around(made) if made else ("", {})
-    text = f"{in_percent(value)} {bounds}".rstrip()
+    text = f"{unit_of(metric.bounds).text(value)} {bounds}".rstrip()
     return (
         _kind("group", one.of.groups[group], one.of.groups[group]),
         number(len(one.of.holders(group))),
@@ -206,15 +203,15 @@ def _gap(one: Shown, metric: Metric, p: Entry) -> tuple[Entry, ...]:
     worst = low if metric.higher_is_better else high
     named = _kind("gap", f"{high} − {low}", f"{high} − {low}")
     named = replace(named, details={**named.details, "worst group": worst})
-    size = float(np.ptp(one.figures))
-    return (named, NOTHING, NOTHING, _size(size, one.gap), p)
+    size = _size(float(np.ptp(one.figures)), one.gap, unit_of(metric.bounds))
+    return (named, NOTHING, NOTHING, size, p)
 
 
-def _size(value: float, of: Estimate | None) -> Entry:
+def _size(value: float, of: Estimate | None, unit: Unit) -> Entry:
     if of is None:
-        return signed(value)
+        return signed(value, unit)
     low, high = statistics.interval_of_difference(of)
-    text = f"{100 * value:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+    text = f"{unit.signed(value)} [{unit.signed(low)}, {unit.signed(high)}]"
     ends: dict[str, float | str] = {"low": low, "high": high, "scale": "difference"}
     return Entry(text=text, value=value, details=ends)
 

@@ -68,9 +68,9 @@ def languages(runs: pa.Table, question: Question) -> Table:
         rows=tuple(body),
         notes=(
             f"{CHOICES[question.heads]}, of those that have the most corpora"
-            f"{': ' + legend if legend else ''}. The highest English-only and "
-            "multilingual ones are marked, and what may be the best of all systems on "
-            "the corpus.",
+            f"{': ' + legend if legend else ''}. The {matrix.extreme} English-only "
+            "and multilingual ones are marked, and what may be the best of all systems "
+            "on the corpus.",
             *_unknown(chosen, reached, matrix),
             " ".join(filter(None, [matrix.legend, matrix.marks])),
             *matrix.doubts,
@@ -170,7 +170,7 @@ def _complete(matrix: Matrix, system: System, task: CorpusTask) -> bool:
 
 
 def _with_groups(row: Mapping[System, Entry], question: Question) -> list[Entry]:
-    """Mark the highest of each group of upstreams."""
+    """Mark the best of each group of upstreams."""
     lowest = not question.metric.higher_is_better
     seconds = set()
     for group in (ENGLISH, MULTILINGUAL):

@@ -9,7 +9,13 @@ from harness.types import Entry, Table
 from harness_leaderboard.analysis.facets import USUAL
 from harness_leaderboard.analysis.layers import layered, mean, targets_of
 from harness_leaderboard.analysis.question import of_kind
-from harness_leaderboard.render.entries import NOTHING, marked, percent, word
+from harness_leaderboard.render.entries import (
+    NOTHING,
+    in_percent,
+    marked,
+    percent,
+    word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -77,7 +83,8 @@ def _row(curves: Sequence[Curve], probes: bool) -> tuple[Entry, ...]:
     values = mean([curve.values for curve in curves])
     top = max(range(len(values)), key=values.__getitem__) + 1
     low, high = min(values), max(values)
-    ends = f"{100 * low:.1f}–{100 * high:.1f}" if probes else f"{low:.3f}–{high:.3f}"
+    ends = f"{in_percent(low)} to {in_percent(high)}"
+    ends = ends if probes else f"{low:.3f} to {high:.3f}"
     row = (
         _bars(values),
         Entry(text=ends, value=ends, details={"low": low, "high": high}),

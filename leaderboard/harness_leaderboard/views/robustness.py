@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from harness_leaderboard.analysis.samples import Sample
 
 LEGEND = (
-    "Behind a score stands its difference to the clean one in points, with the 95 % "
+    "Behind a score stands its difference to the clean one {points}, with the 95 % "
     "interval of a paired t test over units (folds where there are several, else test "
     "speakers) crossed with the seeds that both have; CSV has p, and p adjusted for "
     "all of the table (Holm). 'Clean' is the same condition with recordings as they "
@@ -95,7 +95,10 @@ def robustness(runs: pa.Table, question: Question) -> Table:
             )
             for row in rows
         ),
-        notes=(LEGEND, *_notes(rows, gathered, question.metric)),
+        notes=(
+            LEGEND.format(points=matrix.unit.points),
+            *_notes(rows, gathered, question.metric),
+        ),
     )
 
 

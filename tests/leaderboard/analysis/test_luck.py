@@ -9,22 +9,23 @@ from harness_leaderboard.analysis.luck import spreads_of
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.results import reading, store
 from harness_leaderboard.views.board import board
+from ratings import rated
 
 from harness.registry import Registry, plugin_manager
-from harness.training.metrics import macro_f1
+from harness.training.metrics import ccc, macro_f1, rmse
 
 if TYPE_CHECKING:
     from results import MakeResult
 
-    from harness.types import Result
+    from harness.types import Metric, Result
 
 SPREADS = {"linear": 0.013, "nonlinear": 0.025}
 
 
-def notes(*results: Result) -> list[str]:
+def notes(*results: Result, metric: Metric = macro_f1) -> list[str]:
     """What a board says of heads that move with the seed."""
-    runs = reading.flattened(store.table_of(results), columns(macro_f1))
-    said = board(runs, Question(spreads=SPREADS)).notes
+    runs = reading.flattened(store.table_of(results), columns(metric))
+    said = board(runs, Question(metric=metric, spreads=SPREADS)).notes
     return [note for note in said if "move with the seed" in note]
 
 
@@ -35,6 +36,17 @@ def test_a_figure_of_one_seed_says_how_far_another_would_move_it(
         "Figures of one seed move with the seed: linear by ±1.3 points (a standard "
         "deviation, where it was measured). Run more, such as --seeds 0-2."
     ]
+
+
+def test_of_numbers_the_heads_are_named_as_how_far_was_measured_of_classes(
+    make_result: MakeResult,
+):
+    result = rated(make_result(downstream="linear", target="arousal"), 0.7)
+    for metric in (ccc, rmse):
+        assert notes(result, metric=metric) == [
+            "Figures of one seed move with the seed: linear. Run more, such as "
+            "--seeds 0-2."
+        ]
 
 
 def test_nothing_is_said_of_several_seeds(make_result: MakeResult):

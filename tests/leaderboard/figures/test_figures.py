@@ -12,11 +12,11 @@ from harness_leaderboard.figures import sheet
 from harness_leaderboard.results import reading, store
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from ratings import ratings
+from ratings import rated, ratings
 from study import perturbed, predicted, study
 
 from harness import HarnessError
-from harness.training.metrics import ccc
+from harness.training.metrics import ccc, rmse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,9 +105,9 @@ def test_a_figure_is_as_wide_as_it_stands_in_print_and_no_letter_below_8_pt(
     [
         ("confusion", "Percent of each true label"),
         ("speakers", "n counts predictions"),
-        ("layers", "Means over runs, then over 1 corpora"),
+        ("layers", "Means over runs, then over 1 corpus"),
         ("layers-spread", "Means over runs"),
-        ("cost", "Mean over 1 corpora (1 runs)"),
+        ("cost", "Mean over 1 corpus (1 run);"),
         ("robustness", "paired by speaker or fold and seed"),
     ],
 )
@@ -344,7 +344,36 @@ def test_a_figure_of_numbers_has_their_score(name, label, make_result: MakeResul
     assert label in {axis.get_ylabel() for axis in figure.axes}
 
 
-@pytest.mark.parametrize("name", ["confusion", "speakers"])
+def test_a_history_of_numbers_shows_scores_below_zero(make_result: MakeResult):
+    (result, *_) = ratings(make_result)
+    history = (replace(result.history[0], valid_ccc=-0.4),)
+    for of, least in ((result, 0.0), (replace(result, history=history), -0.4)):
+        needed = figures.DRAWINGS["history"].columns(NUMBERS)
+        runs = reading.flattened(store.table_of([of]), needed)
+        _, score = figures.DRAWINGS["history"].draw(runs, NUMBERS).axes
+        assert score.get_ylim() == (least, 1.0)
+
+
+@pytest.mark.parametrize("metric", [ccc, rmse], ids=lambda one: one.name)
+def test_perturbed_numbers_are_drawn_in_the_units_of_the_metric(
+    metric, make_result: MakeResult
+):
+    clean = rated(make_result(target="arousal"), 0.9)
+    noisy = perturbed(rated(make_result(target="arousal"), 0.3), "noise:snr=0")
+    question = Question(metric=metric)
+    needed = figures.DRAWINGS["robustness"].columns(question)
+    runs = reading.flattened(store.table_of([clean, noisy]), needed)
+    figure = figures.DRAWINGS["robustness"].draw(runs, question)
+    (axis,) = shown(figure)
+    factor = 100 if metric is ccc else 1
+    change = noisy.scores[metric.name] - clean.scores[metric.name]
+    assert points(axis)[1][0, 0] == pytest.approx(factor * change)
+    assert ("points" in axis.get_xlabel()) is (metric is ccc)
+    side = "Left" if metric is ccc else "Right"
+    assert f"{side} of 0 is worse." in figure.get_supxlabel().replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", ["confusion", "speakers", "reliability"])
 def test_what_is_right_or_wrong_is_not_drawn_of_numbers(name, make_result: MakeResult):
     with pytest.raises(HarnessError, match=r"never right or wrong"):
         drawn_of_numbers(name, make_result)

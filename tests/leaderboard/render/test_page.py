@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -104,6 +105,53 @@ def test_an_interval_is_a_bar_where_there_are_no_shades():
     assert bar == {"x": "70.0", "width": "20.0", "height": "1"}
     shaded = Page(page.panel(page.Panel(table=replace(table, heat=True))))
     assert not [tag for tag, _ in shaded.tags if tag == "rect"]
+
+
+def sure(value: float, low: float, high: float) -> Entry:
+    return Entry(text="", value=value, details={"low": low, "high": high})
+
+
+@pytest.mark.parametrize(
+    ("bounds", "entries", "bars", "said"),
+    [
+        ((0.0, 1.0), [sure(0.8, 0.7, 0.9)], [("70.0", "20.0")], "from 0 to 100 %"),
+        (
+            (-1.0, 1.0),
+            [sure(-0.2, -0.5, 0.0), sure(0.5, 0.4, 0.6)],
+            [("25.0", "25.0"), ("70.0", "10.0")],
+            "from −100 to 100 %",
+        ),
+        (
+            (0.0, math.inf),
+            [sure(4.0, 2.0, 6.0), sure(5.0, 4.0, 8.0)],
+            [("25.0", "50.0"), ("50.0", "50.0")],
+            "from 0 to 8",
+        ),
+        (
+            (0.0, math.inf),
+            [sure(5.0, 2.0, 1e300)],
+            [("20.0", "80.0")],
+            "from 0 to 10",
+        ),
+        ((0.0, math.inf), [sure(0.0, 0.0, 0.0)], [("0.0", "0.0")], "from 0 to 1"),
+    ],
+)
+def test_a_bar_lies_within_what_scores_may_be(bounds, entries, bars, said):
+    rows = tuple((entry,) for entry in entries)
+    table = Table(title="", columns=("x",), rows=rows, bounds=bounds)
+    shown = Page(page.panel(page.Panel(table=table)))
+    drawn = [(of["x"], of["width"]) for tag, of in shown.tags if tag == "rect"]
+    assert drawn == bars
+    assert f"Bars are intervals, {said}." in " ".join(shown.said)
+
+
+def test_of_errors_the_lowest_has_the_strongest_colour():
+    table = replace(figures((0.0, 0.5), (0.2, 1.0)), lowest=True)
+    assert [cell["class"] for cell in cells(table)] == [
+        *("heat s10", "heat s5", "heat s8", "heat s0"),
+    ]
+    said = " ".join(Page(page.panel(page.Panel(table=table))).said)
+    assert "the nearer to the lowest of the table" in said
 
 
 def test_groups_of_columns_have_a_heading_of_their_own():

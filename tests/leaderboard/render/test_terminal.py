@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 from boards import BOARD, GROUPED, HOSTILE, table
 from harness_leaderboard.render import terminal
 
-if TYPE_CHECKING:
-    from harness.types import Table
+from harness.types import Entry, Table
 
 
 def drawn(table: Table, width: int = 60) -> str:
@@ -140,6 +138,16 @@ def backgrounds(text: str) -> set[str]:
 def test_scores_have_shades_where_the_terminal_has_many_colours(colours: int):
     text = terminal.rich(HEAT, width=60, colour=True)
     assert len(backgrounds(text)) == (4 if colours == 256 else 0)
+
+
+def test_of_errors_the_lowest_has_the_brightest_shade():
+    scores = [Entry(text=str(one), value=one) for one in (0.0, 0.5, 1.0)]
+    table = Table(title="", columns=("x",) * 3, rows=(tuple(scores),), heat=True)
+    for lowest in (False, True):
+        scale = terminal._scale(replace(table, lowest=lowest))
+        shades = [terminal._shade(entry, scale) for entry in scores]
+        ends = [terminal.SHADES[0], terminal.SHADES[-1]][:: -1 if lowest else 1]
+        assert [shade.split()[-1] for shade in shades[::2]] == ends
 
 
 def test_what_is_no_score_has_no_shade(monkeypatch):

@@ -6,15 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from boards import number
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.render.text import headings
 from harness_leaderboard.results import reading, store
 from harness_leaderboard.views.calibration import NONE_FITTED
 from harness_leaderboard.views.catalogue import VIEWS
+from ratings import ratings
 from study import study
 
 from harness import HarnessError
-from harness.training.metrics import accuracy
+from harness.training.metrics import accuracy, ccc, pearson, rmse
 from harness.types import Metric
 
 if TYPE_CHECKING:
@@ -188,6 +190,75 @@ def test_a_metric_that_is_not_of_confusions_is_refused(results):
     )
     with pytest.raises(HarnessError, match="not computed from confusions alone"):
         show("fairness", *results, metric=odd)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.fixture
+def numbers(make_result) -> list[Result]:
+    """A study of arousal on one corpus, with genders; the odd speakers are male."""
+    return [
+        replace(
+            one,
+            predictions=tuple(
+                replace(p, gender="male" if int(p.speaker[1]) % 2 else "female")
+                for p in one.predictions
+            ),
+        )
+        for one in ratings(make_result)
+        if one.condition.corpus.name == "emodb"
+    ]
+
+
+@pytest.mark.parametrize("metric", [ccc, pearson, rmse], ids=lambda one: one.name)
+def test_groups_of_numbers_are_compared_in_the_units_of_the_metric(metric, numbers):
+    table = show("fairness", *numbers, metric=metric)
+    percent = metric is not rmse
+    assert table.title.startswith(metric.title)
+    assert ("in percent" in table.title) is percent
+    assert ("in points" in table.notes[0]) is percent
+    said = " ".join(table.notes)
+    assert "label" not in said
+    assert "lacks" not in said
+    for start in range(0, len(table.rows), 4):
+        rows = table.rows[start : start + 4]
+        best, other, gap, worst = (number(row[-2]) for row in rows)
+        assert (best < other) is (metric is rmse)
+        assert gap == pytest.approx(abs(best - other))
+        assert (worst > other) is (metric is rmse)
+        assert 0 < number(rows[2][-1]) <= 1
+        assert rows[2][3].details["worst group"] == rows[1][3].value
+
+
+def test_what_is_not_predicted_is_refused_with_its_kind(results, numbers):
+    with pytest.raises(HarnessError, match="has Macro-F1, which is of classes"):
+        show("calibration", *numbers)
+    with pytest.raises(HarnessError, match="has CCC, which is of numbers"):
+        show("fairness", *results, metric=ccc)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_groups_of_numbers_are_printed_in_every_form(form, numbers, runs, harness):
+    for one in numbers:
+        store.write_result(one, runs)
+    view = ("--view", "fairness", "--metric", "rmse", "--format", form)
+    code, out, err = harness("leaderboard", "--runs", str(runs), *view)
+    assert code == 0, err
+    assert "whisper" in out
+
+
+def test_the_page_has_groups_of_numbers(numbers, runs, tmp_path, harness):
+    for one in numbers:
+        store.write_result(one, runs)
+    out = tmp_path / "site"
+    words = ("--format", "html", "--out", str(out))
+    assert harness("leaderboard", "--runs", str(runs), *words)[0] == 0
+    page = (out / "index.html").read_text("utf-8")
+    assert 'id="by-gender"' in page
+    assert "CCC in percent by gender" in page
+    assert 'id="calibrated"' not in page
+    assert "could not be made" not in page
 
 
 # ---------------------------------------------------------------- the command

@@ -155,6 +155,46 @@ def test_a_metric_is_not_computed_of_the_other_kind(
     assert found[1]["scores_rmse"] is None
 
 
+def test_a_board_names_the_kind_that_it_leaves_out_and_how_to_see_it(
+    make_result: MakeResult,
+):
+    one = rated(make_result(target="valence"), 0.7)
+    results = [make_result(), rated(make_result(target="arousal"), 0.7), one]
+    for question, said in (
+        (Question(), "2 results of numbers (arousal, valence): --metric ccc shows"),
+        (ASKED, "1 result of classes (emotion): --metric macro_f1 shows"),
+    ):
+        notes = show("board", *results, question=question).notes
+        assert f"Not counted: {said} them." in notes
+
+
+@pytest.mark.parametrize("name", ["board", "intervals", "languages", "runs", "layers"])
+def test_a_metric_that_no_result_has_is_refused_with_its_kind(
+    name: str, make_result: MakeResult
+):
+    with pytest.raises(HarnessError, match="has Macro-F1, which is of classes"):
+        show(name, rated(make_result(target="arousal"), 0.7), question=Question())
+    with pytest.raises(HarnessError, match="has CCC, which is of numbers"):
+        show(name, make_result())
+
+
+def test_which_scores_are_good_is_said_in_every_table(make_result: MakeResult):
+    results = ratings(make_result)
+    for metric, bounds, lowest in (
+        (ccc, (-1.0, 1.0), False),
+        (rmse, (0.0, np.inf), True),
+    ):
+        question = Question(metric=metric)
+        for name in ("board", "intervals", "classifiers", "languages"):
+            view = views.VIEWS[name]
+            needed = (*view.columns(question), *views.PREDICTED)
+            runs = reading.flattened(store.table_of(results), [*dict.fromkeys(needed)])
+            table = view.table(runs, question)
+            assert (table.bounds, table.lowest) == (bounds, lowest)
+    said = " ".join(show("classifiers", *results, question=question).notes)
+    assert "The lowest of each upstream is marked" in said
+
+
 # ---------------------------------------------------------------- targets apart
 
 

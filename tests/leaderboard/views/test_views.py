@@ -312,7 +312,10 @@ def test_probes_stand_beside_the_weights_of_the_same_layers(make_result: MakeRes
         dict(zip(table.columns, row, strict=True)) for row in table.rows
     )
     assert list(probes["by layer"].details.values()) == pytest.approx([0.3, 0.7, 0.6])
-    assert (probes["top layer"].text, probes["range"].text) == ("2 of 3", "30.0–70.0")
+    assert (probes["top layer"].text, probes["range"].text) == (
+        "2 of 3",
+        "30.0 to 70.0",
+    )
     assert (weights["top layer"].text, probes["× norms"].text) == ("3 of 3", "")
 
 
@@ -436,6 +439,11 @@ def test_without_enough_speakers_a_published_figure_has_a_difference_alone(
     result = make_result(**of("whisper-small/linear"), macro_f1=0.9)
     table = show("languages", result, against=True)
     assert texts(table)[0][3:] == ["90.0", "87.2", "+2.8", ""]
+
+
+def test_the_papers_figures_are_of_emotions_and_beside_no_other_target(speaking):
+    result = speaking(0.9, **of("whisper-small/linear"), target="gender")
+    assert not show("languages", result, against=True).rows
 
 
 def test_table_2_is_set_beside_the_mean_over_all_nine_corpora_only(speaking):
