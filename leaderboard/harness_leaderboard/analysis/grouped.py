@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.types import Metric
+    from harness_leaderboard.analysis.grouping import Grouping
     from harness_leaderboard.analysis.statistics import Estimate
 
     Floats = NDArray[np.floating]
@@ -115,19 +116,21 @@ class Grouped:
         }
 
 
-def grouped(runs: pa.Table, column: str) -> Grouped | None:
-    """Add up the predictions of a place by a column of theirs.
+def grouped(runs: pa.Table, by: Grouping, corpus: str = "") -> Grouped | None:
+    """Add up the predictions of a place by group.
 
     Args:
         runs: Rows of one place, with ``seed``, ``labels`` and ``predictions``.
-        column: A field of ``Prediction``, such as ``gender``.
+        by: Which group each prediction is of.
+        corpus: What they are of.
 
     Returns:
-        ``None`` where no prediction has a value in it.
+        ``None`` where no prediction has one.
     """
     listed = runs["predictions"].combine_chunks()
     said = pc.list_flatten(listed)
-    known = pc.is_valid(pc.struct_field(said, column))
+    named = by.of(said, corpus)
+    known = pc.is_valid(named)
     seeds = tuple(sorted(set(runs["seed"].to_pylist())))
     of_run = np.array([seeds.index(one) for one in runs["seed"].to_pylist()])
     keep = known.to_numpy(zero_copy_only=False)
@@ -135,7 +138,7 @@ def grouped(runs: pa.Table, column: str) -> Grouped | None:
     said, rows = said.filter(known), len(said)
     if not len(said):
         return None
-    group, groups = _coded(pc.struct_field(said, column))
+    group, groups = _coded(named.filter(known))
     speaker, speakers = _coded(pc.struct_field(said, "speaker"))
     labels, add_up = adding(said, runs["labels"])
     pairs, pair = np.unique(speaker * len(groups) + group, return_inverse=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import HarnessError
 from harness.training.metrics import ccc, macro_f1
+from harness_leaderboard.analysis.grouping import Grouping
 from harness_leaderboard.results.columns import scored
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Question:
         detect: A difference that matters, as a fraction of one, for ``compare``.
         heads: What ``languages`` chooses the best head of an upstream by: its score in
             validation, or, as the paper does, on the test.
-        by: The field of predictions that ``fairness`` groups them by.
+        by: What ``fairness`` groups predictions by.
         width: How wide a figure is: a column or a page of a paper; ``""`` for what its
             panels need.
         pretraining: The languages that each upstream was trained on, by its name.
@@ -48,7 +49,7 @@ class Question:
     classifiers: frozenset[str] = frozenset()
     detect: float | None = None
     heads: Literal["validation", "test"] = "validation"
-    by: str = "gender"
+    by: Grouping = field(default_factory=Grouping)
     width: Literal["", "column", "page"] = ""
     pretraining: Mapping[str, Sequence[str]] = field(default_factory=dict)
     spreads: Mapping[str, float] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import click
 
 from harness.choices import Described
 from harness.errors import HarnessError
+from harness_leaderboard.analysis.grouping import grouping
 from harness_leaderboard.analysis.luck import spreads_of
 from harness_leaderboard.analysis.question import DEFAULTS, Question, suited
 from harness_leaderboard.commands.options import (
@@ -85,8 +86,11 @@ MOST = 2_000_000
 )
 @click.option(
     "--by",
-    type=click.Choice(GROUPS),
-    help="What --view fairness groups utterances by.  [default: gender]",
+    metavar="FIELD|FILE.csv:COLUMN",
+    shell_complete=lambda _, __, begun: [g for g in GROUPS if g.startswith(begun)],
+    help=f"What --view fairness groups utterances by: {', '.join(GROUPS)}; or a column "
+    "of a table of yours, such as speakers.csv:age, whose rows name a speaker or an "
+    "utterance.  [default: gender]",
 )
 @click.option(
     "--against",
@@ -138,7 +142,7 @@ def leaderboard(
         question = replace(question, heads=best_head)
     if by:
         _require_groups(view, diff=diff is not None)
-        question = replace(question, by=by)
+        question = replace(question, by=grouping(by))
     filters = filters_of(only)
     if out and renderer.name == "html" and (out.is_dir() or not out.suffix):
         if diff or view != "board":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.types import Table
+from harness_leaderboard.analysis.grouping import Grouping
 from harness_leaderboard.render.entries import word
 from harness_leaderboard.render.page import Panel
 from harness_leaderboard.results.columns import GROUPS
@@ -209,7 +210,7 @@ def _fairness(views: Views) -> Mapping[str, Panel]:
     _require_predictions(views, "fairness")
     made, reasons = {}, []
     for by in (name for name in GROUPS if name != "speaker"):
-        asked = replace(views, question=replace(views.question, by=by))
+        asked = replace(views, question=replace(views.question, by=Grouping(name=by)))
         try:
             table = asked.make("fairness")
         except HarnessError as reason:  # no corpus states it; the others stand

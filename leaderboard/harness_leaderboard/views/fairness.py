@@ -54,6 +54,16 @@ CHOSEN = (
     "choice."
 )
 
+NOT_STATED = (
+    "The corpora do not state it, or the results were stored by an older version; then "
+    "'harness run … --again all' computes them anew. Choose another --by, such as "
+    "speaker."
+)
+NOT_IN_TABLE = (
+    "None of the table's names is a {key} here: 'harness leaderboard --view fairness "
+    "--by speaker' shows those of speakers."
+)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
@@ -87,16 +97,17 @@ def fairness(runs: pa.Table, question: Question) -> Table:
     """
     require_additive(question.metric)
     found = held(runs, question)
+    by = question.by
+    by.require_one([_corpus(place) for place, _ in found.ordered()])
     listed = [
-        (place, grouped.grouped(rows, question.by)) for place, rows in found.ordered()
+        (place, grouped.grouped(rows, by, _corpus(place)))
+        for place, rows in found.ordered()
     ]
     shown = [_shown(place, of, question) for place, of in listed if of]
     if not shown:
         raise HarnessError(
-            f"No prediction of these results says its {question.by}: the corpora do "
-            "not state it, or the results were stored by an older version; then "
-            "'harness run … --again all' computes them anew. Choose another --by, such "
-            "as speaker."
+            f"No prediction of these results has a known {by.name}. "
+            + (NOT_IN_TABLE.format(key=by.key) if by.key else NOT_STATED)
         )
     control = [found.matrix.is_control(one.place.system) for one in shown]
     adjusted = _adjusted(shown, control)
@@ -108,22 +119,27 @@ def fairness(runs: pa.Table, question: Question) -> Table:
     apart = sum(is_control for _, is_control in rows)
     unit = found.matrix.unit
     return Table(
-        title=f"{question.metric.title} {unit.said} by {question.by}",
+        title=f"{question.metric.title} {unit.said} by {by.name}",
         columns=(
-            *("upstream", "downstream", "corpus", question.by, "speakers", "n"),
+            *("upstream", "downstream", "corpus", by.name, "speakers", "n"),
             *(question.metric.title, "p (Holm)"),
         ),
         rows=tuple(row for row, _ in rows),
         apart=apart if apart < len(rows) else 0,
         notes=(
-            " ".join([LEGEND.format(points=unit.points), *_tests(shown, question.by)]),
+            " ".join([LEGEND.format(points=unit.points), *_tests(shown, by.name)]),
             *[CHOSEN] * any(len(one.figures) > 2 and one.gap for one in shown),
             *dict.fromkeys(_doubts(found, shown, question)),
-            *_unsaid(found, [place for place, of in listed if not of], question.by),
+            *_unsaid(found, [place for place, of in listed if not of], by.name),
             *found.matrix.remarks,
             *found.notes,
         ),
     )
+
+
+def _corpus(place: Place) -> str:
+    """Name the corpora that a place was tested on, as users do."""
+    return "+".join(place.corpus.tested or place.corpus.trained)
 
 
 def _shown(place: Place, of: Grouped, question: Question) -> Shown:
@@ -172,7 +188,7 @@ def _rows(
         yield (*names, *_group(one, group, question.metric))
     if len(one.figures) > 1:
         yield (*names, *_gap(one, question.metric, p))
-    if question.by != "speaker":
+    if question.by.name != "speaker":
         speaker, value, count = grouped.worst_speaker(one.of, question.metric)
         named = _kind("worst speaker", speaker, f"worst speaker: {speaker}")
         yield (*names, named, number(1), number(count), unit.entry(value), NOTHING)
@@ -240,10 +256,11 @@ def _doubts(found: Held, shown: Sequence[Shown], question: Question) -> Iterator
     for one in shown:
         corpus, of = found.matrix.corpora[one.place.corpus], one.of
         if of.unknown:
-            yield f"{corpus}: {counted(of.unknown, 'utterance')} without {question.by}."
+            unknown = counted(of.unknown, "utterance")
+            yield f"{corpus}: {unknown} without {question.by.name}."
         if len(of.groups) == 1:
             yield f"{corpus}: one group alone, '{of.groups[0]}', and so no gap."
-        if question.by == "speaker":
+        if question.by.name == "speaker":
             yield (
                 f"{corpus}: each group is one speaker: there is no interval of it, and "
                 "no test of the gap."
@@ -261,4 +278,4 @@ def _doubts(found: Held, shown: Sequence[Shown], question: Question) -> Iterator
 def _unsaid(found: Held, places: Sequence[Place], by: str) -> Iterator[str]:
     if places:
         names = "; ".join(map(found.name, places))
-        yield f"Left out, since no prediction says its {by}: {names}."
+        yield f"Left out, since no prediction has a known {by}: {names}."

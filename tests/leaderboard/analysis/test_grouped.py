@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from harness_leaderboard.analysis import grouped, statistics
+from harness_leaderboard.analysis.grouping import Grouping
 from harness_leaderboard.results import reading, store
 from scipy.stats import ttest_ind, ttest_rel
 from sklearn.metrics import f1_score
@@ -59,7 +60,7 @@ def of(*results: Result) -> Grouped:
     """The predictions of a place by ``sentence``, which stands for any field."""
     needed = ("seed", "labels", "predictions")
     runs = reading.flattened(store.table_of(results), needed)
-    found = grouped.grouped(runs, "sentence")
+    found = grouped.grouped(runs, Grouping(name="sentence"))
     assert found is not None
     return found
 

@@ -9,6 +9,7 @@ import audmetric
 import numpy as np
 import pytest
 from harness_leaderboard.analysis import grouped, sampling
+from harness_leaderboard.analysis.grouping import Grouping
 from harness_leaderboard.analysis.samples import sample_of
 from harness_leaderboard.results import reading, store
 from ratings import with_numbers
@@ -61,7 +62,7 @@ def table_of(results, group):
 
 
 def of(results, group):
-    found = grouped.grouped(table_of(results, group), "sentence")
+    found = grouped.grouped(table_of(results, group), Grouping(name="sentence"))
     assert found is not None
     return found
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from boards import number
+from harness_leaderboard.analysis.grouping import Grouping
 from harness_leaderboard.analysis.question import Question
 from harness_leaderboard.render.text import headings
 from harness_leaderboard.results import reading, store
@@ -127,13 +128,13 @@ def test_a_group_of_few_speakers_has_no_interval_and_the_note_names_it(results):
 
 
 def test_within_speakers_the_table_says_what_is_permuted(results):
-    table = show("fairness", *results, by="sentence", metric=accuracy)
+    table = show("fairness", *results, by=Grouping(name="sentence"), metric=accuracy)
     assert "within each speaker" in table.notes[0]
     assert any("chosen by their figures" in note for note in table.notes)
 
 
 def test_by_speaker_has_no_interval_and_no_test(results):
-    table = show("fairness", *results, by="speaker")
+    table = show("fairness", *results, by=Grouping(name="speaker"))
     assert not any("[" in text for text in texts(table, "Macro-F1"))
     assert set(texts(table, "p (Holm)")) == {""}
     assert any("each group is one speaker" in note for note in table.notes)
@@ -148,8 +149,8 @@ def test_ps_are_corrected_for_the_systems_that_are_no_controls(results):
 
 
 def test_what_no_prediction_says_is_refused_with_the_next_step(results):
-    with pytest.raises(HarnessError, match=r"says its language.*--by, such as speaker"):
-        show("fairness", *results, by="language")
+    with pytest.raises(HarnessError, match=r"known language.*--by, such as speaker"):
+        show("fairness", *results, by=Grouping(name="language"))
 
 
 def test_a_figure_that_does_not_say_it_is_named(results):
@@ -173,7 +174,7 @@ def test_one_group_alone_has_no_gap(results):
         )
         for one in results
     ]
-    table = show("fairness", *german, by="language")
+    table = show("fairness", *german, by=Grouping(name="language"))
     assert set(texts(table, "language")) - {"de"} == {
         text for text in texts(table, "language") if text.startswith("worst")
     }
