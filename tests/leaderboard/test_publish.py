@@ -14,7 +14,8 @@ import yaml
 from harness_leaderboard.publish import model
 from harness_leaderboard.publish.private import Private
 from harness_leaderboard.results.store import write_result
-from study import SPEAKERS, put, study
+from ratings import ratings
+from study import SPEAKERS, predicted, put, study
 
 from harness.errors import HarnessError
 from harness.training.metrics import macro_f1
@@ -214,7 +215,7 @@ def test_the_value_is_the_mean_over_seeds(publish, results, tmp_path):
 def test_a_paragraph_for_the_card_is_written_and_never_sent(publish, hub, tmp_path):
     assert publish(*MODEL, *BENCHMARK, "--out", "made", "--push")[0] == 0
     text = (tmp_path / "made/card-paragraph.md").read_text("utf-8")
-    assert "| emodb | de | speaker-independent | yes |" in text
+    assert "| emodb | emotion | de | speaker-independent | yes |" in text
     assert list(hub.sent) == [".eval_results/speech-harness-emodb-probe.yaml"]
 
 
@@ -247,6 +248,79 @@ def test_a_score_says_its_interval_where_there_is_one(publish, tmp_path):
 def test_a_metric_that_reads_scores_has_no_interval(publish, results, monkeypatch):
     odd = replace(macro_f1, of_confusion=False)
     assert model._intervals(None, odd, []) == {}
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.fixture
+def rated(make_result, store):
+    """Results of arousal on two corpora, by a head that others may publish."""
+    made = ratings(make_result, downstream_plugin="")
+    store(made)
+    return made
+
+
+@pytest.mark.parametrize("metric", ["ccc", "rmse"])
+def test_scores_of_numbers_are_in_the_units_of_their_metric(
+    metric, rated, harness, tmp_path
+):
+    system = ("--upstream", "whisper", "--downstream", "linear")
+    words = (*system, *BENCHMARK, "--metric", metric, "--out", "made")
+    code, _, err = harness("publish", "model", "acme/wave", *words)
+    assert code == 0, err
+    (path,) = (tmp_path / "made/.eval_results").glob("*.yaml")
+    assert path.name == "speech-harness-emodb-arousal-linear.yaml"
+    (entry,) = yaml.safe_load(path.read_text("utf-8"))
+    scores = [
+        one.scores[metric]
+        for one in rated
+        if one.condition.downstream.name == "linear"
+        and one.condition.upstream.name == "whisper"
+        and one.condition.corpus.name == "emodb"
+    ]
+    factor, unit = {"ccc": (100, "percent"), "rmse": (1, "the units of the target")}[
+        metric
+    ]
+    mean = factor * sum(scores) / len(scores)
+    assert entry["value"] == pytest.approx(mean, rel=1e-3)
+    assert f"in {unit} of the head" in entry["notes"]
+    assert "target arousal" in entry["notes"]
+    low, high = re.findall(r"interval \[([-\d.]+), ([\d.]+)\]", entry["notes"])[0]
+    assert float(low) < entry["value"] < float(high)
+    card = (tmp_path / "made/card-paragraph.md").read_text("utf-8")
+    assert card.startswith("### Arousal in the frozen model")
+    assert f", in {unit}, with its" in card
+    assert f"| [{low}, {high}] |" in card
+
+
+def test_without_a_metric_numbers_alone_are_published_by_their_own(
+    rated, harness, make_result, store
+):
+    words = ("model", "acme/wave", "--upstream", "whisper", "--downstream", "linear")
+    code, out, _ = harness("publish", *words)
+    assert code == 0
+    assert "reaches the CCC below, in percent" in out
+    named = {"upstream": "whisper", "downstream": "linear", "downstream_plugin": ""}
+    other = predicted(make_result(**named, corpus="aesdd"), 0.9)
+    store([replace(other, speakers_test=TESTED)])
+    _, _, err = harness("publish", *words)
+    assert "4 results of numbers (arousal): --metric ccc shows them" in err
+
+
+def test_a_card_names_what_is_predicted(rated, harness, results, store, tmp_path):
+    for name, form in (("Arousal", "page"), ("Arousal and emotion", "results")):
+        assert harness("publish", form, "--out", form)[0] == 0
+        card = (tmp_path / form / "README.md").read_text("utf-8")
+        assert f"# {name} in frozen speech models" in card
+        store(results)
+    assert "scores_macro_f1.mean()" in card
+    assert "speech-emotion-recognition" in card
+    words = ("--only", "target=arousal", "--out", "numbers")
+    assert harness("publish", "results", *words)[0] == 0
+    card = (tmp_path / "numbers/README.md").read_text("utf-8")
+    assert "scores_ccc.mean()" in card
+    assert "emotion" not in card.partition("## Citation")[0]
 
 
 def test_what_would_be_sent_is_printed_for_programs(publish, hub):

@@ -23,7 +23,9 @@ from harness_leaderboard.commands.options import (
     question_of,
     read,
 )
+from harness_leaderboard.commands.output import warn
 from harness_leaderboard.publish.private import Private
+from harness_leaderboard.results.reading import read_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,9 +130,9 @@ def publish() -> None:
 @HIDDEN
 @click.option(
     "--title",
-    default="Emotion in frozen speech models",
-    show_default=True,
-    help="Of the page.",
+    default="",
+    help="Of the page.  [default: the targets, such as 'Emotion in frozen speech "
+    "models']",
 )
 @click.pass_obj
 @_options
@@ -140,9 +142,10 @@ def page(registry: Registry, asked: Asked, title: str) -> None:
 
     question = question_of(registry, asked.metric)
     with _clean(asked) as (runs, private):
-        _finish(
-            form.parcel(page_of(registry, runs, question, {}), title), private, asked
-        )
+        table, _ = read_runs(runs, ("target",))
+        targets = set(table["target"].to_pylist())
+        made = form.parcel(page_of(registry, runs, question, {}), targets, title)
+        _finish(made, private, asked)
 
 
 @publish.command(
@@ -221,12 +224,12 @@ def model(
 
     _refuse_another(registry, upstream, asked.to or "")
     question = question_of(registry, asked.metric)
-    metrics = {one.name: one for one in (question.metric, *registry.metrics)}
     known = dict(map(form.benchmark, benchmarks))
     with _clean(asked) as (runs, private):
         found = form.scores(
-            runs, (upstream, downstream), tuple(metrics.values()), question.controls
+            runs, (upstream, downstream), question, tuple(registry.metrics)
         )
+        warn(found.notes)
         _finish(found.parcel(known, source), private, asked)
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.training.metrics import ccc, macro_f1
+from harness_leaderboard.analysis.facets import USUAL
 from harness_leaderboard.publish.parcel import Parcel
+from harness_leaderboard.publish.targets import listed, title
+from harness_leaderboard.render.entries import counted
 from harness_leaderboard.results import reading
 from harness_leaderboard.results.columns import column_type, paths, scored
 
@@ -33,8 +37,11 @@ MEANING = {
     "corpus_tested": "those that are tested on, where they are others",
     "corpus_strategy": "how they are divided; of several folds each is a row",
     "fold, seed": "of this result",
-    "scores_…": "metrics of the test part, as fractions of one",
-    "labels": "the classes, in the order of scores",
+    "target": "what is predicted of an utterance: a class, or a number",
+    "scores_…": "metrics of the test part, as fractions of one; RMSE is in the units "
+    "of the target, and a metric of the other kind is null",
+    "labels": "the classes, in the order of scores; of numbers, the bins that splits "
+    "are balanced by",
     "n_train, n_valid, n_test": "utterances of each part",
     "control": "whether the row is one that others must beat, and no result of its own",
     "training_warnings": "rules that a plugin of it broke when it was last checked",
@@ -131,10 +138,15 @@ def _card(tables: Mapping[str, pa.Table], licence: str) -> str:
     from huggingface_hub import DatasetCardData
 
     results = tables["results"]
+    targets = set(results["target"].to_pylist())
     top = DatasetCardData(
         license=licence or None,
-        pretty_name="Emotion in frozen speech models, by speech-harness",
-        tags=["speech", "speech-emotion-recognition", "evaluation"],
+        pretty_name=f"{title(targets)}, by speech-harness",
+        tags=[
+            "speech",
+            *["speech-emotion-recognition"] * (USUAL in targets),
+            "evaluation",
+        ],
         configs=[
             {"config_name": name, "data_files": f"{name}.parquet"} for name in tables
         ],
@@ -150,10 +162,11 @@ def _card(tables: Mapping[str, pa.Table], licence: str) -> str:
 {top.to_yaml().strip()}
 ---
 
-# Emotion in frozen speech models
+# {title(targets)}
 
-How much emotion small heads read out of frozen speech models: {len(results)} results,
-each of one head trained on one fold with one seed. There is no audio here.
+How well small heads predict {listed(targets)} from the states of frozen speech models:
+{counted(len(results), "result")}, each of one head trained on one fold with one seed.
+There is no audio here.
 
 Corpora: {names}. They are not part of this, and each has its own licence.
 
@@ -179,8 +192,10 @@ score must beat.
 from datasets import load_dataset
 
 results = load_dataset("OWNER/NAME", "results", split="train").to_pandas()
-place = ["upstream", "downstream", "corpus_manifest", "corpus_division"]
-results[~results.control].groupby(place).scores_macro_f1.mean()
+place = ["upstream", "downstream", "target", "corpus_manifest", "corpus_division"]
+place += ["perturbation"]
+own = results[~results.control]
+own.groupby(place, dropna=False).{_first_score(results)}.mean()
 ```
 
 ## Citation
@@ -195,13 +210,26 @@ PREDICTIONS = """
 `predictions` has one row a result and test utterance: `utterance`, `speaker` and
 `gender` as the corpus has them, `label`, `predicted`, `scores`, the probability of
 each of `labels`, and `language`, `sentence` and `intensity`, null where the corpus does
-not state them.
+not state them. Where a number is predicted, `value` is the true one, `predicted_value`
+the other, and `label` and `predicted` are the bins that they lie in.
 """
 
 VALID = """
 `valid_predictions` has the same of the validation parts, by the same heads: what a
 temperature may be fitted on. Results of older versions have none.
 """
+
+
+def _first_score(results: pa.Table) -> str:
+    """Name the column of the first metric that some result has."""
+    return next(
+        (
+            name
+            for name in map(scored, (macro_f1, ccc))
+            if name in results.column_names and results[name].null_count < len(results)
+        ),
+        scored(macro_f1),
+    )
 
 
 def _licence_note(licence: str) -> str:

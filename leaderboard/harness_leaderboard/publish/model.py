@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.text import markdown
+from harness_leaderboard.analysis.facets import USUAL
 from harness_leaderboard.analysis.figures import columns, current, figures
 from harness_leaderboard.analysis.printed import around
-from harness_leaderboard.analysis.question import Question
+from harness_leaderboard.analysis.question import Question, suited
 from harness_leaderboard.publish.parcel import Parcel
-from harness_leaderboard.render.entries import counted
+from harness_leaderboard.publish.targets import listed
+from harness_leaderboard.render.entries import counted, unit_of
 from harness_leaderboard.results import folders, reading, store, upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -74,6 +77,7 @@ class Scores:
         intervals: The 95 % interval of each, as the board prints it, by its corpus; a
             corpus of few speakers has none.
         version: Of this program.
+        notes: On what does not count.
     """
 
     downstream: str
@@ -82,6 +86,7 @@ class Scores:
     created: Mapping[str, str]
     intervals: Mapping[str, str]
     version: str
+    notes: Sequence[str] = ()
 
     def parcel(self, benchmarks: Mapping[str, Benchmark], source: str) -> Parcel:
         """Make an entry for each corpus that the hub has a leaderboard of.
@@ -98,15 +103,16 @@ class Scores:
             if corpus not in named:
                 raise UnknownNameError("corpus", corpus, named)
         files = {
-            self._path(corpus): self._entry(named[corpus], one, source).encode()
+            self._path(named[corpus]): self._entry(named[corpus], one, source).encode()
             for corpus, one in benchmarks.items()
         }
         beside = {"card-paragraph.md": self._paragraph(source).encode()}
         return Parcel(kind="model", files=files, beside=beside)
 
-    def _path(self, corpus: str) -> str:
-        names = f"{store.safe(corpus)}-{store.safe(self.downstream)}"
-        return f"{FOLDER}/speech-harness-{names}.yaml"
+    def _path(self, of: Figure) -> str:
+        corpus, target = of.place.corpus.name, of.place.corpus.target.name
+        names = (corpus, *[target] * (target != USUAL), self.downstream)
+        return f"{FOLDER}/speech-harness-{'-'.join(map(store.safe, names))}.yaml"
 
     def _entry(self, figure: Figure, of: Benchmark, source: str) -> str:
         """Write one entry in YAML."""
@@ -116,7 +122,7 @@ class Scores:
         entry = EvalResultEntry(
             dataset_id=of.id,
             task_id=of.task,
-            value=round(100 * figure.mean, 2),
+            value=_published(figure),
             date=self.created[figure.place.corpus.name][:10],
             source_url=source or None,
             source_name="speech-harness" if source else None,
@@ -132,9 +138,9 @@ class Scores:
         around = self.intervals.get(corpus.name)
         sure = f" 95 % interval {around} with other test speakers drawn;"
         return (
-            f"{self.metric.title} in percent of the head {self.downstream} on the "
-            f"frozen model;{sure * bool(around)} "
-            f"{corpus.name}, split {corpus.strategy}, "
+            f"{self.metric.title} {figure.unit.said} of the head {self.downstream} on "
+            f"the frozen model;{sure * bool(around)} "
+            f"{corpus.name}, target {corpus.target.name}, split {corpus.strategy}, "
             f"{counted(figure.folds, 'fold')}, {counted(figure.seeds, 'seed')}; "
             f"speech-harness {self.version}"
         )
@@ -143,17 +149,18 @@ class Scores:
         """Write what a model card may say, in Markdown."""
         rows = "\n".join(map(self._row, self.figures))
         where = f" All results: {source}." if source else ""
-        title = self.metric.title
+        title, unit = self.metric.title, unit_of(self.metric.bounds).said
+        targets = listed(one.place.corpus.target.name for one in self.figures)
         return f"""\
-### Emotion in the frozen model
+### {targets[0].upper()}{targets[1:]} in the frozen model
 
 The head `{self.downstream}`, trained on the hidden states of this model, which is frozen,
-reaches the {title} below, in percent, with its 95 % interval where other test speakers are
+reaches the {title} below, {unit}, with its 95 % interval where other test speakers are
 drawn: the mean over seeds and folds, with nothing selected on test. It was measured by
 [speech-harness](https://github.com/speech-harness/speech-harness) {self.version}.{where}
 
-| corpus | language | split | speakers apart | folds | seeds | {title} | interval |
-|---|---|---|---|---:|---:|---:|---:|
+| corpus | target | language | split | speakers apart | folds | seeds | {title} | interval |
+|---|---|---|---|---|---:|---:|---:|---:|
 {rows}
 """  # noqa: E501 - Markdown
 
@@ -161,6 +168,7 @@ drawn: the mean over seeds and folds, with nothing selected on test. It was meas
         corpus = one.place.corpus
         cells = (
             markdown(corpus.name),
+            markdown(corpus.target.name),
             ", ".join(corpus.languages),
             corpus.strategy,
             "yes" if corpus.speaker_independent else "no",
@@ -172,43 +180,43 @@ drawn: the mean over seeds and folds, with nothing selected on test. It was meas
         return f"| {' | '.join(cells)} |"
 
 
+def _published(figure: Figure) -> float:
+    """Return a figure as the hub shows it: in percent, or in the target's units."""
+    if figure.unit.percent:
+        return round(100 * figure.mean, 2)
+    return float(f"{figure.mean:.4g}")
+
+
 def scores(
-    runs: Path,
-    system: tuple[str, str],
-    metrics: Sequence[Metric],
-    controls: Collection[str],
+    runs: Path, system: tuple[str, str], question: Question, metrics: Sequence[Metric]
 ) -> Scores:
     """Read what one head reached on one model, in a clean copy of results.
 
     Args:
         runs: The copy.
         system: The model and the head, as the board calls them.
-        metrics: The one that is published first, then all that are known.
-        controls: Upstreams and downstreams that others must beat.
+        question: Says the metric, and which are controls.
+        metrics: All that are known.
 
     Raises:
         HarnessError: Where it is a control, or there is no score that can be published.
     """
-    if control := set(system) & set(controls):
+    if control := set(system) & question.controls:
         raise HarnessError(
             f"{control.pop()} is a control: what a score must beat, and no score of a "
             "model. Choose another."
         )
-    metric = metrics[0]
-    needed = (*columns(metric), "training_harness_version", "labels", "predictions")
-    table, _ = reading.read_runs(runs, needed)
-    kept = current(table, metric)
-    found = [
-        one
-        for one in figures(table, metric)[0]
-        if tuple(of.name for of in one.place.system) == system
-        and one.place.corpus.perturbation is None
-    ]
-    if not found:
+    more = ("training_harness_version", "labels", "predictions")
+    table, _ = reading.read_runs(runs, (*columns(question.metric), *more))
+    table = _clean(table, system)
+    if not len(table):
         raise HarnessError(
             f"There is no result of {' with '.join(system)} on recordings as they are. "
             "'harness leaderboard' shows those that are."
         )
+    metric = suited(question, table).metric
+    kept = current(table, metric)
+    found, notes = figures(table, metric)
     _refuse_several(found)
     _refuse_unverified(found, runs, metrics)
     rows = kept.by_place()
@@ -226,16 +234,28 @@ def scores(
         version=", ".join(
             sorted({versions[row] for one in found for row in rows[one.place]})
         ),
+        notes=notes,
     )
+
+
+def _clean(runs: pa.Table, system: tuple[str, str]) -> pa.Table:
+    """Keep the results of a system on recordings as they are."""
+    import pyarrow.compute as pc
+
+    alike = (
+        pc.equal(runs[name], of)
+        for name, of in zip(("upstream", "downstream"), system, strict=True)
+    )
+    return runs.filter(reduce(pc.and_, alike, runs["perturbation"].is_null()))
 
 
 def _intervals(
     runs: pa.Table, metric: Metric, found: Sequence[Figure]
 ) -> dict[str, str]:
-    """Return the interval of each figure, in whole percent, by its corpus."""
+    """Return the interval of each figure, as the board prints it, by its corpus."""
     from harness_leaderboard.analysis.estimates import gather
 
-    if not metric.of_confusion:
+    if not metric.additive:
         return {}
     sure = gather(runs, Question(metric=metric), ranked=True).matrix.sure.estimates
     return {
@@ -250,8 +270,8 @@ def _refuse_several(found: Sequence[Figure]) -> None:
     names = [one.place.corpus.name for one in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise HarnessError(
-            f"There are several conditions of {', '.join(twice)}, such as feedings or "
-            "splits. Choose one by --only; 'harness leaderboard' shows them."
+            f"There are several conditions of {', '.join(twice)}, such as feedings, "
+            "splits or targets. Choose one by --only; 'harness leaderboard' shows them."
         )
 
 
