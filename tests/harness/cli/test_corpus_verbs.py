@@ -121,7 +121,7 @@ def test_a_target_of_a_plugin_that_fails_is_not_counted(harness, manager):
     class Plugin:
         @hookimpl
         def harness_targets(self):
-            yield Target(name="odd", summary="", value=lambda one: one.mood)
+            yield Target(name="odd", summary="", value=lambda one: one.numbers["mood"])
 
     manager.register(Plugin())
     code, out, err = harness("corpus", "info", "tones")

@@ -204,8 +204,8 @@ def test_numbers_of_plugins_targets_are_columns_as_in_tables(tmp_path, read):
     one = read(tmp_path / "audio", "numbers=snr:Height")[1]
     assert one.numbers == {"age": 1.0, "snr": 1.5, "height": 7.0}
     assert read(tmp_path / "audio", "numbers=none")[1].numbers == {}
-    with pytest.raises(DataError, match=r"no column 'hieght'.*Name one by numbers="):
-        read(tmp_path / "audio", "numbers=hieght")
+    with pytest.raises(DataError, match=r"no column 'heights'.*Name one by numbers="):
+        read(tmp_path / "audio", "numbers=heights")
 
 
 def test_a_dataset_may_have_no_emotions(tmp_path, read):
