@@ -160,7 +160,8 @@ class _Planner:
         self._read({corpus: None})
         checkpoint = self.upstreams.checkpoint(upstream) or NOT_HERE
         condition = self.upstreams.condition(upstream, checkpoint)
-        manifests = self._lasting(corpora_of(corpus), upstream.min_seconds)
+        (changed,) = self.perturbations.asked
+        manifests = self._lasting(corpora_of(corpus), _least(upstream, changed))
         division = undivided(manifests)
         pair = Pair(
             upstream=upstream,
@@ -170,9 +171,11 @@ class _Planner:
             jobs=(),
             todo=(),
             kinds=kinds,
-            missing=self._missing(condition, (division.manifest.recordings,), kinds),
+            missing=(),
+            perturbed=self._perturbed(changed, corpus, division),
         )
-        return Plan(request=self.request, pairs=(pair,))
+        missing = self._missing(condition, pair.lists, kinds)
+        return Plan(request=self.request, pairs=(replace(pair, missing=missing),))
 
     # ------------------------------------------------------------ corpora
 
@@ -267,8 +270,7 @@ class _Planner:
             return
         condition = self.upstreams.condition(upstream, checkpoint)
         for (corpus, used), changed in product(here.items(), self.perturbations.asked):
-            least = upstream.min_seconds * max(1.0, changed.tempo if changed else 1.0)
-            for division in self._divisions(corpus, least):
+            for division in self._divisions(corpus, _least(upstream, changed)):
                 perturbed = self._perturbed(changed, corpus, division)
                 yield self._pair(
                     upstream, checkpoint, condition, division, used, perturbed
@@ -397,6 +399,11 @@ class _Planner:
             for recording, key in zip(recordings, keys, strict=True)
             if key in lacking
         )
+
+
+def _least(upstream: Upstream, changed: Perturbation | None) -> float:
+    """Return how many seconds a clip has that is long enough when it is perturbed."""
+    return upstream.min_seconds * max(1.0, changed.tempo if changed else 1.0)
 
 
 def _names(again: tuple[str, ...], run_id: str) -> bool:
