@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.choices import offered
+from harness.choices import Worded, offered
 from harness.cli.console import Reporter, print_json, say, show, stages
 from harness.cli.effects import threads_warning, workers_warning
 from harness.cli.options import GRID, MOST_WORKERS, names, together
@@ -59,6 +59,7 @@ PLACE = (
     click.option(
         "--workers",
         metavar="N",
+        cls=Worded,
         type=click.IntRange(0, MOST_WORKERS),
         default=0,
         help="Tasks at once, if memory allows.  [default: one a core, or one a GPU]",
@@ -77,6 +78,7 @@ PLACE = (
     ),
     click.option(
         "--max-hours",
+        cls=Worded,
         type=click.FloatRange(min=0, min_open=True),
         metavar="H",
         help="Start nothing more after so long; what is finished is kept.",

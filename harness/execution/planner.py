@@ -19,7 +19,7 @@ from harness.errors import (
     MissingCorpusError,
 )
 from harness.execution.grids import corpora_of, grids_of, heads_on
-from harness.execution.perturbations import Perturbations
+from harness.execution.perturbations import Perturbations, least_seconds
 from harness.execution.plan import Job, Pair, Plan
 from harness.execution.upstreams import NOT_HERE, Upstreams
 from harness.features.extraction import kinds_for, store_of
@@ -122,6 +122,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         """Pair every upstream with every corpus that it is asked for on."""
+        _ = self.choice, self.selection, self.perturbations.asked  # refused unread
         upstreams = {name for grid in self.grids for name in grid.upstreams}
         self.upstreams.check(sorted(upstreams))
         names = dict.fromkeys(name for grid in self.grids for name in grid.corpora)
@@ -161,7 +162,7 @@ class _Planner:
         checkpoint = self.upstreams.checkpoint(upstream) or NOT_HERE
         condition = self.upstreams.condition(upstream, checkpoint)
         (changed,) = self.perturbations.asked
-        manifests = self._lasting(corpora_of(corpus), _least(upstream, changed))
+        manifests = self._lasting(corpora_of(corpus), least_seconds(upstream, changed))
         division = undivided(manifests)
         pair = Pair(
             upstream=upstream,
@@ -270,7 +271,7 @@ class _Planner:
             return
         condition = self.upstreams.condition(upstream, checkpoint)
         for (corpus, used), changed in product(here.items(), self.perturbations.asked):
-            for division in self._divisions(corpus, _least(upstream, changed)):
+            for division in self._divisions(corpus, least_seconds(upstream, changed)):
                 perturbed = self._perturbed(changed, corpus, division)
                 yield self._pair(
                     upstream, checkpoint, condition, division, used, perturbed
@@ -399,11 +400,6 @@ class _Planner:
             for recording, key in zip(recordings, keys, strict=True)
             if key in lacking
         )
-
-
-def _least(upstream: Upstream, changed: Perturbation | None) -> float:
-    """Return how many seconds a clip has that is long enough when it is perturbed."""
-    return upstream.min_seconds * max(1.0, changed.tempo if changed else 1.0)
 
 
 def _names(again: tuple[str, ...], run_id: str) -> bool:

@@ -366,7 +366,7 @@ def only(table: pa.Table, column: str, values: Collection[str]) -> pa.Table:
     """Keep the rows whose column, as text, is one of the values, or a list with one."""
     import pyarrow as pa
 
-    texts = (_texts(one, column) for one in table[column].to_pylist())
+    texts = (_spoken(one, column) for one in table[column].to_pylist())
     return table.filter(
         pa.array([not of.isdisjoint(values) for of in texts], pa.bool_())
     )
@@ -374,10 +374,10 @@ def only(table: pa.Table, column: str, values: Collection[str]) -> pa.Table:
 
 def values(table: pa.Table, column: str) -> set[str]:
     """Return every value of a column, or of its lists, as text."""
-    return {text for one in table[column].to_pylist() for text in _texts(one, column)}
+    return {text for one in table[column].to_pylist() for text in _spoken(one, column)}
 
 
-def _texts(value: object, column: str) -> set[str]:
+def _spoken(value: object, column: str) -> set[str]:
     """Return a value as text, or the values of a list; a word where there is none."""
     of = value if isinstance(value, list) else [] if value is None else [value]
     return set(map(str, of)) or {absent(column)}
