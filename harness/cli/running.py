@@ -17,7 +17,7 @@ from harness.cli.options import GRID, MOST_WORKERS, names, together
 from harness.cli.planned import as_json
 from harness.cli.request import request_of
 from harness.cli.tables import print_table
-from harness.cli.thinness import thin_parts
+from harness.cli.thinness import remarks
 from harness.errors import ExitCode
 from harness.leftovers import tidied
 from harness.text import clock, counted, size
@@ -279,7 +279,7 @@ def _print_splits(todo: Plan) -> None:
         show(f"\n{manifest.corpus.name}, {split.strategy}:")
         for line in describe(closeness(split, manifest.utterances)):
             show(f"  {line}")
-        if remark := thin_parts(division):
+        for remark in remarks(division):
             show(f"  {remark}")
         for line in manifest.bad:
             show(f"  left out: {line}")

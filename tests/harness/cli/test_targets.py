@@ -82,6 +82,31 @@ def test_a_labelled_emotion_is_the_same_beside_what_has_none(harness, rated, kep
     assert one.scores == other.scores
 
 
+@pytest.fixture
+def gendered(rated):
+    """The tones of five speakers, of whom s0, s2 and s4 are women."""
+    table = Path(rated.removeprefix("csv:"))
+    header, *lines = table.read_text("utf-8").splitlines()
+    rows = [f"{line},{'fm'[int(line.split(',')[2][1]) % 2]}" for line in lines]
+    table.write_text("\n".join([f"{header},gender", *rows]) + "\n", "utf-8")
+    return rated
+
+
+def test_folds_that_test_one_class_are_named(harness, gendered):
+    asked = [gendered if word == "tones" else word for word in LINEAR]
+    asked += ["--target", "gender", "--split", "loso"]
+    _, out, _ = harness("plan", *asked)
+    assert "Each fold tests one class alone" in out
+    _, out, err = harness("run", *asked)
+    assert "each test part holds one class alone" in " ".join(out.split()), err
+    _, out, _ = harness("leaderboard", "--pooled")
+    assert "one class alone" not in out
+    _, out, _ = harness("split", gendered, "--target", "gender")
+    assert "one class alone, so that" in out
+    _, out, _ = harness("split", gendered, "--split", "loso")
+    assert "one class alone" not in out
+
+
 def numbers(rated, *more):
     grid = [rated if word == "tones" else word for word in GRID]
     return (*grid, "--target", "arousal", *more)
