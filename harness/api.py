@@ -108,6 +108,7 @@ class FeatureOptions(ExtractionOptions, total=False):
     """The options of ``harness features export``, but for the file's."""
 
     frames: Literal["last", "all"] | None
+    perturb: str
     executor: str
     workers: int
 

@@ -13,6 +13,8 @@ from harness.registry.names import split_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from click.types import OptionHelpExtra
+
 
 class Described(click.Choice[str]):
     """Names that an option or argument takes, such as the views of a leaderboard.
@@ -39,6 +41,36 @@ class Described(click.Choice[str]):
             for name, summary in self.summaries.items()
             if name.startswith(incomplete)
         ]
+
+
+MOST = 1000
+"""The largest bound that help says: those above keep slips out, and no choice in."""
+
+
+class Worded(click.Option):
+    """An option whose help says in words what stands for it, and what it may be."""
+
+    def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
+        """Return the default without brackets, and a range as it is spoken."""
+        extra = super().get_help_extra(ctx)
+        if isinstance(self.show_default, str):
+            extra["default"] = self.show_default
+        if isinstance(self.type, click.IntRange | click.FloatRange):
+            extra.pop("range", None)
+            if spoken := _spoken(self.type):
+                extra["range"] = spoken
+        return extra
+
+
+def _spoken(bounds: click.IntRange | click.FloatRange) -> str:
+    """Say which numbers a range holds; nothing where they are those from 0."""
+    least, most = bounds.min or 0, bounds.max or 0
+    if not 0 < most <= MOST:
+        open_ended = f"{'above' if bounds.min_open else 'at least'} {least:g}"
+        return open_ended if least or bounds.min_open else ""
+    if bounds.min_open:
+        return f"above {least:g}, at most {most:g}"
+    return f"{least:g} to {most:g}"
 
 
 def offered(

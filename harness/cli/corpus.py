@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.types import Corpus, Download
 
     Form = Literal["text", "json", "markdown"]
+    Held = Mapping[str, Mapping[str, float]]
 
 SHOWN = 20
 """Problems of a kind that are printed; the others are only counted."""
@@ -85,7 +86,7 @@ def check_corpus(
     if everything:
         return _check_all(corpora, form)
     passports = [corpora.passport(corpora[name]) for name in names]
-    _print_passports(passports, form, several=len(names) > 1)
+    _print_passports(passports, form, registry, several=len(names) > 1)
     return _exit_code(all(passport.is_sound for passport in passports))
 
 
@@ -100,7 +101,7 @@ def _check_all(corpora: LocalCorpora, form: Form) -> ExitCode:
         except HarnessError as error:
             is_named = f"'{one.name}'" in str(error)
             errors.append(str(error) if is_named else f"{one.name}: {error}")
-    _print_passports(passports, form, several=True)
+    _print_passports(passports, form, corpora.registry, several=True)
     if missing:
         say(f"Not in {corpora.data_root}: {', '.join(missing)}.")
     for line in errors:
@@ -113,19 +114,34 @@ def _exit_code(is_sound: bool) -> ExitCode:
 
 
 def _print_passports(
-    passports: Sequence[Passport], form: Form, *, several: bool
+    passports: Sequence[Passport], form: Form, registry: Registry, *, several: bool
 ) -> None:
     from harness.data.passport.forms import as_json
+    from harness.data.targets import held
 
+    of = [
+        held(one.manifest.corpus, one.manifest.utterances, registry.targets)
+        for one in passports
+    ]
     if form == "json":
-        values = [as_json(passport) for passport in passports]
+        values = [
+            as_json(passport) | {"targets": targets}
+            for passport, targets in zip(passports, of, strict=True)
+        ]
         print_json(values if several else values[0])
         return
-    for passport in passports:
-        _print_passport(passport, form)
+    for passport, targets in zip(passports, of, strict=True):
+        _print_passport(passport, form, targets)
 
 
-def _print_passport(passport: Passport, form: Form) -> None:
+def _target_rows(targets: Held) -> list[tuple[str, str]]:
+    """Return what a corpus has for each target, as rows of a table."""
+    from harness.data.targets import describe_held
+
+    return [(f"target {name}", describe_held(of)) for name, of in targets.items()]
+
+
+def _print_passport(passport: Passport, form: Form, targets: Held) -> None:
     from harness.data.passport.forms import counts, facts
 
     manifest = passport.manifest
@@ -139,7 +155,7 @@ def _print_passport(passport: Passport, form: Form) -> None:
     show()
     columns = ("speaker", "gender", *manifest.labels, "all")
     _table(columns, list(counts(manifest)), form)
-    _table(("what", "is"), list(facts(passport)), form)
+    _table(("what", "is"), [*facts(passport), *_target_rows(targets)], form)
     if passport.problems:
         rows = list(_shortened(passport.problems))
         _table(("problem", "where", "what"), rows, form)
@@ -198,18 +214,21 @@ def corpus_info(
     """Describe a corpus: its contents, its licence, and how to get it."""
     from harness.data.passport import description
     from harness.data.passport.verdict import compare_claim
+    from harness.data.targets import held
 
     corpora = _local(registry, data_root, cache_folder)
     one = corpora[name]
     on_disk = description.OnDisk.of(one, corpora.root(one))
+    targets = held(one, on_disk.utterances, registry.targets)
     if form == "json":
-        print_json(description.describe(one, on_disk))
+        print_json(description.describe(one, on_disk) | {"targets": targets})
         return
     _heading(f"{one.title} ({one.name})", form)
     if one.about:
         about = one.about.strip()
         show(f"{fenced(about) if form == 'markdown' else about}\n")
-    _table(("what", "is"), list(description.description_rows(one, on_disk)), form)
+    rows = [*description.description_rows(one, on_disk), *_target_rows(targets)]
+    _table(("what", "is"), rows, form)
     _table(*description.side_by_side(one, corpora.siblings(one)), form)
     size = one.versions.get(one.version, sum(one.counts.values()))
     for claim in one.claims:

@@ -34,8 +34,12 @@ def refuse_idle(request: Request, registry: Registry) -> None:
             "--all-controls and --no-controls contradict each other."
         )
     refuse_idle_seed(request.split, request.split_seed, registry)
-    _refuse_idle_cut(request, registry)
-    _refuse_idle_perturbation(request, registry)
+    if request.perturb_parts != "test" and not _perturbing(request):
+        raise HarnessError(
+            f"--perturb-parts {request.perturb_parts} changes nothing without "
+            "--perturb. Name a perturbation of 'harness list perturbations'."
+        )
+    refuse_unread(request, registry)
     heads = dict.fromkeys(head for grid in request.grids for head in grid.downstreams)
     if not any(g.upstreams and g.downstreams and g.corpora for g in request.grids):
         raise HarnessError(
@@ -54,34 +58,32 @@ def refuse_idle(request: Request, registry: Registry) -> None:
         )
 
 
-def _refuse_idle_cut(request: Request, registry: Registry) -> None:
-    """Refuse to cut clips that an upstream does not read."""
+def refuse_unread(request: Request, registry: Registry) -> None:
+    """Refuse to cut or to perturb clips that an upstream does not read.
+
+    Raises:
+        HarnessError: Where its features were made elsewhere.
+    """
     names = (name for grid in request.grids for name in grid.upstreams)
     for upstream in (registry.upstreams[name] for name in names):
-        if upstream.reads == "utterances" and request.max_seconds:
+        if upstream.reads != "utterances":
+            continue
+        elsewhere = f"'{upstream.name}', whose features were made elsewhere"
+        if request.max_seconds:
             raise HarnessError(
-                f"--max-seconds cuts no clip of '{upstream.name}', whose features were "
-                "made elsewhere. Leave it out."
+                f"--max-seconds cuts no clip of {elsewhere}. Leave it out."
+            )
+        if _perturbing(request):
+            raise HarnessError(
+                f"--perturb changes nothing of {elsewhere}. Leave it out."
             )
 
 
-def _refuse_idle_perturbation(request: Request, registry: Registry) -> None:
-    """Refuse to perturb what an upstream does not read, and parts of nothing."""
+def _perturbing(request: Request) -> list[str]:
+    """Return the perturbations that are asked for."""
     from harness.data.perturbing import CLEAN
 
-    asked = [name for name in request.perturb if name != CLEAN]
-    if request.perturb_parts != "test" and not asked:
-        raise HarnessError(
-            f"--perturb-parts {request.perturb_parts} changes nothing without "
-            "--perturb. Name a perturbation of 'harness list perturbations'."
-        )
-    names = (name for grid in request.grids for name in grid.upstreams)
-    for upstream in (registry.upstreams[name] for name in names if asked):
-        if upstream.reads == "utterances":
-            raise HarnessError(
-                f"--perturb changes nothing of '{upstream.name}', whose features were "
-                "made elsewhere. Leave it out."
-            )
+    return [name for name in request.perturb if name != CLEAN]
 
 
 def refuse_idle_seed(split: str, seed: int, registry: Registry) -> None:
@@ -129,9 +131,7 @@ def warnings(request: Request, registry: Registry) -> Iterator[str]:
 
 def _mixing(request: Request, registry: Registry) -> Iterator[str]:
     """Say that what is trained on holds voices of speakers that are tested."""
-    from harness.data.perturbing import CLEAN
-
-    asked = [registry.perturbations[one] for one in request.perturb if one != CLEAN]
+    asked = [registry.perturbations[one] for one in _perturbing(request)]
     mixing = [one.name for one in asked if one.others]
     if mixing and request.perturb_parts == "all":
         yield (

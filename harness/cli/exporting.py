@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.console import show, stages
+from harness.cli.effects import refuse_unread
 from harness.cli.options import (
     CACHE,
     CHECKPOINT,
     DATA_ROOT,
     FED,
+    PERTURB,
     SKIP_BAD,
     together,
 )
@@ -73,7 +76,7 @@ def features() -> None:
     help="The file to write.  [default: UPSTREAM-CORPUS.npz]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
-@together(*FED, SKIP_BAD, CHECKPOINT, DATA_ROOT, CACHE, DEVICE, *PLACE[:2])
+@together(*FED, PERTURB[0], SKIP_BAD, CHECKPOINT, DATA_ROOT, CACHE, DEVICE, *PLACE[:2])
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.pass_obj
 def export(
@@ -88,7 +91,8 @@ def export(
 
     What is stored already is not extracted again. The file has one row an utterance,
     with its id, label and speaker, and says under which condition the features were
-    made. Another program's vectors come in by the same form: --upstream features:FILE.
+    made; --perturb is of all recordings. Another program's vectors come in by the same
+    form: --upstream features:FILE.
     """
     from harness.features.export import FORMS as WRITERS
 
@@ -119,8 +123,8 @@ def _place(
             f"a file that ends in .{', .'.join(FORMS)}."
         )
     if out is None:
-        named = f"{options['upstream']}-{options['corpus']}".replace("/", "-")
-        out = Path(f"{named.replace(':', '-')}.{chosen}")
+        words = (options["upstream"], options["corpus"], *options["perturb"])
+        out = Path(f"{re.sub('[/:=]', '-', '-'.join(words))}.{chosen}")
     return chosen, out
 
 
@@ -131,18 +135,25 @@ def extracted(registry: Registry, options: dict[str, Any]) -> Features:
     from harness.execution.run import RunOptions
 
     asked = (
-        *("feeding", "max_seconds", "frame_type", "precision"),
-        *("skip_bad", "checkpoints", "data_root"),
+        *("feeding", "max_seconds", "limit", "frame_type", "precision"),
+        *("perturb", "skip_bad", "checkpoints", "data_root"),
     )
     request = Request(
         grids=(Grid((options["upstream"],), (), (options["corpus"],)),),
         cache=options["cache_folder"],
         runs=Path(),
+        perturb_parts="all",
         **{name: options[name] for name in asked},
     )
     place = RunOptions(
         **{name: options[name] for name in ("device", "executor", "workers")}
     )
+    if len(request.perturb) > 1:
+        raise HarnessError(
+            f"--perturb names {counted(len(request.perturb), 'perturbation')}, and one "
+            "file has the features of one. Call this once for each."
+        )
+    refuse_unread(request, registry)
     frames = options["frames"]
     if request.frame_type != "float32" and not frames:
         raise HarnessError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import platformdirs
 
-from harness.choices import FIELDS, chosen, offered
+from harness.choices import FIELDS, Worded, chosen, offered
 from harness.cli.console import say
 from harness.registry import split_names
 
@@ -137,7 +137,9 @@ def _note_cache(context: click.Context, _: click.Parameter, value: Path) -> Path
     return folder
 
 
-CHECKPOINT = click.option(
+_option = functools.partial(click.option, cls=Worded)
+
+CHECKPOINT = _option(
     "--checkpoint",
     "checkpoints",
     multiple=True,
@@ -145,7 +147,7 @@ CHECKPOINT = click.option(
     metavar="U=FOLDER",
     help="A local checkpoint of an upstream; $HARNESS_CHECKPOINTS/U also counts.",
 )
-DATA_ROOT = click.option(
+DATA_ROOT = _option(
     "--data-root",
     type=click.Path(path_type=Path),
     envvar="HARNESS_DATA",
@@ -153,7 +155,7 @@ DATA_ROOT = click.option(
     show_default="data, or $HARNESS_DATA",
     help="The folder with one folder a corpus.",
 )
-CACHE = click.option(
+CACHE = _option(
     "--cache",
     "cache_folder",
     type=click.Path(path_type=Path),
@@ -162,7 +164,7 @@ CACHE = click.option(
     show_default="the user's cache folder, or $HARNESS_CACHE",
     help="Where features are kept.",
 )
-RUNS = click.option(
+RUNS = _option(
     "--runs",
     type=click.Path(path_type=Path),
     envvar="HARNESS_RUNS",
@@ -170,12 +172,12 @@ RUNS = click.option(
     show_default="runs, or $HARNESS_RUNS",
     help="Where results are kept.",
 )
-SKIP_BAD = click.option(
+SKIP_BAD = _option(
     "--skip-bad",
     is_flag=True,
     help="Go on without audio files that cannot be used; results name them.",
 )
-TARGET = click.option(
+TARGET = _option(
     "--target",
     metavar="NAME",
     shell_complete=offered("targets"),
@@ -185,7 +187,7 @@ TARGET = click.option(
     "targets'. Results of different targets are never averaged.",
 )
 SPLIT = (
-    click.option(
+    _option(
         "--split",
         "strategy",
         metavar="NAME|FILE",
@@ -194,7 +196,7 @@ SPLIT = (
         help="How a corpus is divided: speaker-independent (80/10/10), loso, kfold …, "
         "see 'harness list splits'; or a file written by 'harness split'.",
     ),
-    click.option(
+    _option(
         "--folds",
         metavar="K",
         type=click.IntRange(3, MOST_FOLDS),
@@ -202,7 +204,7 @@ SPLIT = (
         show_default="5",
         help="How many, for a split that takes that, such as kfold.",
     ),
-    click.option(
+    _option(
         "--split-seed",
         metavar="N",
         type=click.IntRange(0, MOST),
@@ -212,33 +214,33 @@ SPLIT = (
     ),
 )
 FED = (
-    click.option(
+    _option(
         "--feeding",
         metavar="NAME",
         help="How models are fed that can be fed in several ways, such as 'trimmed' "
         "for Whisper. Results of different feedings are never averaged.",
     ),
-    click.option(
+    _option(
         "--max-seconds",
         type=Seconds(),
         metavar="S",
         help="Cut every clip to its first S seconds.",
     ),
-    click.option(
+    _option(
         "--limit",
         type=click.IntRange(1),
         metavar="N",
         help="Take N utterances of each corpus, spread over labels and speakers: for a "
         "first try. Results stand apart from those of the whole corpus.",
     ),
-    click.option(
+    _option(
         "--frame-type",
         type=click.Choice(["float32", "float16"]),
         default="float32",
         show_default=True,
         help="Of stored frames; float16 halves the disk and costs 3 digits.",
     ),
-    click.option(
+    _option(
         "--precision",
         type=click.Choice(["float32", "bfloat16", "float16"]),
         default="float32",
@@ -248,7 +250,7 @@ FED = (
     ),
 )
 PERTURB = (
-    click.option(
+    _option(
         "--perturb",
         callback=names,
         shell_complete=offered("perturbations"),
@@ -257,7 +259,7 @@ PERTURB = (
         "list perturbations'; 'clean' among several is the recordings as they are. "
         "Each is extracted once, and has results of its own.",
     ),
-    click.option(
+    _option(
         "--perturb-parts",
         type=click.Choice(["test", "all"]),
         default="test",
@@ -266,7 +268,7 @@ PERTURB = (
     ),
 )
 GRID = (
-    click.option(
+    _option(
         "--upstream",
         "upstreams",
         callback=names,
@@ -275,7 +277,7 @@ GRID = (
         help="Frozen speech models; see 'harness list upstreams'. Options of a plugin "
         "follow its name: fbank:bins=40.",
     ),
-    click.option(
+    _option(
         "--downstream",
         "downstreams",
         callback=names,
@@ -284,7 +286,7 @@ GRID = (
         help="Classifiers that are trained on their features; see 'harness list "
         "downstreams'.",
     ),
-    click.option(
+    _option(
         "--corpus",
         "corpora",
         callback=names,
@@ -292,7 +294,7 @@ GRID = (
         metavar="C[,C…]",
         help="Emotional-speech corpora; see 'harness list corpora'.",
     ),
-    click.option(
+    _option(
         "--baseline",
         "baselines",
         callback=names,
@@ -300,7 +302,7 @@ GRID = (
         metavar="B[,B…]",
         help="Add a classifier on the upstream that it is made for, such as 'ast'.",
     ),
-    click.option(
+    _option(
         "--test-corpus",
         "test_corpora",
         callback=names,
@@ -309,14 +311,14 @@ GRID = (
         help="Test on these corpora instead, over the labels that they share with "
         "--corpus, which may join several: a+b.",
     ),
-    click.option(
+    _option(
         "--suite",
         metavar="NAME",
         shell_complete=offered("suites"),
         help="A named study instead of the three: 'paper', or a TOML file. What is "
         "not on this machine is left out, and listed at the end.",
     ),
-    click.option(
+    _option(
         "--only",
         multiple=True,
         callback=_only,
@@ -324,20 +326,20 @@ GRID = (
         help="Of a suite only what has one of these values, such as "
         "corpus=emodb,emovo. Takes upstream, downstream and corpus.",
     ),
-    click.option(
+    _option(
         "--controls/--no-controls",
         default=True,
         show_default=True,
         help="Add cheap rows that a score must beat: majority, chance, log-mels, "
         "permuted labels.",
     ),
-    click.option(
+    _option(
         "--all-controls",
         is_flag=True,
         help="Add costly ones, too: each upstream with random weights, which takes as "
         "long as the upstream itself.",
     ),
-    click.option(
+    _option(
         "--seeds",
         callback=_seeds,
         metavar="0-4",
@@ -347,7 +349,7 @@ GRID = (
     ),
     TARGET,
     *SPLIT,
-    click.option(
+    _option(
         "--select",
         "selection",
         metavar="METRIC",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.choices import offered
+from harness.choices import Worded, offered
 from harness.cli.console import say, show
 from harness.cli.options import CACHE, CHECKPOINT, DATA_ROOT
 from harness.cli.tables import print_table
@@ -229,6 +229,7 @@ def _certify(check: UpstreamCheck) -> None:
 @click.argument("name")
 @click.option(
     "--folder",
+    cls=Worded,
     type=click.Path(path_type=Path),
     show_default="harness-NAME",
     help="Where the package is written.",

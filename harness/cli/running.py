@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.choices import offered
+from harness.choices import Worded, offered
 from harness.cli.console import Reporter, print_json, say, show, stages
 from harness.cli.effects import threads_warning, workers_warning
 from harness.cli.options import GRID, MOST_WORKERS, names, together
 from harness.cli.planned import as_json
 from harness.cli.request import request_of
 from harness.cli.tables import print_table
-from harness.cli.thinness import thin_parts
+from harness.cli.thinness import remarks
 from harness.errors import ExitCode
 from harness.leftovers import tidied
 from harness.text import clock, counted, size
@@ -59,6 +59,7 @@ PLACE = (
     click.option(
         "--workers",
         metavar="N",
+        cls=Worded,
         type=click.IntRange(0, MOST_WORKERS),
         default=0,
         help="Tasks at once, if memory allows.  [default: one a core, or one a GPU]",
@@ -77,6 +78,7 @@ PLACE = (
     ),
     click.option(
         "--max-hours",
+        cls=Worded,
         type=click.FloatRange(min=0, min_open=True),
         metavar="H",
         help="Start nothing more after so long; what is finished is kept.",
@@ -277,7 +279,7 @@ def _print_splits(todo: Plan) -> None:
         show(f"\n{manifest.corpus.name}, {split.strategy}:")
         for line in describe(closeness(split, manifest.utterances)):
             show(f"  {line}")
-        if remark := thin_parts(division):
+        for remark in remarks(division):
             show(f"  {remark}")
         for line in manifest.bad:
             show(f"  left out: {line}")

@@ -11,7 +11,7 @@ from harness.choices import offered
 from harness.cli.console import say, show, stages
 from harness.cli.effects import refuse_idle_seed
 from harness.cli.options import CACHE, DATA_ROOT, SKIP_BAD, SPLIT, TARGET, together
-from harness.cli.thinness import thin_parts
+from harness.cli.thinness import remarks
 from harness.errors import DataError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def split(
     manifest = division.manifest
     for line in describe(closeness(division.split, manifest.utterances)):
         show(line)
-    if remark := thin_parts(division):
+    for remark in remarks(division):
         show(remark)
     if out is not None:
         write_split(division.split, out, manifest)

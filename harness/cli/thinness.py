@@ -1,11 +1,11 @@
-"""Say where a figure rests on the voice of one speaker, and the way out."""
+"""Say where a figure rests on one speaker, or on one class a fold; and the way out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.splits.transfer import Division
     from harness.types import Result
@@ -14,7 +14,30 @@ FEWEST = 3
 """Speakers that a speaker-independent split needs: one for each part."""
 
 
-def thin_parts(division: Division) -> str:
+def remarks(division: Division) -> Iterator[str]:
+    """Yield what a division lets a figure rest on, a sentence each."""
+    for remark in (_thin_parts(division), _single_classes(division)):
+        if remark:
+            yield remark
+
+
+def _single_classes(division: Division) -> str:
+    """Say how many folds test one class alone."""
+    label_of = {u.id: u.label for u in division.manifest.utterances if u.value is None}
+    folds = division.split.folds
+    tested = [{label_of.get(id) for id in fold.test} for fold in folds]
+    alone = sum(len(of) == 1 for of in tested if None not in of)
+    if not alone:
+        return ""
+    each = "Each fold tests" if alone == len(folds) else f"{alone} of {len(folds)} test"
+    return (
+        f"{each} one class alone, so that macro-F1 averages over no other there: "
+        "take --split kfold, or score all folds as one part by 'harness leaderboard "
+        "--pooled'."
+    )
+
+
+def _thin_parts(division: Division) -> str:
     """Say which parts of a division have one speaker, in all of its folds together."""
     speaker_of = {u.id: u.speaker for u in division.manifest.utterances}
     folds = division.split.folds

@@ -158,7 +158,7 @@ class Manifest:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The labels that occur, sorted: the order of classes everywhere."""
-        return tuple(sorted({u.label for u in self.utterances}))
+        return tuple(sorted({u.label for u in self.utterances} - {""}))
 
 
 def read_manifest(
@@ -205,7 +205,7 @@ def read_manifest(
         found = list(chain.from_iterable(threads.map(examine, of_file)))
     bad = [one for one in found if isinstance(one, str)]
     good = [one for one in found if not isinstance(one, str)]
-    doubted = _with_two_labels(good)
+    doubted = _with_two_labels(one for one in good if one.utterance.label)
     bad += [f"{id}: {reason}" for id, reason in doubted.items()]
     good = [one for one in good if one.utterance.id not in doubted]
     good.sort(key=lambda one: one.utterance.id)
@@ -291,7 +291,7 @@ def _utterances(corpus: Corpus, root: Path) -> list[Utterance]:
         if one.id == next_one.id:
             raise DataError(f"Corpus '{corpus.name}' has two utterances '{one.id}'.")
     for utterance in utterances:
-        if corpus.labels and utterance.label not in corpus.labels:
+        if corpus.labels and utterance.label not in ("", *corpus.labels):
             raise DataError(
                 f"Corpus '{corpus.name}' does not declare the label "
                 f"'{utterance.label}' of {utterance.id}."

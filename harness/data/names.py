@@ -42,7 +42,7 @@ def refuse_lookalikes(corpus: str, utterances: Collection[Utterance]) -> None:
         DataError: With the pairs.
     """
     _refuse(corpus, "speaker", {one.speaker for one in utterances})
-    _refuse(corpus, "label", {one.label for one in utterances})
+    _refuse(corpus, "label", {one.label for one in utterances} - {""})
 
 
 def _refuse(corpus: str, what: str, names: Iterable[str]) -> None:

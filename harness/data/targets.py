@@ -20,10 +20,10 @@ from harness.text import counted
 from harness.types import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.data.manifest import Manifest
-    from harness.types import Utterance
+    from harness.types import Corpus, Utterance
 
 BINS = 5
 """Of numbers: splits are balanced by fifths of the corpus."""
@@ -109,7 +109,7 @@ def seen(manifest: Manifest, target: Target, known: Iterable[Target]) -> Manifes
         DataError: Where no utterance has a value, or all have the same.
         PluginError: Where a target returns another kind of value than it says.
     """
-    values = list(_values(manifest, target))
+    values = list(_values(manifest.corpus, manifest.utterances, target))
     found = [value for value in values if value is not None]
     if len(set(found)) < 2:
         raise DataError(_too_few(manifest, target, found, known))
@@ -139,11 +139,55 @@ def _labelled(
     return replace(utterance, label=str(label), value=number)
 
 
-def _values(manifest: Manifest, target: Target) -> Iterator[str | float | None]:
+def held(
+    corpus: Corpus, utterances: Sequence[Utterance], known: Iterable[Target]
+) -> dict[str, dict[str, float]]:
+    """Count what a corpus has for each target, by its name; those of nothing lack.
+
+    Returns:
+        The number of ``utterances`` that have a value, and of classes how
+        many ``values`` there are, of numbers the ``least`` and the ``most``.
+    """
+    counts = {}
+    for target in known:
+        if found := _found(corpus, utterances, target):
+            counts[target.name] = {"utterances": len(found), **_spread(found)}
+    return counts
+
+
+def _spread(found: Sequence[str | float]) -> dict[str, float]:
+    numbers = [value for value in found if isinstance(value, float)]
+    if numbers:
+        return {"least": min(numbers), "most": max(numbers)}
+    return {"values": len(set(found))}
+
+
+def describe_held(count: Mapping[str, float]) -> str:
+    """Say in words what a corpus has for a target, as ``held`` counts it."""
+    number = counted(int(count["utterances"]), "utterance")
+    if "values" in count:
+        return f"{number}, {counted(int(count['values']), 'value')}"
+    return f"{number}, {count['least']:g} to {count['most']:g}"
+
+
+def _found(
+    corpus: Corpus, utterances: Sequence[Utterance], target: Target
+) -> list[str | float]:
+    """Return the values that a corpus has; none where the target's plugin fails."""
+    try:
+        values = list(_values(corpus, utterances, target))
+    except PluginError:  # reported when that target itself is used
+        return []
+    return [value for value in values if value is not None]
+
+
+def _values(
+    corpus: Corpus, utterances: Iterable[Utterance], target: Target
+) -> Iterator[str | float | None]:
     """Ask a target for the value of each utterance, whose language is filled in."""
-    first = manifest.corpus.languages[0]
+    first = corpus.languages[0]
     with isolated(target.name, "asked what is to be predicted"):
-        for one in manifest.utterances:
+        for one in utterances:
             spoken = one if one.language else replace(one, language=first)
             yield _checked(target, target.value(spoken))
 
@@ -193,4 +237,4 @@ def _too_few(
 
 def _has(manifest: Manifest, target: Target) -> bool:
     """Return whether a corpus has two values of a target at least."""
-    return len(set(_values(manifest, target)) - {None}) > 1
+    return len(set(_found(manifest.corpus, manifest.utterances, target))) > 1

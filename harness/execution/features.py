@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.data.corpora import LocalCorpora
 from harness.execution import cost
 from harness.execution.grids import corpora_of
+from harness.execution.perturbations import Perturbations
 from harness.execution.planner import plan_features
 from harness.execution.run import pool_for, require_gpu, workers_at
 from harness.execution.scheduler import run_tasks
@@ -52,11 +54,13 @@ def extract_features(
     plan = plan_features(request, registry, (kind,), stages)
     _extract(plan, registry, place, stages)
     (pair,) = plan.pairs
-    keys = [recording.key for recording in pair.manifest.recordings]
+    (recordings,) = pair.lists
+    keys = [recording.key for recording in recordings]
     return Features(
         condition=pair.condition,
         kind=kind,
-        manifest=pair.manifest,
+        manifest=replace(pair.manifest, recordings=recordings),
+        perturbation=Perturbations(request, registry).condition(pair.perturbed),
         reader=store_of(pair.condition, request.cache).read(kind, keys),
     )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.execution.request import Request
     from harness.registry import Registry
     from harness.splits.transfer import Division
-    from harness.types import Perturbation
+    from harness.types import Perturbation, Upstream
 
 
 class Perturbations:
@@ -75,3 +75,13 @@ class Perturbations:
             parts=perturbed.parts,
             applied=perturbing.VERSION,
         )
+
+
+def least_seconds(upstream: Upstream, by: Perturbation | None) -> float:
+    """Return how long a clip must be, in seconds, for a model that it is changed for.
+
+    Args:
+        upstream: The model.
+        by: What changes the clip, such as another speed; ``None`` for nothing.
+    """
+    return upstream.min_seconds * max(1.0, by.tempo if by else 1.0)

@@ -19,7 +19,7 @@ from harness.errors import (
     MissingCorpusError,
 )
 from harness.execution.grids import corpora_of, grids_of, heads_on
-from harness.execution.perturbations import Perturbations
+from harness.execution.perturbations import Perturbations, least_seconds
 from harness.execution.plan import Job, Pair, Plan
 from harness.execution.upstreams import NOT_HERE, Upstreams
 from harness.features.extraction import kinds_for, store_of
@@ -122,6 +122,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         """Pair every upstream with every corpus that it is asked for on."""
+        _ = self.choice, self.selection, self.perturbations.asked  # refused unread
         upstreams = {name for grid in self.grids for name in grid.upstreams}
         self.upstreams.check(sorted(upstreams))
         names = dict.fromkeys(name for grid in self.grids for name in grid.corpora)
@@ -160,7 +161,8 @@ class _Planner:
         self._read({corpus: None})
         checkpoint = self.upstreams.checkpoint(upstream) or NOT_HERE
         condition = self.upstreams.condition(upstream, checkpoint)
-        manifests = self._lasting(corpora_of(corpus), upstream.min_seconds)
+        (changed,) = self.perturbations.asked
+        manifests = self._lasting(corpora_of(corpus), least_seconds(upstream, changed))
         division = undivided(manifests)
         pair = Pair(
             upstream=upstream,
@@ -170,9 +172,11 @@ class _Planner:
             jobs=(),
             todo=(),
             kinds=kinds,
-            missing=self._missing(condition, (division.manifest.recordings,), kinds),
+            missing=(),
+            perturbed=self._perturbed(changed, corpus, division),
         )
-        return Plan(request=self.request, pairs=(pair,))
+        missing = self._missing(condition, pair.lists, kinds)
+        return Plan(request=self.request, pairs=(replace(pair, missing=missing),))
 
     # ------------------------------------------------------------ corpora
 
@@ -267,8 +271,7 @@ class _Planner:
             return
         condition = self.upstreams.condition(upstream, checkpoint)
         for (corpus, used), changed in product(here.items(), self.perturbations.asked):
-            least = upstream.min_seconds * max(1.0, changed.tempo if changed else 1.0)
-            for division in self._divisions(corpus, least):
+            for division in self._divisions(corpus, least_seconds(upstream, changed)):
                 perturbed = self._perturbed(changed, corpus, division)
                 yield self._pair(
                     upstream, checkpoint, condition, division, used, perturbed

@@ -93,9 +93,9 @@ def run(
     """
     hook = registry.hook
     registry.executors[place.executor]
-    plan = make_plan(request, registry, stages=stages)
     _require_results_kept(request, registry)
     require_gpu(request, place)
+    plan = make_plan(request, registry, stages=stages)
     running = _Running(plan, registry, place, stages)
     try:
         notify(hook.harness_run_starting, RunStarting(runs=request.runs))

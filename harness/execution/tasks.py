@@ -103,8 +103,9 @@ def extraction_of(plan: Plan, registry: Registry, *, device: str, quiet: bool) -
     """
     tasks: dict[str, Task] = {}
     for pair in plan.pairs:
-        corpus = stored.store(plan.request.places, pair.manifest.recordings, ())
-        made = _Tasks(plan, pair, [corpus], registry, device, quiet)
+        places = plan.request.places
+        corpora = [stored.store(places, recordings, ()) for recordings in pair.lists]
+        made = _Tasks(plan, pair, corpora, registry, device, quiet)
         tasks |= {task.id: task for task in made.features()}
     return Work(tasks=tuple(tasks.values()), jobs={})
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from harness.data.manifest import Manifest
     from harness.features.shards import Kind, Reader
-    from harness.types import UpstreamCondition
+    from harness.types import PerturbationCondition, UpstreamCondition
 
 COLUMNS = (
     *("id", "corpus", "path", "label", "speaker", "gender"),
@@ -38,12 +38,14 @@ class Features:
         kind: ``pooled`` for means, ``last`` or ``all`` for frames.
         manifest: The corpus as it was found.
         reader: Where they lie.
+        perturbation: What the recordings were perturbed by before.
     """
 
     condition: UpstreamCondition
     kind: Kind
     manifest: Manifest
     reader: Reader
+    perturbation: PerturbationCondition | None = None
 
     def __len__(self) -> int:
         """Count the utterances."""
@@ -63,9 +65,10 @@ class Features:
     def __repr__(self) -> str:
         """Say what of which corpus it is."""
         what = {"pooled": "means", "last": "frames of the last layer", "all": "frames"}
+        by = f", perturbed by {self.perturbation.name}" if self.perturbation else ""
         return (
             f"<{what[self.kind]} of {self.condition.name} on "
-            f"{self.manifest.corpus.name}: {len(self)} utterances, "
+            f"{self.manifest.corpus.name}{by}: {len(self)} utterances, "
             f"{self.condition.layers} layers, {self.condition.dim} dims>"
         )
 

@@ -75,7 +75,10 @@ def _columns(features: Features) -> dict[str, NDArray[Any]]:
 
 def condition_text(features: Features) -> str:
     """Write what features depend on as JSON, with the kind that they are."""
-    return json.dumps({**asdict(features.condition), "kind": features.kind})
+    said = {**asdict(features.condition), "kind": features.kind}
+    if features.perturbation is not None:
+        said["perturbation"] = asdict(features.perturbation)
+    return json.dumps(said)
 
 
 def _name(features: Features) -> str:

@@ -27,6 +27,7 @@ class SplitFile:
     """A split as a file states it, which ``transfer.divisions`` compares.
 
     Attributes:
+        path: Where it lies.
         corpus: The name of the corpus that it was made for.
         version: Of that corpus.
         manifest_sha256: Of that corpus' utterances.
@@ -34,6 +35,7 @@ class SplitFile:
         folds: At least one.
     """
 
+    path: Path
     corpus: str
     version: str
     manifest_sha256: str
@@ -68,7 +70,7 @@ def read_split(path: Path) -> SplitFile:
         DataError: Where the file is not of that form.
     """
     try:
-        return _split_file(json.loads(path.read_text("utf-8")))
+        return _split_file(path, json.loads(path.read_text("utf-8")))
     except OSError as error:
         reason = error.strerror or str(error)
     except (ValueError, RecursionError) as error:
@@ -78,13 +80,14 @@ def read_split(path: Path) -> SplitFile:
     )
 
 
-def _split_file(value: object) -> SplitFile:
+def _split_file(path: Path, value: object) -> SplitFile:
     if (version := _entry(value, "format", int)) != FORMAT:
         raise ValueError(f"its format is {version}, not {FORMAT}")
     folds = tuple(_fold_entry(fold) for fold in _entry(value, "folds", list))
     if not folds or len({fold.name for fold in folds}) < len(folds):
         raise ValueError("it has no folds, or two of the same name")
     return SplitFile(
+        path=path,
         corpus=_entry(value, "corpus", str),
         version=_entry(value, "version", str),
         manifest_sha256=_entry(value, "manifest_sha256", str),

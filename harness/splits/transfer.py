@@ -30,14 +30,16 @@ class SplitChoice:
     """What the user wants to predict, and how a corpus is divided for it.
 
     Attributes:
-        strategy: By this strategy, or as this file states.
+        strategy: By this strategy, or that of the file.
+        file: States a split of this strategy, if one was named.
         options: For the strategy; the corpus' published files are added to them.
         known: Every strategy, since a file names the one that it was made by.
         target: What is predicted; ``None`` for the label.
         targets: Every target, for messages.
     """
 
-    strategy: SplitStrategy | Path
+    strategy: SplitStrategy
+    file: SplitFile | None = None
     options: SplitOptions
     known: Names[SplitStrategy]
     target: Target | None = None
@@ -65,11 +67,12 @@ class SplitChoice:
             targets: Every target, for messages.
 
         Raises:
-            HarnessError: Where there is no such strategy, or it takes no folds.
+            HarnessError: Where there is no such strategy or file, it takes no folds, or
+                it parts the speakers whom the target wants in every part.
         """
-        strategy = Path(name) if name.endswith(".json") else known[name]
-        takes_folds = isinstance(strategy, SplitStrategy) and strategy.takes_folds
-        if folds is not None and not takes_folds:
+        file = read_split(Path(name)) if name.endswith(".json") else None
+        strategy = _strategy_of(file, known) if file else known[name]
+        if folds is not None and (file or not strategy.takes_folds):
             raise HarnessError(
                 f"The split '{name}' takes no number of folds. Leave out --folds, or "
                 "ask for --split kfold."
@@ -77,25 +80,28 @@ class SplitChoice:
         options = SplitOptions(seed=seed)
         if folds is not None:
             options = replace(options, folds=folds)
-        return cls(
+        choice = cls(
             strategy=strategy,
+            file=file,
             options=options,
             known=known,
             target=target,
             targets=targets,
         )
+        choice._refuse_unfit()
+        return choice
 
     def seen(self, manifest: Manifest) -> Manifest:
         """Return a corpus as the target sees it."""
         return seen(manifest, self.target, self.targets) if self.target else manifest
 
-    def refuse_unfit(self, strategy: SplitStrategy) -> None:
+    def _refuse_unfit(self) -> None:
         """Refuse a split that parts the speakers whom the target wants in every part.
 
         Raises:
             HarnessError: Where it does.
         """
-        target = self.target
+        target, strategy = self.target, self.strategy
         if target and target.within_speakers and strategy.speaker_independent:
             others = [one.name for one in self.known if not one.speaker_independent]
             raise HarnessError(
@@ -245,46 +251,55 @@ def _prefixed(corpus: str, ids: Iterable[str]) -> set[str]:
 def _split(manifest: Manifest, choice: SplitChoice) -> Split:
     """Make or read the split, and refuse one that leaks."""
     options = replace(choice.options, files=manifest.corpus.files)
-    if isinstance(choice.strategy, Path):
-        return _stated(choice.strategy, manifest, options, choice)
-    choice.refuse_unfit(choice.strategy)
+    if choice.file is not None:
+        return _stated(choice.file, manifest, options, choice.strategy)
     split = make_split(choice.strategy, manifest.utterances, options)
     check(split, manifest)
     return split
 
 
 def _stated(
-    path: Path,
+    file: SplitFile,
     manifest: Manifest,
     options: SplitOptions,
-    choice: SplitChoice,
+    strategy: SplitStrategy,
 ) -> Split:
-    """Read a split from a file, and refuse it unless it is what it states.
+    """Return the split of a file, and refuse it unless it is what it states.
 
     Raises:
         DataError: Where it was made for other data, leaks, or cannot be of the strategy
             that it names.
     """
-    file = read_split(path)
-    _refuse_other_data(path, file, manifest)
-    try:
-        strategy = choice.known[file.strategy]
-    except UnknownNameError as error:
-        raise DataError(f"The split file {path} cannot be checked: {error}") from error
-    choice.refuse_unfit(strategy)
+    _refuse_other_data(file, manifest)
     split = split_of(strategy, file.folds)
     try:
         check(split, manifest)
     except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{file.path}: {error}") from error
     if problem := strategy.mismatch(split.folds, manifest.utterances, options):
-        raise DataError(f"{path} is not a {strategy.name} split: {problem}. {ANEW}")
+        raise DataError(
+            f"{file.path} is not a {strategy.name} split: {problem}. {ANEW}"
+        )
     return split
 
 
-def _refuse_other_data(path: Path, file: SplitFile, manifest: Manifest) -> None:
+def _strategy_of(file: SplitFile, known: Names[SplitStrategy]) -> SplitStrategy:
+    """Return the strategy that a file names.
+
+    Raises:
+        DataError: Where there is none.
+    """
+    try:
+        return known[file.strategy]
+    except UnknownNameError as error:
+        raise DataError(
+            f"The split file {file.path} cannot be checked: {error}"
+        ) from error
+
+
+def _refuse_other_data(file: SplitFile, manifest: Manifest) -> None:
     """Compare what a split file was made for with the corpus that is here."""
-    corpus = manifest.corpus
+    corpus, path = manifest.corpus, file.path
     if file.corpus != corpus.name:
         raise DataError(
             f"{path} is a split of '{file.corpus}', not of '{corpus.name}'. Run one "

@@ -22,7 +22,8 @@ class Utterance:
         id: Name within the corpus, the same on every machine: the path below the
             root, with ``/`` between folders and in Unicode NFC.
         path: The file's path below the root, spelt as on this disk.
-        label: The emotion, in English and lower case.
+        label: The emotion, in English and lower case; empty where none is stated: then
+            it has no value for the target ``emotion``.
         speaker: The corpus' own speaker code.
         gender: ``female`` or ``male``, where the corpus documents it.
         sentence: Code of the spoken text, where the corpus has a fixed set of texts.
@@ -38,7 +39,7 @@ class Utterance:
 
     id: str
     path: str
-    label: str
+    label: str = ""
     speaker: str
     gender: Gender | None = None
     sentence: str | None = None

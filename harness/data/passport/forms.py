@@ -30,7 +30,7 @@ def as_json(passport: Passport) -> dict[str, object]:
         "corpus": manifest.corpus.name,
         "version": manifest.corpus.version,
         "utterances": len(utterances),
-        "labels": dict(sorted(Counter(u.label for u in utterances).items())),
+        "labels": _numbers(u.label for u in utterances),
         "intensities": intensities(utterances),
         "speakers": {
             speaker: {"gender": gender[speaker], "utterances": count}
@@ -46,8 +46,11 @@ def as_json(passport: Passport) -> dict[str, object]:
 
 def intensities(utterances: Iterable[Utterance]) -> dict[str, int]:
     """Count the utterances of each intensity; those without a code are left out."""
-    found = Counter(u.intensity for u in utterances if u.intensity is not None)
-    return dict(sorted(found.items()))
+    return _numbers(u.intensity for u in utterances)
+
+
+def _numbers(codes: Iterable[str | None]) -> dict[str, int]:
+    return dict(sorted(Counter(filter(None, codes)).items()))
 
 
 def counts(manifest: Manifest) -> Iterator[tuple[str, ...]]:

@@ -107,7 +107,10 @@ def only_label(manifest: Manifest) -> Iterator[Problem]:
     """Yield the label of a corpus that has no other."""
     if len(manifest.labels) == 1:
         (label,) = manifest.labels
-        detail = "the only label, so there is nothing to recognise; add another"
+        detail = (
+            "the only label, so there is no emotion to predict; add another, or state "
+            "none, for other targets"
+        )
         yield Problem(kind=ProblemKind.UNUSABLE, path=label, detail=detail)
 
 

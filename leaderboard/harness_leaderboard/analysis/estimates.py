@@ -17,7 +17,7 @@ from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.analysis.question import require_additive
 from harness_leaderboard.analysis.ranking import ALPHA, Standing, standings
 from harness_leaderboard.analysis.samples import by_speaker, pooled, sample_of
-from harness_leaderboard.analysis.tested import tested
+from harness_leaderboard.analysis.tested import of_one_class, tested
 from harness_leaderboard.render.entries import counted
 
 if TYPE_CHECKING:
@@ -157,10 +157,13 @@ def head(samples: Iterable[Sample]) -> str:
 
 
 def said(samples: Iterable[Sample], metric: Metric) -> tuple[str, ...]:
-    """Say why figures have no error, and which labels rest on few, each thing once."""
+    """Say why figures have no error, and what labels they rest on, each thing once."""
     return tuple(
         dict.fromkeys(
-            text for sample in samples for text in sampling.remarks(sample, metric)
+            text
+            for sample in samples
+            for of in (sampling.remarks, of_one_class)
+            for text in of(sample, metric)
         )
     )
 

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.types import Condition, CorpusCondition, TargetCondition, leaf
 from harness_leaderboard.analysis.places import BESIDES
-from harness_leaderboard.results.columns import KEYS, kind_of, paths, short_names
+from harness_leaderboard.results.columns import (
+    ABSENT,
+    KEYS,
+    NONE,
+    kind_of,
+    paths,
+    short_names,
+)
 from harness_leaderboard.results.schema import hints, optional
 
 if TYPE_CHECKING:
@@ -64,8 +71,8 @@ class Facet:
 def words(value: object) -> str:
     """Put a value of any leaf into words; of a hash, its first digits."""
     if isinstance(value, tuple):
-        return ", ".join(map(words, value)) or "none"
-    text = "none" if value is None else str(value)
+        return ", ".join(map(words, value)) or NONE
+    text = NONE if value is None else str(value)
     return text[:SHOWN] if _HASH.fullmatch(text) else text
 
 
@@ -75,8 +82,6 @@ def _clips(seconds: float | None) -> str:
 
 USUAL = TargetCondition().name
 PERTURBED = {"test": "perturbed in the test part", "all": "perturbed in all parts"}
-ABSENT = {"perturbation": "clean"}
-"""What is said of a part of the condition that a result has not; else ``no PART``."""
 
 FACETS = {
     "upstream_version": Facet(noun="version"),

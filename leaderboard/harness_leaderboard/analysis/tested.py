@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness_leaderboard.analysis.statistics import replicate
+from harness_leaderboard.analysis.statistics import replicate, score
 from harness_leaderboard.render.entries import Unit, counted, unit_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.types import Metric
     from harness_leaderboard.analysis.samples import Sample, TestPart
+
+ROUNDING = 1e-6
+"""Of scores of two utterances in float32: far above it, and far below a point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,34 @@ def tested(sample: Sample, metric: Metric) -> Tested:
         utterances=sum(len(part.utterances) for part in first.parts),
         unit=unit_of(metric.bounds),
     )
+
+
+def of_one_class(sample: Sample, metric: Metric) -> Iterator[str]:
+    """Say where test parts hold one class each, of which a figure is no average.
+
+    Args:
+        sample: Of the figure.
+        metric: One that is ``additive``; nothing is said of one by which guessing is
+            worth no more there.
+    """
+    if metric.of_moments or not _rewards_one_class(metric):
+        return
+    parts = sample.of_seeds({sample.seeds[0]}).parts
+    alone = sum(int((part.counts.sum((0, 2)) > 0).sum() == 1) for part in parts)
+    if alone and parts[0].counts.shape[-1] > 1:
+        each = "each test part holds" if alone == len(parts) else ""
+        each = each or f"{alone} of {len(parts)} test parts hold"
+        yield (
+            f"{each} one class alone, where {metric.title} averages over no other and "
+            "guessing is worth more: run --split kfold, or add --pooled to score all "
+            "folds as one part"
+        )
+
+
+def _rewards_one_class(metric: Metric) -> bool:
+    """Say whether guessing one of two classes is worth more where one alone is true."""
+    one, both = np.array([[[0.5, 0.5], [0, 0]], [[0.25, 0.25], [0.25, 0.25]]])
+    return bool(score(one, metric) - score(both, metric) > ROUNDING)
 
 
 def _guessed(part: TestPart) -> TestPart:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.choices import Worded
 from harness.errors import HarnessError
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.commands.options import (
@@ -51,6 +52,7 @@ def _needed(question: Question) -> tuple[str, ...]:
 @WIDTH
 @click.option(
     "--detect",
+    cls=Worded,
     type=click.FloatRange(0, min_open=True),
     metavar="POINTS",
     help="A difference that matters, in points, of an RMSE in the units of the target: "

@@ -16,7 +16,7 @@ from harness_leaderboard.analysis.luck import spreads_of
 from harness_leaderboard.analysis.question import DEFAULTS, Question, suited
 from harness_leaderboard.commands.output import caller, warn
 from harness_leaderboard.results import folders, reading
-from harness_leaderboard.results.columns import chosen_by
+from harness_leaderboard.results.columns import NONE, absent, chosen_by
 from harness_leaderboard.results.rescore import scored_anew
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ ONLY = click.option(
     metavar=FIELDS,
     help="Only results that have one of these values, such as split=loso or "
     "corpus=emodb,emovo (the corpus that is trained on). Takes every field of the "
-    "condition, and fold, seed, device, harness_version. May be given several times.",
+    "condition, and fold, seed, device, harness_version; 'none' is no such value, and "
+    "perturbation=clean recordings as they are. May be given several times.",
 )
 FORMAT = click.option(
     "--format",
@@ -281,10 +282,12 @@ def read(
             f"--downstream … --corpus … --runs {runs}', or name another with --runs."
         )
     for word, values in only.items():
-        present = reading.values(table, known[word])
-        if missing := sorted(values - present):
+        column = known[word]
+        asked = {absent(column) if one.casefold() == NONE else one for one in values}
+        present = reading.values(table, column)
+        if missing := sorted(asked - present):
             raise UnknownNameError(word, missing[0], present)
-        table = reading.only(table, known[word], values)
+        table = reading.only(table, column, asked)
     for metric in metrics:
         table = scored_anew(table, metric, runs)
     return table

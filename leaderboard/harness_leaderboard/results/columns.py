@@ -81,6 +81,19 @@ ALIASES = {
 """Further words that results are chosen by, and their columns."""
 
 
+NONE = "none"
+"""What is said, and asked for by ``--only``, where a result has no such value."""
+
+ABSENT = {"perturbation": "clean"}
+"""The words for it, where they are others, by column; of a part of the condition that
+a result has not, boards else say ``no PART``."""
+
+
+def absent(column: str) -> str:
+    """Return what is said of a column where a result has no value."""
+    return ABSENT.get(column, NONE)
+
+
 GROUPS = tuple(
     name
     for name, kind in hints(Prediction).items()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness_leaderboard.results import folders
 from harness_leaderboard.results.columns import (
+    absent,
     column_type,
     default_of,
     path_of,
@@ -365,15 +366,18 @@ def only(table: pa.Table, column: str, values: Collection[str]) -> pa.Table:
     """Keep the rows whose column, as text, is one of the values, or a list with one."""
     import pyarrow as pa
 
-    keep = [not values_of(one).isdisjoint(values) for one in table[column].to_pylist()]
-    return table.filter(pa.array(keep, pa.bool_()))
+    texts = (_spoken(one, column) for one in table[column].to_pylist())
+    return table.filter(
+        pa.array([not of.isdisjoint(values) for of in texts], pa.bool_())
+    )
 
 
 def values(table: pa.Table, column: str) -> set[str]:
     """Return every value of a column, or of its lists, as text."""
-    return {text for one in table[column].to_pylist() for text in values_of(one)}
+    return {text for one in table[column].to_pylist() for text in _spoken(one, column)}
 
 
-def values_of(value: object) -> set[str]:
-    """Return a value as text, or the values of a list."""
-    return set(map(str, value)) if isinstance(value, list) else {str(value)}
+def _spoken(value: object, column: str) -> set[str]:
+    """Return a value as text, or the values of a list; a word where there is none."""
+    of = value if isinstance(value, list) else [] if value is None else [value]
+    return set(map(str, of)) or {absent(column)}

@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,15 +19,16 @@ from harness import Corpus, DataError, Utterance
 from harness_plugins.corpora import _tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness import Gender
 
-REQUIRED = ("path", "label", "speaker")
+REQUIRED = ("path", "speaker")
 RATED = ("arousal", "dominance", "valence")
 """Columns of numbers, each of which is a target of that name."""
 OPTIONAL = (
-    *("gender", "language", "sentence", "intensity", "start", "end", "split"),
+    *("label", "gender", "language", "sentence", "intensity"),
+    *("start", "end", "split"),
     *RATED,
 )
 NUMBER = "number:"
@@ -37,6 +39,10 @@ NOT_KNOWN = frozenset(
 ) | {"", "not known", "not available", "not applicable"}
 """What people and programs write for what is not known, in lower case: pandas «nan»,
 «<NA>» and «NaT», R «NA», databases «NULL», spreadsheets «#N/A», Python «None»."""
+
+LABELS = 0.8
+"""How like ``label`` or ``emotion`` a column must be called, by difflib's ratio, to be
+taken for a slip: ``labels`` has 0.91, ``level`` 0.6."""
 
 REPEATED = 4096
 """Cells that are remembered: labels, speakers and files come again and again."""
@@ -104,7 +110,7 @@ def corpus_of(
         title=title or table.stem,
         version=version,
         languages=languages or tuple(sorted(found)) or ("und",),
-        labels=tuple(sorted({one.label for one in utterances.values()})),
+        labels=tuple(sorted({one.label for one in utterances.values()} - {""})),
         licence=licence,
         homepage="",
         citation="none: a table of the user's own",
@@ -127,7 +133,8 @@ def column_name(written: str) -> str:
 def check_columns(table: Path, columns: Iterable[str]) -> None:
     """Raise ``DataError`` where a required column is missing, or a name is there twice.
 
-    The message lists the columns that the table has, and a similar one.
+    So it is where labels seem to stand under another name. The message lists the
+    columns that the table has, and a similar one.
     """
     have = list(columns)
     twice = [name for name, number in Counter(have).items() if name and number > 1]
@@ -136,20 +143,36 @@ def check_columns(table: Path, columns: Iterable[str]) -> None:
             f"{table} has more than one column '{twice[0]}' (capitals and blanks make "
             "no difference). Rename or remove all but one."
         )
-    for required in REQUIRED:
-        if required not in have:
-            near = difflib.get_close_matches(required, have, n=1)
-            hint = f" Is it the column '{near[0]}'?" if near else ""
+    for name in (*REQUIRED, "label"):
+        near = _alike(name, have)
+        if name not in have and (name in REQUIRED or near):
+            hint = f" Is it the column '{near}'? Then call it '{name}'." if near else ""
             raise DataError(
-                f"{table} has no column '{required}'. It has: "
+                f"{table} has no column '{name}'. It has: "
                 f"{', '.join(have) or 'none'}.{hint} A table has the columns "
                 f"{', '.join(REQUIRED)}, and may have {', '.join(OPTIONAL)}."
             )
 
 
+def _alike(name: str, have: Sequence[str]) -> str:
+    """Return a column that may be meant by a name, or nothing."""
+    if name in REQUIRED:
+        return next(iter(difflib.get_close_matches(name, have, n=1)), "")
+    names = ("label", "emotion")
+    near = (difflib.get_close_matches(one, have, n=1, cutoff=LABELS) for one in names)
+    return next(chain.from_iterable(near), "")
+
+
+def number_name(column: str) -> str:
+    """Return what the numbers of a column are called as a target; else nothing."""
+    if column in RATED:
+        return column
+    return column.removeprefix(NUMBER) if column.startswith(NUMBER) else ""
+
+
 def is_read(column: str) -> bool:
     """Return whether a column means anything here; others are ignored."""
-    return column in REQUIRED or column in OPTIONAL or column.startswith(NUMBER)
+    return column in (*REQUIRED, *OPTIONAL) or bool(number_name(column))
 
 
 def _utterance(where: str, row: Mapping[str, str], disk: Disk) -> Utterance:
@@ -182,10 +205,8 @@ def _utterance(where: str, row: Mapping[str, str], disk: Disk) -> Utterance:
 def _numbers(where: str, row: Mapping[str, str]) -> Iterator[tuple[str, float]]:
     """Yield the name and value of each column of numbers that has a value."""
     for name, cell in row.items():
-        if not (name in RATED or name.startswith(NUMBER)):
-            continue
-        if text := _canonical(cell):
-            yield name.removeprefix(NUMBER), _number(where, name, text)
+        if (of := number_name(name)) and (text := _canonical(cell)):
+            yield of, _number(where, name, text)
 
 
 def _number(where: str, name: str, text: str) -> float:
@@ -207,15 +228,16 @@ def _canonical(cell: str) -> str:
 
 def _check_written(where: str, written: Mapping[str, str]) -> None:
     """Refuse required cells that are empty, and characters that no name has."""
-    for name in REQUIRED:
-        if problem := _problem(written[name].strip()):
+    for name in (*REQUIRED, "label"):
+        cell = written[name].strip()
+        if problem := _problem(cell, required=name in REQUIRED):
             raise DataError(f"{where}: '{name}' {problem}")
 
 
 @functools.lru_cache(maxsize=REPEATED)
-def _problem(cell: str) -> str:
-    """Say what is wrong with a required cell; nothing where it is sound."""
-    if not _canonical(cell):
+def _problem(cell: str, *, required: bool) -> str:
+    """Say what is wrong with a cell; nothing where it is sound."""
+    if required and not _canonical(cell):
         said = f"is '{cell}', which stands for «not known»" if cell else "is empty"
         return f"{said}. Fill it in, or delete the row."
     odd = [one for one in cell if unicodedata.category(one) == "Cc" and one != "\n"]

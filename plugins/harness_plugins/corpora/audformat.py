@@ -1,9 +1,10 @@
 """Databases in audEERING's format: ``--corpus audformat:PATH``.
 
-What     A folder with db.yaml, such as ``audb.load`` writes. It needs the schemes
-         emotion and speaker; gender and language are read where they exist, also as
-         properties of speakers, and so are arousal, dominance and valence. Its splits
-         train, dev and test are those of --split column.
+What     A folder with db.yaml, such as ``audb.load`` writes. It needs the scheme
+         speaker; emotion, gender, language, the numbers arousal, dominance and valence,
+         and number:NAME for the target of a plugin are read where they exist, also as
+         properties of speakers. What has no emotion has no value for that target.
+         Its splits train, dev and test are those of --split column.
 Safety   Headers that hold Python objects, and pickled tables, run code when they are
          read: both are refused.
 Needs    pip install "speech-harness[audformat]"
@@ -21,14 +22,22 @@ from typing import TYPE_CHECKING, Any
 
 from harness import Corpus, DataError, hookimpl
 from harness.files import sha256_bytes
-from harness_plugins.corpora._rows import RATED, corpus_of, text_rows
+from harness_plugins.corpora._rows import (
+    RATED,
+    corpus_of,
+    number_name,
+    text_rows,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    Key = tuple[str, Any, Any]
 
 PREFIX = "audformat:"
 HEADER = "db.yaml"
-NEEDED = ("emotion", "speaker")
+ABOUT = ("speaker", "gender", "language")
+"""Schemes that are read of files, whether they have an emotion or a number or not."""
 
 
 @hookimpl
@@ -81,13 +90,12 @@ def _load(folder: Path, content: bytes) -> Any:  # noqa: ANN401 - audformat is n
         ) from error
     except (*_FAULTS, yaml.YAMLError) as error:
         raise DataError(f"Cannot read {folder / HEADER}: {error}") from error
-    for scheme in NEEDED:
-        if scheme not in database.schemes:
-            have = ", ".join(database.schemes) or "none"
-            raise DataError(
-                f"{folder} has no scheme '{scheme}'. It has: {have}. Convert it to a "
-                "table for --corpus csv:PATH."
-            )
+    if "speaker" not in database.schemes:
+        have = ", ".join(database.schemes) or "none"
+        raise DataError(
+            f"{folder} has no scheme 'speaker'. It has: {have}. Convert it to a table "
+            "for --corpus csv:PATH."
+        )
     return database
 
 
@@ -117,28 +125,24 @@ _FAULTS = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeE
 
 
 def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: ANN401 - audformat is not typed
-    """Yield a row for each file or segment that has an emotion."""
-    import audformat
+    """Yield a row for each file or segment with an emotion or a number, or a speaker.
 
+    A file that is known by its speaker alone is one where none of its segments is one.
+    """
+    numbers = _numbers(database)
+    rated = ("emotion", *numbers)
     try:
-        table = database.get("emotion", ["speaker", "gender", "language", *RATED])
-        parts = {
-            key: split
-            for split in database.splits
-            for key in _keys(database.get("emotion", splits=[split]))
-        }
+        found = _found(database, rated)
+        parts = _parts(database, (*rated, *ABOUT))
     except _FAULTS as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".:")
         raise DataError(
             f"Cannot read the tables of {folder}: {reason}.{_way_out(database)}"
         ) from error
-    table = table[table["emotion"].notna()].astype(object)
-    table = table.where(table.notna(), None)
-    segmented = audformat.utils.to_segmented_index(table)
-    for key, span, cells in zip(
-        _keys(table), segmented.index, table.to_dict("records"), strict=True
-    ):
-        file, start, end = span
+    for key, cells in found.items():
+        if all(cells.get(name) is None for name in (*rated, "speaker")):
+            continue
+        file, start, end = key
         yield {
             "path": file,
             "label": cells["emotion"],
@@ -148,8 +152,46 @@ def _rows(database: Any, folder: Path) -> Iterator[dict[str, object]]:  # noqa: 
             "start": start.total_seconds() or None,
             "end": end.total_seconds(),
             "split": parts.get(key),
-            **{name: cells.get(name) for name in RATED},
+            **{name: cells.get(name) for name in numbers},
         }
+
+
+def _numbers(database: Any) -> tuple[str, ...]:  # noqa: ANN401 - audformat is not typed
+    """Return the names of numbers that a database may have."""
+    return tuple(dict.fromkeys((*RATED, *filter(number_name, database.schemes))))
+
+
+def _found(database: Any, rated: Sequence[str]) -> dict[Key, dict[str, Any]]:  # noqa: ANN401 - audformat is not typed
+    """Return the cells of each file and segment, by file, start and end."""
+    found: dict[Key, dict[str, Any]] = {}
+    names = (*rated, *ABOUT)
+    for name in names:
+        files = () if name in rated else {file for file, *_ in found}
+        new = {
+            key
+            for key in _keys(database.get(name))
+            if key not in found and key[0] not in files
+        }
+        if new:
+            table = database.get(name, [one for one in names if one != name])
+            found |= {key: row for key, row in _records(table) if key in new}
+    return found
+
+
+def _records(table: Any) -> Iterable[tuple[Key, dict[str, Any]]]:  # noqa: ANN401 - audformat is not typed
+    table = table.astype(object)
+    cells = table.where(table.notna(), None).to_dict("records")
+    return zip(_keys(table), cells, strict=True)
+
+
+def _parts(database: Any, names: Sequence[str]) -> dict[Key, str]:  # noqa: ANN401 - audformat is not typed
+    """Return the split of each file and segment, the first that names it."""
+    parts: dict[Key, str] = {}
+    for name in names:
+        for split in database.splits:
+            for key in _keys(database.get(name, splits=[split])):
+                parts.setdefault(key, split)
+    return parts
 
 
 def _way_out(database: Any) -> str:  # noqa: ANN401 - audformat is not typed
@@ -168,8 +210,11 @@ def _way_out(database: Any) -> str:  # noqa: ANN401 - audformat is not typed
     )
 
 
-def _keys(table: Any) -> list[object]:  # noqa: ANN401 - audformat is not typed
-    return list(table.index)
+def _keys(table: Any) -> list[Key]:  # noqa: ANN401 - audformat is not typed
+    """Return file, start and end of each row; of whole files, 0 and ``NaT``."""
+    import audformat
+
+    return list(audformat.utils.to_segmented_index(table).index)
 
 
 def _language(code: object) -> str:

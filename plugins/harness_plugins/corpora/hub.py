@@ -4,9 +4,11 @@ What     A dataset in one of the hub's layouts: Parquet with the audio in it, a 
          of audio with metadata.csv or with a folder a label, what save_to_disk writes.
          In place of ID@COMMIT may stand a folder of this machine.
 Columns  audio, label and speaker, or others by name: label=emotion,speaker=actor.
-         gender, language, sentence, intensity, arousal, dominance and valence are read
-         where they exist; id=COLUMN names the utterances. config and split choose one
-         of several. "none" reads no column.
+         gender, language, sentence, intensity, arousal, dominance, valence and
+         number:NAME are read where they exist; numbers=age:snr reads columns as the
+         numbers of these names, for targets of plugins; id=COLUMN names the utterances.
+         config and split choose one of several. "none" reads no column: label=none is
+         for a dataset without emotions.
 Commit   12 digits or more: a branch moves, and its numbers with it. What ID@main is
          today is said by 'harness corpus download', which is also what fetches.
 Speakers Without them nothing can be said of voices that a head was not trained on.
@@ -31,7 +33,14 @@ from typing import TYPE_CHECKING, Any
 from harness import Corpus, DataError, Download, configured, hookimpl, with_defaults
 from harness.files import sha256_bytes
 from harness_plugins.corpora import _hub, _layouts
-from harness_plugins.corpora._rows import PARTS, RATED, corpus_of, text_rows
+from harness_plugins.corpora._rows import (
+    NUMBER,
+    PARTS,
+    RATED,
+    column_name,
+    corpus_of,
+    text_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +68,7 @@ class Columns:
 
     Attributes:
         audio: The column of audio: files, or their bytes.
-        label: Of the emotion.
+        label: Of the emotion; ``none`` where the dataset has none.
         speaker: Of the speaker; ``none`` where the dataset does not say.
         gender: Of the speaker's gender; by default ``gender``, if there is one.
         language: Of BCP-47 tags; by default ``language``, if there is one.
@@ -68,6 +77,8 @@ class Columns:
         arousal: Of numbers; by default ``arousal``, if there is one.
         dominance: Of numbers; by default ``dominance``, if there is one.
         valence: Of numbers; by default ``valence``, if there is one.
+        numbers: Other columns of numbers, with colons between them, each a number of
+            that name; one that is called ``number:NAME`` need not be named.
         id: Of the utterance's name; by default its file's.
         split: The hub's part to read; by default all.
         config: The configuration to read, where there are several.
@@ -83,6 +94,7 @@ class Columns:
     arousal: str = ""
     dominance: str = ""
     valence: str = ""
+    numbers: str = ""
     id: str = ""
     split: str = ""
     config: str = ""
@@ -229,6 +241,7 @@ def read(id: str, root: Path, *, options: Columns) -> Iterable[Utterance]:
     rows, language = _layouts.rows_of(root), _layouts.language_of(root)
     have = [name for name in rows[0] if name not in (_layouts.AUDIO, _layouts.SPLIT)]
     columns = {name: _column(id, name, options, have) for name in READ}
+    columns |= _numbers(id, options, have)
     table = Path(f"{PREFIX}{id}")
     cells = text_rows(table, (_cells(row, columns, language) for row in rows))
     try:
@@ -254,18 +267,42 @@ def _column(id: str, name: str, options: Columns, have: Sequence[str]) -> str:
         return wanted
     if not given or given == NONE:
         return ""
+    raise _absent(id, name, wanted, have)
+
+
+def _numbers(id: str, options: Columns, have: Sequence[str]) -> dict[str, str]:
+    """Return the columns of numbers that plugins' targets read, as tables call them.
+
+    Raises:
+        DataError: Where one was named that is not there.
+    """
+    given = [] if options.numbers in ("", NONE) else options.numbers.split(":")
+    for one in given:
+        if one not in have:
+            raise _absent(id, "numbers", one, have)
+    called = {column_name(one): one for one in have}
+    found = {name: one for name, one in called.items() if name.startswith(NUMBER)}
+    found = {} if options.numbers == NONE else found
+    return found | {NUMBER + column_name(one): one for one in given}
+
+
+def _absent(id: str, option: str, wanted: str, have: Sequence[str]) -> DataError:
+    """Say which columns there are, in place of one that is not."""
     near = difflib.get_close_matches(wanted, have, n=1)
     hint = f" Is it '{near[0]}'?" if near else ""
-    raise DataError(
+    return DataError(
         f"{PREFIX}{id} has no column '{wanted}'. It has: {', '.join(have) or 'none'}."
-        f"{hint} Name one by {name}=COLUMN." + UNKNOWN_SPEAKERS * (name == "speaker")
+        f"{hint} Name one by {option}=COLUMN.{WITHOUT.get(option, '')}"
     )
 
 
-UNKNOWN_SPEAKERS = (
-    " Where it does not say who speaks, nothing can be said of voices that a head was "
-    "not trained on: speaker=none reads it so, for --split stratified alone."
-)
+WITHOUT = {
+    "label": " Where it has no emotions, label=none reads it for other targets.",
+    "speaker": " Where it does not say who speaks, nothing can be said of voices that "
+    "a head was not trained on: speaker=none reads it so, for --split stratified "
+    "alone.",
+}
+"""What to do where there is no such column at all."""
 
 
 def _cells(

@@ -1,11 +1,12 @@
 r"""Your own data without a plugin: ``--corpus csv:PATH``.
 
-What     A table with one row an utterance. Required columns: path, label, speaker.
-         Optional: gender, language (BCP-47), sentence, intensity, start and end
-         (seconds in the file), split (train, valid or test, for --split column), and
-         the numbers arousal, dominance, valence: targets (see 'harness list targets').
-         number:NAME is a number for the target of a plugin. Others are ignored.
-         Labels are converted to lower case, so that corpora can share them. Words
+What     A table with one row an utterance. Required columns: path and speaker.
+         Optional: label (the emotion), gender, language (BCP-47), sentence, intensity,
+         start and end (seconds in the file), split (train, valid or test, for --split
+         column), and the numbers arousal, dominance, valence: targets (see 'harness
+         list targets'). number:NAME is a number for the target of a plugin. Others are
+         ignored. Labels are converted to lower case, so that corpora can share them. A
+         row without one has no value for the target emotion, and one for others. Words
          such as nan, n/a and unknown count as an empty cell.
 Form     CSV in UTF-8 with commas, semicolons or tabs; Parquet by the file's ending.
 Name     The file's name and the first digits of its hash, such as csv:mine@1a2b3c4d:
@@ -71,8 +72,9 @@ def _refuse_bare(name: str) -> None:
     if os.sep in name and Path(name).expanduser().is_dir():
         raise DataError(
             f"{name} is a folder. Write a table of its recordings with the columns "
-            f"{', '.join(REQUIRED)}, and name it by {PREFIX}FILE; or, if it is a "
-            f"database of audformat's, write audformat:{name}."
+            f"{', '.join(REQUIRED)} and what is to be predicted, such as label, and "
+            f"name it by {PREFIX}FILE; or, if it is a database of audformat's, write "
+            f"audformat:{name}."
         )
 
 

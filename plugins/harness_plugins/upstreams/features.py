@@ -184,4 +184,6 @@ def _made_by(condition: dict[str, Any]) -> str:
     """Say what made the features, where the file does."""
     if not condition:
         return "unknown (vectors of another program)"
-    return f"vectors of {condition.get('name')}, {condition.get('feeding')}"
+    by = condition.get("perturbation")
+    perturbed = f", perturbed by {by.get('name')}" if isinstance(by, dict) else ""
+    return f"vectors of {condition.get('name')}, {condition.get('feeding')}{perturbed}"

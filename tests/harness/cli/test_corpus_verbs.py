@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from harness import Target, hookimpl
+
 
 @pytest.fixture
 def silent(tones):
@@ -85,6 +87,47 @@ def test_info_reports_what_is_on_this_machine(harness, tones):
     _, out, _ = harness("corpus", "info", "tones")
     assert f"40 utterances in {tones}" in out
     assert ["intensities", "not", "coded"] in [line.split() for line in out.split("\n")]
+
+
+@pytest.fixture
+def rated(tones):
+    """A table of the tones without labels: some numbers, and who speaks."""
+    lines = ["path,speaker,gender,arousal"]
+    for number, path in enumerate(sorted(tones.glob("*.wav"))):
+        rating = number / 8 if number % 2 else ""
+        lines.append(f"tones/{path.name},{path.name[:2]},,{rating}")
+    written = tones.parent / "rated.csv"
+    written.write_text("\n".join(lines) + "\n")
+    return f"csv:{written}"
+
+
+@pytest.mark.parametrize("verb", ["info", "check"])
+def test_the_targets_of_a_corpus_are_counted(harness, rated, verb):
+    code, out, err = harness("corpus", verb, rated)
+    assert code == 0, err
+    rows = [line.split() for line in out.splitlines()]
+    assert "target arousal 20 utterances, 0.125 to 4.875".split() in rows
+    assert "target speaker 40 utterances, 5 values".split() in rows
+    assert not [row for row in rows if row[:2] == ["target", "emotion"]]
+    _, out, _ = harness("corpus", verb, rated, "--format", "json")
+    assert json.loads(out)["targets"] == {
+        "arousal": {"utterances": 20, "least": 0.125, "most": 4.875},
+        "speaker": {"utterances": 40, "values": 5},
+    }
+    assert not {"", None} & json.loads(out)["labels"].keys()
+
+
+def test_a_target_of_a_plugin_that_fails_is_not_counted(harness, manager):
+    class Plugin:
+        @hookimpl
+        def harness_targets(self):
+            yield Target(name="odd", summary="", value=lambda one: one.numbers["mood"])
+
+    manager.register(Plugin())
+    code, out, err = harness("corpus", "info", "tones")
+    assert code == 0, err
+    assert "target emotion" in out
+    assert "target odd" not in out
 
 
 def test_info_of_a_folder_that_is_something_else_repeats_the_error(harness, tones):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from toys import GRID
 
+from harness.execution import planner
+
 RUN = ("run", *GRID, "--downstream", "linear")
 SUITE = """
 [[grid]]
@@ -23,6 +25,32 @@ corpora = ["demo"]
 def suite(tmp_path):
     (tmp_path / "study.toml").write_text(SUITE)
     return ("run", "--suite", str(tmp_path / "study.toml"), "--executor", "serial")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--split", "losso"), "Did you mean 'loso'?"),
+        (("--split", "mine.json"), "Cannot use the split file mine.json: No such"),
+        (("--split", "loso", "--folds", "4"), "takes no number of folds"),
+        (("--split", "loso", "--target", "speaker"), "'loso' tests others"),
+        (("--select", "macro_f2"), "Did you mean 'macro_f1'?"),
+        (("--select", "macro_f1:epoch=2"), "no way to select epochs"),
+        (("--perturb", "nois"), "Did you mean 'noise'?"),
+        (("--executor", "seral"), "Did you mean 'serial'?"),
+        (("--device", "cpuu"), "There is no device 'cpuu' here"),
+    ],
+)
+def test_a_mistake_in_a_name_is_refused_before_a_corpus_is_read(
+    harness, monkeypatch, options, sentence
+):
+    def never(*read, **as_well):
+        raise AssertionError("a corpus was read")
+
+    monkeypatch.setattr(planner, "read_manifest", never)
+    code, _, err = harness("run", *GRID, "--downstream", "linear", *options)
+    assert code == 2
+    assert sentence in err
 
 
 @pytest.mark.parametrize(

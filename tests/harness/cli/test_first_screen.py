@@ -47,6 +47,20 @@ def test_help_fits_its_width_and_has_no_marker_of_click(width, monkeypatch):
         assert max(map(len, shown.splitlines())) <= width, words
 
 
+def test_help_says_defaults_and_ranges_in_words(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    for words, verb in VERBS.items():
+        shown = verb.get_help(context_of(verb))
+        for odd in ("<=", ">=", "<x", "default: ("):
+            assert odd not in shown, words
+        shown = " ".join(shown.split())
+        if words == ("run",):
+            assert "such as kfold. [default: 5; 3 to 1000]" in shown
+            assert "Of the split. [default: 0] " in shown
+        if words == ("compare",):
+            assert "[above 0, at most 100]" in shown
+
+
 def test_no_verbs_summary_is_cut(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     shown = VERBS[()].get_help(context_of(VERBS[()]))

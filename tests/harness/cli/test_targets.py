@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import pytest
 from harness_plugins.downstreams import majority
@@ -41,6 +42,69 @@ def rated(tones):
             valence = "" if take == "0" else number % 7
             rows.writerow([f"tones/{path.name}", label, speaker, arousal, valence])
     return f"csv:{table}"
+
+
+@pytest.fixture
+def unlabelled(rated):
+    """The same table without labels."""
+    table = Path(rated.removeprefix("csv:"))
+    rows = list(csv.reader(table.read_text("utf-8").splitlines()))
+    lines = [",".join([row[0], *row[2:]]) for row in rows]
+    table.write_text("\n".join(lines) + "\n", "utf-8")
+    return rated
+
+
+def test_numbers_need_no_labels(harness, unlabelled, kept):
+    code, _, err = harness("run", *numbers(unlabelled, "--downstream", "linear"))
+    assert code == 0, err
+    assert set(kept[0].scores) == {"ccc", "pearson", "rmse"}
+    asked = numbers(unlabelled, "--downstream", "linear", "--target", "emotion")
+    code, _, err = harness("plan", *asked)
+    assert code == 2
+    assert "none of its 40 utterances has a value" in err
+    assert "of this corpus: arousal, speaker, valence." in err
+
+
+def test_a_labelled_emotion_is_the_same_beside_what_has_none(harness, rated, kept):
+    """A result depends on what its target is of, and on nothing else that is there."""
+    asked = numbers(rated, "--downstream", "linear", "--target", "emotion")
+    table = Path(rated.removeprefix("csv:"))
+    lines = table.read_text("utf-8").splitlines()
+    table.write_text("\n".join(lines[:-2]) + "\n", "utf-8")
+    harness("run", *asked)
+    unknown = [",".join([p, "", *rest]) for p, _, *rest in csv.reader(lines[-2:])]
+    table.write_text("\n".join([*lines[:-2], *unknown]) + "\n", "utf-8")
+    code, _, err = harness("run", *asked)
+    assert code == 0, err
+    one, other = kept
+    assert other.skipped == ("2 of 40 utterances: without emotion",)
+    assert one.condition.corpus.manifest == other.condition.corpus.manifest
+    assert one.scores == other.scores
+
+
+@pytest.fixture
+def gendered(rated):
+    """The tones of five speakers, of whom s0, s2 and s4 are women."""
+    table = Path(rated.removeprefix("csv:"))
+    header, *lines = table.read_text("utf-8").splitlines()
+    rows = [f"{line},{'fm'[int(line.split(',')[2][1]) % 2]}" for line in lines]
+    table.write_text("\n".join([f"{header},gender", *rows]) + "\n", "utf-8")
+    return rated
+
+
+def test_folds_that_test_one_class_are_named(harness, gendered):
+    asked = [gendered if word == "tones" else word for word in LINEAR]
+    asked += ["--target", "gender", "--split", "loso"]
+    _, out, _ = harness("plan", *asked)
+    assert "Each fold tests one class alone" in out
+    _, out, err = harness("run", *asked)
+    assert "each test part holds one class alone" in " ".join(out.split()), err
+    _, out, _ = harness("leaderboard", "--pooled")
+    assert "one class alone" not in out
+    _, out, _ = harness("split", gendered, "--target", "gender")
+    assert "one class alone, so that" in out
+    _, out, _ = harness("split", gendered, "--split", "loso")
+    assert "one class alone" not in out
 
 
 def numbers(rated, *more):

@@ -65,6 +65,23 @@ def test_an_utterance_without_a_value_is_left_out_and_counted():
     assert known.bad == ("17 of 20 utterances: without sentence",)
 
 
+def test_an_utterance_without_a_label_has_no_emotion():
+    mixed = [replace(one, label="") if n > 16 else one for n, one in enumerate(both())]
+    known = through("emotion", mixed)
+    assert known.bad == ("3 of 20 utterances: without emotion",)
+    assert known.labels == ("a", "b")
+    assert len(through("gender", mixed).recordings) == 20
+
+
+def test_a_corpus_without_labels_is_named_with_its_targets():
+    with pytest.raises(DataError, match=r"none of its 20.*: gender, speaker\."):
+        through("emotion", [replace(one, label="") for one in both()])
+
+
+def both():
+    return spoken(gender=lambda n: ("female", "male")[n % 2])
+
+
 def test_a_language_that_no_utterance_names_is_that_of_the_corpus():
     of_some = spoken(language=lambda n: "el" if n % 2 else None)
     assert through("language", of_some).labels == ("el", "x-beeps")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter
+from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from toys import TOY, ToyPlugin
@@ -299,6 +302,68 @@ def test_perturbed_features_are_listed_and_pruned(harness):
     assert CALLS["hiss"] == 2 * tested
 
 
+def test_clean_results_are_chosen_by_what_boards_call_them(harness):
+    harness("run", *GRID, "--perturb", "clean,hiss", "--quiet")
+    for word in ("clean", "none", "None"):
+        _, out, _ = harness("runs", "list", "--only", f"perturbation={word}")
+        assert "hiss" not in out
+        assert "toy" in out
+    _, out, _ = harness("runs", "list", "--only", "perturbation=clean,hiss")
+    assert "hiss" in out
+    _, out, _ = harness("runs", "list", "--only", "test_corpus=none")
+    assert "toy" in out
+    code, _, err = harness("runs", "list", "--only", "perturbation=hum")
+    assert code == 2
+    assert "clean, hiss" in err
+    code, _, err = harness("runs", "list", "--only", "feeding=none")
+    assert code == 2
+
+
+FILE = ("--upstream", "toy", "--corpus", "tones", "--quiet", "--executor", "serial")
+
+
+def exported(harness, path, *more):
+    out = ("--out", str(path))
+    code, _, err = harness("features", "export", *FILE, *out, *more)
+    assert code == 0, err
+    with numpy.load(path) as file:
+        return dict(file)
+
+
+def test_perturbed_features_are_exported_and_say_so(harness, tmp_path):
+    clean = exported(harness, tmp_path / "clean.npz")
+    assert "perturbation" not in json.loads(str(clean["condition"]))
+    hiss = exported(harness, tmp_path / "hiss.npz", "--perturb", "hiss")
+    assert CALLS["hiss"] == 40
+    assert (hiss["id"] == clean["id"]).all()
+    assert not numpy.allclose(hiss["features"], clean["features"])
+    assert json.loads(str(hiss["condition"]))["perturbation"]["name"] == "hiss"
+    run = ("run", *GRID, "--perturb", "hiss", "--perturb-parts", "all", "--quiet")
+    assert harness(*run)[0] == 0
+    assert CALLS["hiss"] == 40  # nothing is extracted twice
+    again = exported(harness, tmp_path / "again.npz", "--perturb", "clean")
+    assert (again["features"] == clean["features"]).all()
+
+
+def test_one_file_has_the_features_of_one_perturbation(harness):
+    export = ("features", "export", "--upstream", "toy", "--corpus", "tones")
+    code, _, err = harness(*export, "--perturb", "clean,hiss")
+    assert code == 2
+    assert "Call this once for each" in err
+    assert harness(*export, "--perturb", "noise:snr=5", "--quiet")[0] == 0
+    assert Path("toy-tones-noise-snr-5.npz").exists()
+    code, _, err = harness(
+        *("features", "export", "--upstream", "features:toy-tones-noise-snr-5.npz"),
+        *("--corpus", "tones", "--perturb", "hiss"),
+    )
+    assert code == 2
+    assert "--perturb changes nothing of" in err
+
+
+def test_a_limit_is_of_exported_features_too(harness, tmp_path):
+    assert len(exported(harness, tmp_path / "few.npz", "--limit", "8")["id"]) == 8
+
+
 def test_python_takes_the_option(tones, tmp_path, monkeypatch):
     import harness
 
@@ -317,6 +382,17 @@ def test_python_takes_the_option(tones, tmp_path, monkeypatch):
     )
     table = found.results
     assert sorted(map(str, table["perturbation"].to_pylist())) == ["None", "hiss"]
+    features = harness.features(
+        "toy",
+        "tones",
+        plugins=[ToyPlugin(), Hiss()],
+        perturb="hiss",
+        executor="serial",
+        cache=tmp_path / "cache",
+        quiet=True,
+    )
+    assert "perturbed by hiss" in repr(features)
+    assert features.array.shape[0] == 40
 
 
 def test_the_perturbation_of_contributing_works_as_it_stands(harness, manager):

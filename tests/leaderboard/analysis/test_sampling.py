@@ -5,6 +5,7 @@ import pytest
 from harness_leaderboard.analysis import sampling
 from harness_leaderboard.analysis.samples import Sample, pooled
 from harness_leaderboard.analysis.statistics import interval, replicate, score
+from harness_leaderboard.analysis.tested import of_one_class
 from samples import DYESTUFF, PENICILLIN
 from scipy import stats
 from voices import in_folds, part, said, sample, skills
@@ -235,3 +236,23 @@ def test_a_label_of_three_speakers_is_not_lost():
     low, high = interval(made)
     assert 0 < made.error < 0.05
     assert 0.5 < low < made.value < high < 1
+
+
+# ---------------------------------------------------------------- of one class
+
+
+@pytest.mark.parametrize(("metric", "said"), [(macro_f1, 1), (uar, 0), (accuracy, 0)])
+def test_folds_of_one_class_are_named_where_guessing_is_worth_more(metric, said):
+    counts = np.array([[[3, 1], [0, 0]], [[0, 0], [2, 2]]] * 3)  # true × predicted
+    alone = sample(counts, "loso")
+    found = list(of_one_class(alone, metric))
+    assert len(found) == said
+    assert all("each test part holds one class alone" in one for one in found)
+    assert list(of_one_class(pooled(alone), metric)) == []
+    assert list(of_one_class(in_folds(counts, [0, 0, 1, 1, 2, 2]), metric)) == []
+
+
+def test_some_folds_of_one_class_are_counted():
+    counts = np.array([[[3, 1], [0, 0]], [[1, 1], [2, 2]], [[1, 1], [2, 2]]])
+    (found,) = of_one_class(sample(counts, "loso"), macro_f1)
+    assert found.startswith("1 of 3 test parts hold one class alone")

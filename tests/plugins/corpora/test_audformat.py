@@ -86,9 +86,76 @@ def test_numbers_are_read_where_they_are(save, tmp_path):
     assert numbers["wav/train1.wav"] == numbers["wav/dev0.wav"] == {}
 
 
+@pytest.fixture
+def changed(save, tmp_path):
+    """Change a saved database, and describe it anew."""
+
+    def changed(change, **how):
+        name = save(**how)
+        made = audformat.Database.load(str(tmp_path / "mini"))
+        change(made)
+        made.save(str(tmp_path / "mini"))
+        return opened(name)
+
+    return changed
+
+
+def add(made, table, scheme, values, index=None):
+    if scheme not in made.schemes:
+        made.schemes[scheme] = audformat.Scheme("float")
+    if index is not None:
+        made[table] = audformat.Table(index)
+    made[table][scheme] = audformat.Column(scheme_id=scheme)
+    made[table][scheme].set(values)
+
+
+def test_what_has_no_emotion_stays_for_other_targets(changed):
+    def change(made):
+        index = made["emotion.train"].index
+        made["emotion.train"] = audformat.Table(index, split_id="train")
+        add(made, "emotion.train", "emotion", ["Anger", None])
+        more = audformat.filewise_index(["wav/x.wav", "wav/y.wav"])
+        add(made, "more", "speaker", ["a", None], more)
+
+    corpus, found = changed(change)
+    labels = {one.path: (one.label, one.speaker) for one in found}
+    assert labels["wav/train0.wav"] == ("anger", "a")
+    assert labels["wav/train1.wav"] == ("", "b")
+    assert labels["wav/x.wav"] == ("", "a")
+    assert len(found) == 7
+    assert corpus.labels == ("anger", "neutral")
+    assert next(one.part for one in found if one.path == "wav/train1.wav") == "train"
+
+
+def test_a_database_may_have_numbers_and_no_emotion(changed):
+    def change(made):
+        made.drop_tables([f"emotion.{split}" for split in made.splits])
+        del made.schemes["emotion"]
+        index = audformat.segmented_index(["wav/test0.wav"] * 2, ["0s", "1s"])
+        add(made, "rated", "number:snr", [1.5, 2.0], index)
+
+    corpus, found = changed(change)
+    assert corpus.labels == ()
+    rated = [one for one in found if one.path == "wav/test0.wav"]
+    assert [one.numbers for one in rated] == [{"snr": 1.5}, {"snr": 2.0}]
+    assert [one.start for one in rated] == [0.0, 1.0]
+    assert len(found) == 7
+
+
+def segments(files):
+    return audformat.segmented_index(files, ["0s", "500ms"], ["1s", None])
+
+
+def test_a_file_is_no_utterance_beside_its_segments(changed):
+    def change(made):
+        add(made, "files", "arousal", [0.5] * 6)
+
+    assert len(changed(lambda made: None, index=segments)[1]) == 6
+    assert len(changed(change, index=segments)[1]) == 12
+
+
 def test_segments_are_spans(save):
-    def index(files):
-        return audformat.segmented_index(files, ["0s", "500ms"], ["1s", None])
+    index = segments
 
     _, found = opened(save(index=index))
     spans = {one.path: (one.start, one.end) for one in found}

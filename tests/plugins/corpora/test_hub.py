@@ -195,6 +195,26 @@ def test_numbers_are_columns_too(tmp_path, read):
         read(tmp_path / "audio", "dominance=anger")
 
 
+def test_numbers_of_plugins_targets_are_columns_as_in_tables(tmp_path, read):
+    header, *lines = METADATA.splitlines()
+    rated = [f"{line},{n},{n}.5,7" for n, line in enumerate(lines)]
+    table = "\n".join([f"{header},number:Age,snr,Height", *rated])
+    write_folder(tmp_path / "audio/train", table)
+    assert read(tmp_path / "audio")[1].numbers == {"age": 1.0}
+    one = read(tmp_path / "audio", "numbers=snr:Height")[1]
+    assert one.numbers == {"age": 1.0, "snr": 1.5, "height": 7.0}
+    assert read(tmp_path / "audio", "numbers=none")[1].numbers == {}
+    with pytest.raises(DataError, match=r"no column 'heights'.*Name one by numbers="):
+        read(tmp_path / "audio", "numbers=heights")
+
+
+def test_a_dataset_may_have_no_emotions(tmp_path, read):
+    write_folder(tmp_path / "audio/train", METADATA.replace("label", "topic"))
+    with pytest.raises(DataError, match="label=none reads it for other targets"):
+        read(tmp_path / "audio")
+    assert {one.label for one in read(tmp_path / "audio", "label=none")} == {""}
+
+
 def test_a_folder_a_label_has_no_speakers_and_says_what_that_means(tmp_path, read):
     for number, label in enumerate(LABELS):
         (tmp_path / "audio" / label).mkdir(parents=True)
@@ -297,9 +317,14 @@ def test_pickles_and_unknown_files_are_not_opened(tmp_path, read):
         read(tmp_path / "odd")
 
 
-def test_a_label_that_is_not_known_is_an_error_and_not_a_class(embedded, read):
+def test_a_label_that_is_not_known_is_none_and_not_a_class(embedded, read):
     write_parquet(embedded / "data", "train", [*rows(), rows()[0] | {"label": None}])
-    with pytest.raises(DataError, match=r"'label' is empty.*split=NAME"):
+    assert [one.label for one in read(embedded)].count("") == 1
+
+
+def test_a_speaker_that_is_not_known_is_an_error(embedded, read):
+    write_parquet(embedded / "data", "train", [*rows(), rows()[0] | {"speaker": None}])
+    with pytest.raises(DataError, match=r"'speaker' is empty.*split=NAME"):
         read(embedded)
 
 

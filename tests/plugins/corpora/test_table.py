@@ -62,6 +62,21 @@ def test_columns_of_numbers_and_of_intensity_are_read(describe):
     assert other.numbers == {"valence": 2.0}
 
 
+@pytest.mark.parametrize("word", ["", "n/a", "unknown"])
+def test_a_row_without_a_label_has_no_emotion(describe, word):
+    corpus = describe(f"path,label,speaker\na.wav,joy,s1\nb.wav,{word},s1\n")
+    assert [one.label for one in utterances(corpus)] == ["joy", ""]
+    assert corpus.labels == ("joy",)
+
+
+@pytest.mark.parametrize("column", ["arousal", "gender", "number:age", "level"])
+def test_a_table_needs_no_labels(describe, column):
+    cell = "f" if column == "gender" else "1"
+    corpus = describe(f"path,speaker,{column}\na.wav,s1,{cell}\n")
+    assert [one.label for one in utterances(corpus)] == [""]
+    assert corpus.labels == ()
+
+
 @pytest.mark.parametrize("cell", ["high", "inf", '"0,5"', "1 2"])
 def test_what_is_no_number_is_named(describe, cell):
     with pytest.raises(DataError, match=r"row 1: 'arousal' is .* a number like 0.5"):
@@ -267,7 +282,7 @@ HEADER = "path,label,speaker,gender,start,end,split\n"
         ("path,label\n", "no column 'speaker'. It has: path, label"),
         ("path,labels,speaker\n", "no column 'label'.*Is it the column 'labels'"),
         (HEADER, "has no rows"),
-        (HEADER + "a.wav,,s1\n", "row 1: 'label' is empty"),
+        ("path,Emotions,speaker\n", "no column 'label'.*Is it the column 'emotions'"),
         (HEADER + "a.wav,anger,s1\n ,anger,s1\n", "row 2: 'path' is empty"),
         (HEADER + "a.wav,anger\n", "row 1: 'speaker' is empty"),
         (HEADER + "a.wav,b,c,,,,,,x\n", "row 1 has more cells"),
@@ -276,11 +291,7 @@ HEADER = "path,label,speaker,gender,start,end,split\n"
         (HEADER + "a.wav,anger,s1,,-1\n", "'start' is '-1'"),
         (HEADER + "a.wav,anger,s1,,inf\n", "'start' is 'inf'"),
         (HEADER + ",,\n,,\n", "has no rows"),
-        (HEADER + ",,\na.wav,,s1\n", "row 2: 'label' is empty"),
-        (
-            HEADER + "a.wav,n/a,s1\n",
-            "row 1: 'label' is 'n/a', which stands for «not kn",
-        ),
+        (HEADER + ",,\na.wav,joy,\n", "row 2: 'speaker' is empty"),
         (HEADER + "a.wav,joy,NaN\n", "'speaker' is 'NaN', which stands for"),
         (HEADER + "<NA>,joy,s1\n", "'path' is '<NA>', which stands for"),
         (HEADER + "a.wav,j\0y,s1\n", "'label' holds the control character"),
