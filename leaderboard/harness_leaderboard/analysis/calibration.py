@@ -9,7 +9,7 @@ Shape letters here: N predictions, C classes, K seeds, U units, M bins.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -187,10 +187,12 @@ class Measure:
     Attributes:
         value: As measured.
         estimate: Of it, ``None`` from fewer than four units.
+        most: What it is at most.
     """
 
     value: float
     estimate: Estimate | None
+    most: float = math.inf
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -200,7 +202,7 @@ class Measure:
             return None
         root = math.sqrt(self.value)
         away = reach(found.freedom) * found.error / (2 * root)
-        return max(root - away, 0.0) ** 2, (root + away) ** 2
+        return max(root - away, 0.0) ** 2, min((root + away) ** 2, self.most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,9 +247,9 @@ def measures(said: Predicted, seed: Ints, units: Ints) -> Calibration:
     squares = ((said.scores - true) ** 2).sum(1)
     losses = log_losses(said.scores, said.true)
     return Calibration(
-        ece=_measure(gap, bins, seed, said.speaker, units),
+        ece=replace(_measure(gap, bins, seed, said.speaker, units), most=1.0),
         chance=_chance(said.confidence, bins, seed),
-        brier=_measure(squares, once, seed, said.speaker, units),
+        brier=replace(_measure(squares, once, seed, said.speaker, units), most=2.0),
         log_loss=_measure(losses, once, seed, said.speaker, units),
         over=float(gap.mean()),
     )

@@ -130,7 +130,8 @@ FORMAT = click.option(
     cls=NameOption,
     offers="renderers",
     help="How the table is printed; by default for the terminal, or as the ending of "
-    "--out says. CSV and JSON hold fractions of one, the others percent.",
+    "--out says. CSV and JSON hold fractions of one, the others percent; all hold an "
+    "RMSE in the units of the target.",
 )
 
 

@@ -79,7 +79,8 @@ def robustness(runs: pa.Table, question: Question) -> Figure:
     legend(figure, axes[0])
     note(
         figure,
-        f"{question.metric.title} on perturbed recordings less that on clean ones,",
+        f"{question.metric.title} {unit.said} on perturbed recordings less that on",
+        "clean ones,",
         "paired by speaker or fold and seed, with 95 % intervals.",
         f"{'Right' if gathered.matrix.lowest else 'Left'} of 0 is worse.",
     )

@@ -76,6 +76,7 @@ def marked(
     entries: Mapping[Name, Entry],
     *,
     lowest: bool = False,
+    unit: Unit | None = None,
     controls: Collection[Name] = (),
 ) -> dict[Name, Entry]:
     """Mark the highest of at least two entries; several may read the same.
@@ -85,19 +86,22 @@ def marked(
     Args:
         entries: By any names.
         lowest: Whether the lowest is the best.
+        unit: How they are printed, by default in percent.
         controls: Names of entries that are never marked.
     """
     ranked = {name: entry for name, entry in entries.items() if name not in controls}
-    first = highest(ranked, lowest=lowest)
+    first = highest(ranked, lowest=lowest, unit=unit)
     return {
         name: replace(entry, second=name in first) for name, entry in entries.items()
     }
 
 
-def highest(entries: Mapping[Name, Entry], *, lowest: bool = False) -> set[Name]:
+def highest(
+    entries: Mapping[Name, Entry], *, lowest: bool = False, unit: Unit | None = None
+) -> set[Name]:
     """Find the highest of at least two entries that have a value."""
     texts = {
-        name: in_percent(entry.value)
+        name: (unit or Unit()).text(entry.value)
         for name, entry in entries.items()
         if isinstance(entry.value, float)
     }

@@ -44,7 +44,7 @@ def classifiers(runs: pa.Table, question: Question) -> Table:
     for upstream in sorted(rows, key=lambda name: (name not in ranked, name)):
         row = rows[upstream]
         controls = row.keys() - ranked.get(upstream, set())
-        entries = marked(row, lowest=matrix.lowest, controls=controls)
+        entries = marked(row, lowest=matrix.lowest, unit=matrix.unit, controls=controls)
         of_row = (entries.get(head, NOTHING) for head in heads)
         body.append((word(upstream), *of_row))
     return Table(

@@ -105,7 +105,13 @@ def compare(runs: pa.Table, question: Question, names: Sequence[str]) -> Table:
     """
     gathered = gather(runs, question)
     matrix = gathered.matrix
-    a, b = (_system(name, matrix) for name in names)
+    try:
+        a, b = (_system(name, matrix) for name in names)
+    except UnknownNameError as error:
+        if not gathered.notes:
+            raise
+        # it may be among what is not counted
+        raise HarnessError(" ".join((str(error), *gathered.notes))) from None
     found, unpaired = _pairs(gathered, a, b)
     if not found:
         raise HarnessError(

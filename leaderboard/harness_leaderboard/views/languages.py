@@ -13,7 +13,7 @@ from harness_leaderboard.analysis.facets import words
 from harness_leaderboard.analysis.matrix import is_control
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.analysis.validation import validated
-from harness_leaderboard.render.entries import highest, word
+from harness_leaderboard.render.entries import highest, unit_of, word
 from harness_leaderboard.views.board import matrix_of
 from harness_leaderboard.views.classifiers import HEADS
 
@@ -171,8 +171,7 @@ def _complete(matrix: Matrix, system: System, task: CorpusTask) -> bool:
 
 def _with_groups(row: Mapping[System, Entry], question: Question) -> list[Entry]:
     """Mark the best of each group of upstreams."""
-    lowest = not question.metric.higher_is_better
-    seconds = set()
+    metric, seconds = question.metric, set()
     for group in (ENGLISH, MULTILINGUAL):
         seconds |= highest(
             {
@@ -180,7 +179,8 @@ def _with_groups(row: Mapping[System, Entry], question: Question) -> list[Entry]
                 for system, entry in row.items()
                 if group_of(system, question) == group
             },
-            lowest=lowest,
+            lowest=not metric.higher_is_better,
+            unit=unit_of(metric.bounds),
         )
     return [replace(entry, second=system in seconds) for system, entry in row.items()]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.training.metrics import macro_f1
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.facets import USUAL
+from harness_leaderboard.analysis.figures import current
 from harness_leaderboard.analysis.layers import layered, mean, targets_of
 from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.render.entries import (
@@ -57,6 +58,7 @@ def layers(runs: pa.Table, question: Question) -> Table:
             "highest.",
             "A layer of large states counts for more than its weight says, hence the "
             "last column: weight × mean norm of the states. Centre is the mean layer.",
+            *current(runs, metric).notes,
         ),
     )
 

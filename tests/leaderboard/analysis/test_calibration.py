@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from harness_leaderboard.analysis import calibration
+from harness_leaderboard.analysis import calibration, statistics
 from harness_leaderboard.results import reading, store
 from scipy.optimize import minimize
 from scipy.stats import t as student
@@ -213,3 +213,13 @@ def test_the_error_of_a_mean_over_speakers_is_that_of_a_t_test(cell):
 def test_few_speakers_have_no_interval(cell):
     found = measures([cell(*drawn(90), speakers=3)])
     assert found.ece.interval is None
+
+
+def test_no_interval_is_longer_than_a_measure_can_be(cell):
+    made = calibration.Measure(
+        value=0.2, estimate=statistics.Estimate(value=0.2, error=0.5, freedom=1.5)
+    )
+    for most in (1.0, 2.0):
+        assert replace(made, most=most).interval == (0.0, most)
+    assert made.interval is not None
+    assert made.interval[1] > 2

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from boards import BOARD, GROUPED, HOSTILE, MARKED
-from harness_leaderboard.render import latex, page, terminal
+from harness_leaderboard.render import entries, latex, page, terminal
 from harness_leaderboard.render import text as render
 
 from harness.types import Entry, Table
@@ -124,3 +124,11 @@ def test_csv_gives_details_columns_of_their_own():
         "a,0.8,0.7,0.9",
         "b,,,",
     ]
+
+
+def test_errors_that_read_the_same_are_marked_alike():
+    values = {"a": 10.12, "b": 10.14, "c": 12.3}
+    errors = {name: Entry(text="", value=value) for name, value in values.items()}
+    unit = entries.Unit(percent=False)
+    found = entries.marked(errors, lowest=True, unit=unit)
+    assert [name for name, entry in found.items() if entry.second] == ["a", "b"]

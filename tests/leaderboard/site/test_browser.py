@@ -684,6 +684,29 @@ def test_the_dialog_of_a_number_has_a_scatter_and_every_prediction(
     assert any((label or "").startswith("CCC in validation") for label in pictures)
 
 
+def test_a_curve_below_zero_is_drawn_within_its_picture(
+    reader: Reader, command, make_result: MakeResult, tmp_path: Path
+):
+    result = next(
+        one
+        for one in ratings(make_result)
+        if one.condition.corpus.name == "emodb"
+        and (one.condition.upstream.name, one.seed) == ("mel", 0)
+    )
+    epochs = [
+        replace(result.history[0], epoch=at, valid_ccc=value)
+        for at, value in enumerate((-0.25, 0.0, 1.0), 1)
+    ]
+    low = replace(result, history=tuple(epochs))
+    command([low], "--format", "html", "--out", str(tmp_path))
+    reader.open(tmp_path / "index.html", "cell=mel&cell=linear&cell=emodb")
+    reader.sees("dialog h2")
+    (curve,) = reader.all("dialog .curves .score")
+    heights = [one.split(",")[1] for one in str(curve.get_attribute("points")).split()]
+    assert heights == ["110.0", "88.0", "0.0"]
+    assert "from -25 to 100 %" in reader.one("dialog").text
+
+
 def test_two_systems_that_predict_numbers_are_set_side_by_side(
     reader: Reader, numbers: Path, make_result: MakeResult
 ):

@@ -164,8 +164,19 @@ def test_a_board_names_the_kind_that_it_leaves_out_and_how_to_see_it(
         (Question(), "2 results of numbers (arousal, valence): --metric ccc shows"),
         (ASKED, "1 result of classes (emotion): --metric macro_f1 shows"),
     ):
-        notes = show("board", *results, question=question).notes
-        assert f"Not counted: {said} them." in notes
+        for name in ("board", "languages", "runs", "layers"):
+            notes = show(name, *results, question=question).notes
+            assert f"Not counted: {said} them." in notes
+
+
+def test_a_system_that_is_known_by_numbers_alone_is_not_just_unknown(
+    make_result: MakeResult,
+):
+    results = [make_result(), *ratings(make_result)]
+    needed = (*columns(macro_f1), "labels", "predictions")
+    runs = reading.flattened(store.table_of(results), needed)
+    with pytest.raises(HarnessError, match=r"No system.*12 results of numbers"):
+        compare(runs, Question(), ("whisper/linear", "mel/linear"))
 
 
 @pytest.mark.parametrize("name", ["board", "intervals", "languages", "runs", "layers"])
