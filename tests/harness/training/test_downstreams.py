@@ -43,7 +43,7 @@ def test_a_downstream_may_train_by_itself(task):
 
 def test_own_training_has_one_thread_as_torch_has(task):
     """A thread a core in each of the tasks side by side would wait for the others."""
-    threads = []
+    threads: list[int] = []
 
     def note(batch):
         threads.extend(pool["num_threads"] for pool in threadpool_info())
