@@ -51,7 +51,7 @@ class DownstreamCheck:
     @property
     def costly(self) -> bool:
         """Whether its training is cut short here."""
-        return self.offer.cost is not None
+        return self.offer.cost is not None and self.offer.fit is None
 
     @cached_property
     def trial(self) -> Trial:

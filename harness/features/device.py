@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,12 @@ from filelock import FileLock, Timeout
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
 THREADS = 1
-"""Of torch in a task, whatever the machine has: sums that are grouped in another way
+"""Of arithmetic in a task, whatever the machine has: sums that are grouped otherwise
 differ in their last bits. Cores are used by tasks side by side."""
 
 SHARING = 64
@@ -74,6 +77,19 @@ def _there(count: int) -> str:
     if not count:
         return ": this machine has no NVIDIA driver, or no GPU that it shows"
     return f": there is cuda:0{f' to cuda:{count - 1}' if count > 1 else ''}"
+
+
+@contextmanager
+def limited_threads() -> Iterator[None]:
+    """Keep the libraries below numpy, scipy and sklearn to ``THREADS``, as torch is.
+
+    They start a thread a core otherwise: tasks side by side would wait for each other.
+    """
+    import scipy.linalg  # noqa: F401 - what is loaded is limited
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=THREADS):
+        yield
 
 
 def prepare(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.errors import PluginError
+from harness.features.device import limited_threads
 from harness.training.logits import require_shape, scored
 from harness.types import Validation
 
@@ -36,16 +37,18 @@ def fit(
     if fitting.downstream.fit is None:
         raise PluginError(f"Downstream '{name}' has no fit.")
     validation = validation_of(fitting, valid)
-    scorer = fitting.downstream.fit(
-        train.batch(EVERYTHING, "cpu"),
-        train.labels,
-        valid=validation,
-        classes=fitting.classes,
-        seed=fitting.seed,
-    )
+    with limited_threads():
+        scorer = fitting.downstream.fit(
+            train.batch(EVERYTHING, "cpu"),
+            train.labels,
+            valid=validation,
+            classes=fitting.classes,
+            seed=fitting.seed,
+        )
 
     def predict(part: Dataset) -> Tensor:
-        scores = scorer(part.batch(EVERYTHING, "cpu"))
+        with limited_threads():
+            scores = scorer(part.batch(EVERYTHING, "cpu"))
         require_shape(scores, (len(part), fitting.classes), name)
         if not torch.isfinite(scores).all():
             raise PluginError(f"Downstream '{name}' returned NaN or infinite scores.")

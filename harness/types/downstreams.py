@@ -190,7 +190,9 @@ class Cost:
     """What a head costs, for the forecast of ``harness plan``.
 
     Attributes:
-        weights: How many weights a frame meets in the forward pass.
+        weights: How many weights a frame meets in the forward pass; of a head with a
+            ``fit`` of its own, how many operations each value (utterance × dim) of the
+            training part takes in all.
         memory: Bytes that a frame of a batch takes while the head trains.
     """
 

@@ -416,7 +416,9 @@ def _common(parts: Sequence[AxisCondition]) -> Iterator[str]:
         holders = [one for one in parts if not path[1:] or leaf(one, path[:-1])]
         values = {leaf(one, path) for one in holders}
         if facet.everywhere and len(values) == 1 and values != {facet.usual}:
-            yield say(holders[0], path, facet.note, facet.noun)
+            said = say(holders[0], path, facet.note, facet.noun)
+            others = sorted({title(one) for one in parts} - set(map(title, holders)))
+            yield said + f" (not {', '.join(others)})" * bool(others)
 
 
 def may_be_best(standing: Standing | None) -> bool:

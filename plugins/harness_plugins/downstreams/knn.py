@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness import Batch, Downstream, Reads, Validation, hookimpl
+from harness import Batch, Cost, Downstream, Reads, Validation, hookimpl
 from harness_plugins.downstreams._means import best_of, features_of, targets_of
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def harness_downstreams() -> Iterator[Downstream]:
         summary="nearest neighbours, k chosen in validation (nothing fitted, no seed)",
         reads=Reads(layers="last", frames=False, standardise=True),
         fit=fit,  # type: ignore[arg-type] # is passed options, too
+        cost=Cost(weights=30_000, memory=0),  # measured as cost.OWN was
         predicts=("classes", "numbers"),
         options=Options,
         version=VERSION,

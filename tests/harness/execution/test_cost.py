@@ -263,10 +263,24 @@ def test_every_step_takes_a_moment(monkeypatch):
     assert cost.fitting(pair(), each, clips).seconds == 3 * (3 * 2 * 2.0)
 
 
-def test_heads_on_means_hold_next_to_nothing_and_what_fits_itself_costs_nothing():
+def test_heads_on_means_hold_next_to_nothing():
     means = cost.fitting(pair(), head(MEANS, recipe=recipe(epochs=9)))
     assert (means.memory, means.gpu) == (cost.PROCESS, False)
-    assert cost.fitting(pair(), head(FRAMES)).seconds == 0.0
+
+
+def test_a_head_that_fits_itself_pays_for_every_value_that_it_reads():
+    clips, parts = [1.0] * 100, (0.5, 0.1)
+
+    def forecast(**more):
+        resources = cost.fitting(pair(), head(**more), clips, parts=parts)
+        assert not resources.gpu
+        return operations(resources)
+
+    assert forecast(reads=MEANS) == 50 * 10 * cost.OWN
+    assert forecast(reads=MEANS, weights=7) == 50 * 10 * 7
+    each = Reads(layers="each", frames=False)
+    assert forecast(reads=each, weights=7) == 3 * 50 * 10 * 7
+    assert forecast(reads=MEANS, control="label-only") == 0
 
 
 LAST = Reads(layers="last", frames=True)

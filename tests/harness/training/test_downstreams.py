@@ -15,6 +15,7 @@ from harness_plugins.downstreams import (
     permuted,
 )
 from sklearn.metrics import f1_score
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
 from trainings import (
     MEANS,
@@ -38,6 +39,26 @@ def test_a_downstream_may_train_by_itself(task):
     assert result.scores["uar"] == 0.5
     assert result.epochs == 0
     assert {p.predicted for p in result.predictions} == {"high"}
+
+
+def test_own_training_has_one_thread_as_torch_has(task):
+    """A thread a core in each of the tasks side by side would wait for the others."""
+    threads: list[int] = []
+
+    def note(batch):
+        threads.extend(pool["num_threads"] for pool in threadpool_info())
+        return torch.zeros(len(batch), 2)
+
+    def fit(train, labels, *, valid, classes, seed):
+        note(train)
+        return note
+
+    reads = Reads(layers="last", frames=False)
+    own = Downstream(name="own", summary="", reads=reads, fit=fit)
+    with threadpool_limits(limits=2):
+        train(with_downstream(task, own))
+    assert len(threads) > 1
+    assert set(threads) == {1}
 
 
 def test_no_two_cells_draw_the_same(task):

@@ -333,6 +333,17 @@ def test_what_all_results_share_is_said_once(make_result: MakeResult):
     )
 
 
+def test_what_no_recipe_trains_is_named_beside_the_recipe(make_result: MakeResult):
+    fitted = make_result()
+    own = make_result(downstream="ridge")
+    head = replace(own.condition.downstream, recipe=None)
+    own = replace(own, condition=replace(own.condition, downstream=head))
+    (said,) = [n for n in board(rows(fitted, own)).notes if n.startswith("All runs")]
+    assert "clips whole, recipe peft-ser (not ridge), selected" in said
+    (said,) = [n for n in board(rows(own)).notes if n.startswith("All runs")]
+    assert "recipe" not in said
+
+
 def test_versions_that_differ_between_corpora_qualify_no_label(make_result: MakeResult):
     table = board(
         rows(
