@@ -17,7 +17,7 @@ from harness import (
     Utterance,
 )
 from harness.errors import UnknownNameError
-from harness.registry import Registry, plugin_manager
+from harness.registry import Names, Plugin, Registry, plugin_manager
 from harness.splits import strategies
 from harness.splits.files import write_split
 from harness.splits.transfer import SplitChoice, divisions
