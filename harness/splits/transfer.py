@@ -70,13 +70,14 @@ class SplitChoice:
             HarnessError: Where there is no such strategy or file, it takes no folds, or
                 it parts the speakers whom the target wants in every part.
         """
-        file = read_split(Path(name)) if name.endswith(".json") else None
-        strategy = _strategy_of(file, known) if file else known[name]
-        if folds is not None and (file or not strategy.takes_folds):
+        is_file = name.endswith(".json")
+        if folds is not None and (is_file or not known[name].takes_folds):
             raise HarnessError(
                 f"The split '{name}' takes no number of folds. Leave out --folds, or "
                 "ask for --split kfold."
             )
+        file = read_split(Path(name)) if is_file else None
+        strategy = _strategy_of(file, known) if file else known[name]
         options = SplitOptions(seed=seed)
         if folds is not None:
             options = replace(options, folds=folds)

@@ -24,7 +24,7 @@ from harness_leaderboard.analysis.printed import around, entry_of
 from harness_leaderboard.render.entries import extreme, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from harness.types import Metric
     from harness_leaderboard.analysis.facets import AxisCondition
@@ -227,7 +227,7 @@ class Matrix:
                 [system.downstream for system in self.systems],
                 list(self.corpora),
             )
-            for text in _common(parts)
+            for text in _common(parts, self.controls)
         ]
         return (f"All runs: {', '.join(said)}.",) if said else ()
 
@@ -409,16 +409,21 @@ def _one_of(counts: Iterable[int]) -> int:
     return found.pop() if len(found) == 1 else 0
 
 
-def _common(parts: Sequence[AxisCondition]) -> Iterator[str]:
-    """Say what parts of conditions have in common, of what is shown everywhere."""
+def _common(parts: Sequence[AxisCondition], controls: Collection[str]) -> Iterator[str]:
+    """Say what parts of conditions have in common, of what is shown everywhere.
+
+    Those that have nothing of that kind, as a head without a recipe, are named, unless
+    they are controls.
+    """
     of_axis = facets(axis_of(parts[0])) if parts else ()
     for path, facet in of_axis:
         holders = [one for one in parts if not path[1:] or leaf(one, path[:-1])]
         values = {leaf(one, path) for one in holders}
         if facet.everywhere and len(values) == 1 and values != {facet.usual}:
             said = say(holders[0], path, facet.note, facet.noun)
-            others = sorted({title(one) for one in parts} - set(map(title, holders)))
-            yield said + f" (not {', '.join(others)})" * bool(others)
+            others = {title(one) for one in parts} - set(map(title, holders))
+            named = sorted(others.difference(controls))
+            yield said + f" (not {', '.join(named)})" * bool(named)
 
 
 def may_be_best(standing: Standing | None) -> bool:

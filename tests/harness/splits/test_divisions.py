@@ -17,7 +17,7 @@ from harness import (
     Utterance,
 )
 from harness.errors import UnknownNameError
-from harness.registry import Registry, plugin_manager
+from harness.registry import Names, Plugin, Registry, plugin_manager
 from harness.splits import strategies
 from harness.splits.files import write_split
 from harness.splits.transfer import SplitChoice, divisions
@@ -231,13 +231,13 @@ def test_a_file_whose_folds_test_two_speakers_is_not_loso(written):
 
 @pytest.mark.parametrize("strategy", ["loso", "kfold"])
 def test_a_file_that_leaves_a_speaker_untested_is_not_of_these(written, strategy):
-    folds = json.loads(written(strategy).strategy.read_text())["folds"]
+    folds = json.loads(written(strategy).file.path.read_text())["folds"]
     with pytest.raises(DataError, match=f"{strategy} split: .* is tested in 0 folds"):
         divided([HOME], choice=written(strategy, folds=folds[1:]))
 
 
 def test_a_file_that_tests_a_speaker_twice_is_not_kfold(written):
-    folds = json.loads(written("kfold").strategy.read_text())["folds"]
+    folds = json.loads(written("kfold").file.path.read_text())["folds"]
     folds.append(folds[0] | {"name": "again"})
     with pytest.raises(DataError, match="kfold split: speaker 'p' is tested in 2"):
         divided([HOME], choice=written("kfold", folds=folds))
@@ -260,6 +260,10 @@ def test_a_strategy_of_a_plugin_checks_its_own_files(written):
         divide=lambda utterances, options: (),
         mismatch=lambda folds, utterances, options: f"it has {len(folds)} folds",
     )
-    choice = written("kfold", strategy="strict")
+    path = written("kfold").file.path
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"strategy": "strict"}))
+    known: Names[SplitStrategy] = Names("split strategy")
+    known.add(strict, Plugin(name="strict", distribution="", version=""))
+    choice = SplitChoice.of(str(path), known)
     with pytest.raises(DataError, match="not a strict split: it has 5 folds"):
-        divided([HOME], choice=replace(choice, known={"strict": strict}))
+        divided([HOME], choice=choice)
