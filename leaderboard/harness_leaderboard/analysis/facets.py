@@ -25,7 +25,14 @@ from harness_leaderboard.results.columns import (
 from harness_leaderboard.results.schema import hints, optional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from harness.types import DownstreamCondition, UpstreamCondition
     from harness_leaderboard.analysis.places import CorpusTask, System
@@ -183,6 +190,41 @@ def title(part: AxisCondition) -> str:
     if isinstance(part, CorpusCondition):
         part = replace(part, trained=part.trained or (), tested=part.tested or ())
     return part.name or f"unknown {axis_of(part)}"
+
+
+def common(parts: Sequence[AxisCondition], controls: Collection[str]) -> Iterator[str]:
+    """Say what parts of conditions have in common, of what is shown everywhere.
+
+    Those that have nothing of that kind, as a head without a recipe, are named, unless
+    they are controls.
+    """
+    of_axis = facets(axis_of(parts[0])) if parts else ()
+    for path, facet in of_axis:
+        holders = [one for one in parts if not path[1:] or leaf(one, path[:-1])]
+        values = {leaf(one, path) for one in holders}
+        if facet.everywhere and len(values) == 1 and values != {facet.usual}:
+            said = say(holders[0], path, facet.note, facet.noun)
+            others = {title(one) for one in parts} - set(map(title, holders))
+            named = sorted(others.difference(controls))
+            yield said + f" (not {', '.join(named)})" * bool(named)
+
+
+def differing(corpora: Mapping[CorpusTask, str]) -> str:
+    """Say why columns have no common mean; nothing where they have one.
+
+    Args:
+        corpora: With their labels.
+    """
+    names = [title(corpus) for corpus in corpora]
+    for corpus, label in corpora.items():
+        if names.count(title(corpus)) > 1:
+            several = f"was measured in several ways ({label}, …)"
+            return f"corpus '{title(corpus)}' {several}"
+    for path, facet in facets("corpus"):
+        if facet.everywhere and len({leaf(one, path) for one in corpora}) > 1:
+            said = {say(one, path, facet.label, facet.noun) for one in corpora}
+            return f"the corpora differ in {facet.noun}: {', '.join(sorted(said))}"
+    return ""
 
 
 def labels(parts: Iterable[Of]) -> dict[Of, str]:

@@ -9,25 +9,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.types import Entry, leaf
-from harness_leaderboard.analysis.facets import (
-    axis_of,
-    facets,
-    labels,
-    say,
-    system_names,
-    title,
-)
+from harness.types import Entry
+from harness_leaderboard.analysis.facets import common, differing, labels, system_names
 from harness_leaderboard.analysis.figures import all_warnings
 from harness_leaderboard.analysis.places import Place
 from harness_leaderboard.analysis.printed import around, entry_of
 from harness_leaderboard.render.entries import extreme, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.types import Metric
-    from harness_leaderboard.analysis.facets import AxisCondition
     from harness_leaderboard.analysis.figures import Figure
     from harness_leaderboard.analysis.places import CorpusTask, System
     from harness_leaderboard.analysis.ranking import Standing
@@ -227,7 +219,7 @@ class Matrix:
                 [system.downstream for system in self.systems],
                 list(self.corpora),
             )
-            for text in _common(parts, self.controls)
+            for text in common(parts, self.controls)
         ]
         return (f"All runs: {', '.join(said)}.",) if said else ()
 
@@ -262,16 +254,7 @@ class Matrix:
     @cached_property
     def mixed(self) -> str:
         """Why the columns have no common mean; empty if they have one."""
-        names = [title(corpus) for corpus in self.corpora]
-        for corpus, label in self.corpora.items():
-            if names.count(title(corpus)) > 1:
-                several = f"was measured in several ways ({label}, …)"
-                return f"corpus '{title(corpus)}' {several}"
-        for path, facet in facets("corpus"):
-            if facet.everywhere and len({leaf(one, path) for one in self.corpora}) > 1:
-                said = {say(one, path, facet.label, facet.noun) for one in self.corpora}
-                return f"the corpora differ in {facet.noun}: {', '.join(sorted(said))}"
-        return ""
+        return differing(self.corpora)
 
     def require_common_mean(self) -> None:
         """Refuse a mean over results that are not alike, and say how to choose."""
@@ -407,23 +390,6 @@ def _one_of(counts: Iterable[int]) -> int:
     """Return the one number that all are, 0 where they differ."""
     found = set(counts)
     return found.pop() if len(found) == 1 else 0
-
-
-def _common(parts: Sequence[AxisCondition], controls: Collection[str]) -> Iterator[str]:
-    """Say what parts of conditions have in common, of what is shown everywhere.
-
-    Those that have nothing of that kind, as a head without a recipe, are named, unless
-    they are controls.
-    """
-    of_axis = facets(axis_of(parts[0])) if parts else ()
-    for path, facet in of_axis:
-        holders = [one for one in parts if not path[1:] or leaf(one, path[:-1])]
-        values = {leaf(one, path) for one in holders}
-        if facet.everywhere and len(values) == 1 and values != {facet.usual}:
-            said = say(holders[0], path, facet.note, facet.noun)
-            others = {title(one) for one in parts} - set(map(title, holders))
-            named = sorted(others.difference(controls))
-            yield said + f" (not {', '.join(named)})" * bool(named)
 
 
 def may_be_best(standing: Standing | None) -> bool:
