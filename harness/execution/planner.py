@@ -24,6 +24,7 @@ from harness.execution.plan import Job, Pair, Plan
 from harness.execution.upstreams import NOT_HERE, Upstreams
 from harness.features.extraction import kinds_for, store_of
 from harness.features.store import outdated
+from harness.garbage import uncollected
 from harness.memory import FOLDER, Memory
 from harness.splits.transfer import SplitChoice, divisions, undivided
 from harness.training import loop
@@ -55,6 +56,7 @@ ALL = "all"
 """Of ``--again``: every cell of the command."""
 
 
+@uncollected()
 def make_plan(
     request: Request,
     registry: Registry,

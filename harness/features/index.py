@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from harness.features.shards import Shard
+
     Signature = tuple[int, int]
     """Of a file: its size in bytes, and when it was written."""
 
@@ -54,19 +56,18 @@ class Index:
         if gone:
             self._forget(gone)
         for name in sorted(found.keys() - self._shards.keys()):
-            self.note(self.folder / name, found[name])
+            if shard := read_header(self.folder / name):
+                self.note(shard, found[name])
         took = time.monotonic() - begun
         self._due = begun + took + max(FRESH, SHARE * took)
 
-    def note(self, path: Path, signature: Signature | None = None) -> None:
-        """Take in a file, unless it is damaged."""
-        shard = read_header(path)
-        if shard is not None:
-            if signature is None:
-                status = path.stat()
-                signature = (status.st_size, status.st_mtime_ns)
-            self._shards[path.name] = (signature, shard.keys)
-            self.where.update(dict.fromkeys(shard.keys, path))
+    def note(self, shard: Shard, signature: Signature | None = None) -> None:
+        """Take in a file."""
+        if signature is None:
+            status = shard.path.stat()
+            signature = (status.st_size, status.st_mtime_ns)
+        self._shards[shard.path.name] = (signature, shard.keys)
+        self.where.update(dict.fromkeys(shard.keys, shard.path))
 
     def forget(self, paths: Iterable[Path]) -> None:
         """Take out files that are gone or damaged."""

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from harness.features.index import index_of
 from harness.features.shards import SUFFIX, read_header, read_whole, write_pieces
 from harness.files import UNLOCKABLE
+from harness.garbage import uncollected
 from harness.leftovers import LOCKED, OLD, remove
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def _groups(sizes: dict[Path, int]) -> Iterator[list[Path]]:
         yield group
 
 
+@uncollected()
 def _pack(paths: Sequence[Path]) -> tuple[Path, ...]:
     """Put files into one; return those that are damaged, which are left alone."""
     pieces: dict[str, Piece] = {}
@@ -152,9 +154,9 @@ def _pack(paths: Sequence[Path]) -> tuple[Path, ...]:
             origins += shard.origins
     if len(whole) > 1:
         made = write_pieces(paths[0].parent, pieces, *origins)
-        if read_whole(made) is not None:
-            index_of(made.parent).note(made)
-            retire([path for path in whole if path != made])
+        if read_whole(made.path) is not None:
+            index_of(made.path.parent).note(made)
+            retire([path for path in whole if path != made.path])
     return tuple(damaged)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from harness.files import crc32, replacing, sha256_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -60,8 +60,8 @@ class Piece(TypedDict):
     data: bytearray | memoryview
 
 
-def write_shard(folder: Path, tensors: Mapping[str, Tensor], *origins: Origin) -> Path:
-    """Add a file to a folder, whole or not at all; return its path.
+def write_shard(folder: Path, tensors: Mapping[str, Tensor], *origins: Origin) -> Shard:
+    """Add a file to a folder, whole or not at all.
 
     Raises:
         StoreError: Where the folder cannot be written or the disk is full.
@@ -70,7 +70,7 @@ def write_shard(folder: Path, tensors: Mapping[str, Tensor], *origins: Origin) -
     return write_pieces(folder, pieces, *origins)
 
 
-def write_pieces(folder: Path, pieces: Mapping[str, Piece], *origins: Origin) -> Path:
+def write_pieces(folder: Path, pieces: Mapping[str, Piece], *origins: Origin) -> Shard:
     """Do the same for tensors that are bytes already."""
     metadata = {
         SECONDS: json.dumps([dict(one.seconds) for one in origins]),
@@ -81,7 +81,11 @@ def write_pieces(folder: Path, pieces: Mapping[str, Piece], *origins: Origin) ->
     path = folder / f"{name}-{crc32(data)}{SUFFIX}"
     with replacing(path) as beside:
         beside.write_bytes(data)
-    return path
+    return Shard(path, _keys(pieces), origins)
+
+
+def _keys(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name for name in names if not name.endswith(NORMS))
 
 
 def _piece(tensor: Tensor) -> Piece:
@@ -148,8 +152,7 @@ def _parse_header(path: Path, size: int, _mtime_ns: int) -> Shard | None:
         end = max(entry["data_offsets"][1] for entry in header.values())
         if size != 8 + length + end:
             return None
-        keys = frozenset(name for name in header if not name.endswith(NORMS))
-        return Shard(path, keys, tuple(_origins(metadata)))
+        return Shard(path, _keys(header), tuple(_origins(metadata)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

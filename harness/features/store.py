@@ -198,8 +198,8 @@ class FeatureStore:
         if not about.exists():
             with replacing(about) as beside:
                 beside.write_text(json.dumps(self.identity, indent=2), "utf-8")
-        path = write_shard(self.folder / kind, tensors, Origin(seconds, made or {}))
-        index_of(self.folder / kind).note(path)
+        shard = write_shard(self.folder / kind, tensors, Origin(seconds, made or {}))
+        index_of(self.folder / kind).note(shard)
 
     @property
     def certificate(self) -> dict[str, float]:

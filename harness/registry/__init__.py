@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.garbage import uncollected
 from harness.registry.isolation import Plugin, isolated
 from harness.registry.manager import PluginManager, plugin_manager
 from harness.registry.names import Names, Offered, split_names
@@ -139,6 +140,7 @@ def _names(
     return names
 
 
+@uncollected()
 def _ask(
     manager: PluginManager, question: str, kind: type[Offered], known: Mapping[str, Any]
 ) -> tuple[Offered, Plugin] | None:

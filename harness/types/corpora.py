@@ -14,6 +14,10 @@ Gender = Literal["female", "male"]
 """Of a speaker, as the corpora state it."""
 
 
+NO_NUMBERS: Mapping[str, float] = {}
+"""Shared by all utterances without any, of which there may be millions."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Utterance:
     """One recording of one speaker, described without opening its audio.
@@ -48,7 +52,7 @@ class Utterance:
     start: float = 0.0
     end: float | None = None
     part: str | None = None
-    numbers: Mapping[str, float] = field(default_factory=dict, hash=False)
+    numbers: Mapping[str, float] = field(default_factory=lambda: NO_NUMBERS, hash=False)
     value: float | None = None
 
 

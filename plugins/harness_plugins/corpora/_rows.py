@@ -9,6 +9,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import chain
@@ -186,7 +187,7 @@ def _utterance(where: str, row: Mapping[str, str], disk: Disk) -> Utterance:
             f"{where}: it ends at {end:g} s, but starts at {start or 0:g} s."
         )
     span = f"#{_digits(start or 0.0)}-{'' if end is None else _digits(end)}"
-    return Utterance(
+    utterance = Utterance(
         id=unicodedata.normalize("NFC", path) + (span if start or end else ""),
         path=path,
         label=cells["label"].lower(),
@@ -198,8 +199,9 @@ def _utterance(where: str, row: Mapping[str, str], disk: Disk) -> Utterance:
         start=start or 0.0,
         end=end,
         part=_part(where, cells["split"]),
-        numbers=dict(_numbers(where, row)),
     )
+    numbers = dict(_numbers(where, row))
+    return replace(utterance, numbers=numbers) if numbers else utterance
 
 
 def _numbers(where: str, row: Mapping[str, str]) -> Iterator[tuple[str, float]]:

@@ -12,7 +12,8 @@ from harness.features.store import FeatureStore
 
 
 def write(folder, *keys):
-    return write_shard(folder, {key: torch.ones(2, 4) for key in keys}, Origin({}, {}))
+    tensors = {key: torch.ones(2, 4) for key in keys}
+    return write_shard(folder, tensors, Origin({}, {})).path
 
 
 @pytest.fixture
