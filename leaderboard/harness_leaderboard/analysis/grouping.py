@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.text import counted
 from harness_leaderboard.results.columns import GROUPS
 
 if TYPE_CHECKING:
@@ -121,22 +122,25 @@ def _rows(path: Path) -> list[dict[str, str]]:
     """Read a table, at least one row, as text without blanks around it."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, restval=""))
+            heading, *rows = csv.reader(file, strict=True)
     except OSError as error:
         raise HarnessError(f"Cannot read {path}: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise HarnessError(f"{path} is no table of UTF-8 text: {error}.") from error
-    if not rows:
-        raise HarnessError(f"{path} has no rows below its heading.")
-    if None in rows[0]:
-        raise HarnessError(
-            f"{path} has more cells in its first row than in its heading."
-        )
-    return [
-        {
-            name.strip(): unicodedata.normalize("NFC", cell).strip()
-            for name, cell in row.items()
-            if name is not None
-        }
-        for row in rows
+    except ValueError:
+        raise HarnessError(f"{path} is empty.") from None
+    names = [name.strip() for name in heading]
+    if twice := [name for name in names if name and names.count(name) > 1]:
+        raise HarnessError(f"{path} has several columns '{twice[0]}'. Leave one.")
+    cells = [
+        [unicodedata.normalize("NFC", cell).strip() for cell in row] for row in rows
     ]
+    for number, row in enumerate(cells, start=1):
+        if row and len(row) != len(names):
+            raise HarnessError(
+                f"{path}: row {number} has {counted(len(row), 'cell')}, and the "
+                f"heading {len(names)}. Put quotes around a cell with a comma."
+            )
+    if not any(cells):
+        raise HarnessError(f"{path} has no rows below its heading.")
+    return [dict(zip(names, row, strict=True)) for row in cells if row]

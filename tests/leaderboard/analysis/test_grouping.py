@@ -107,8 +107,11 @@ def test_names_that_two_corpora_may_have_need_the_corpus(make_result, tmp_path):
         ("name,age\ns0,1\n", "no column 'speaker' or 'utterance'"),
         ("speaker,age\ns0,1\ns0,2\n", "speaker 's0' is '1' and '2'"),
         ("speaker,age\n", "no rows"),
-        ("speaker,age\ns0,1,2\n", "more cells"),
-        ("", "no rows"),
+        ("speaker,age\ns0,1\ns1,1,2\n", "row 2 has 3 cells, and the heading 2"),
+        ("speaker,age\ns0\n", "row 1 has 1 cell"),
+        ("speaker,age,age\ns0,1,2\n", "several columns 'age'"),
+        ('speaker,age\ns0,"1\n', "no table"),
+        ("", "is empty"),
     ],
 )
 def test_a_table_that_says_too_little_is_refused(tmp_path, text, said):
