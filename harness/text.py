@@ -97,9 +97,9 @@ def json_text(value: object, default: Callable[[Any], object] | None = None) -> 
     )
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, plural: str = "") -> str:
     """Count things in words, such as ``1 cell`` and ``2 cells``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count} {plural or f'{noun}s'}"
 
 
 def clock(seconds: float) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.text import counted
 from harness_leaderboard.analysis import sampling, statistics
 from harness_leaderboard.analysis.figures import behind, current, figures
 from harness_leaderboard.analysis.matrix import Matrix, Sure, is_control
@@ -18,7 +19,6 @@ from harness_leaderboard.analysis.question import require_additive
 from harness_leaderboard.analysis.ranking import ALPHA, Standing, standings
 from harness_leaderboard.analysis.samples import by_speaker, pooled, sample_of
 from harness_leaderboard.analysis.tested import of_one_class, tested
-from harness_leaderboard.render.entries import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

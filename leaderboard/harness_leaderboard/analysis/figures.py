@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from harness.errors import HarnessError
+from harness.text import counted
 from harness.training.metrics import ccc, macro_f1
 from harness_leaderboard.analysis.places import placed
 from harness_leaderboard.analysis.question import DEFAULTS
-from harness_leaderboard.render.entries import Unit, counted, unit_of
+from harness_leaderboard.render.entries import Unit, unit_of
 from harness_leaderboard.results.columns import KEYS, scored
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.errors import HarnessError
+from harness.text import counted
 from harness_leaderboard.analysis.figures import behind, current, figures
 from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.analysis.places import Place
-from harness_leaderboard.render.entries import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.text import counted
 from harness_leaderboard.analysis.statistics import Estimate, replicate, score
-from harness_leaderboard.render.entries import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.text import counted
 from harness_leaderboard.analysis.statistics import replicate, score
-from harness_leaderboard.render.entries import Unit, counted, unit_of
+from harness_leaderboard.render.entries import Unit, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

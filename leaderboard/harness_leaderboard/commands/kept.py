@@ -12,6 +12,7 @@ from harness.cli.console import print_json
 from harness.cli.options import CACHE, DATA_ROOT
 from harness.errors import HarnessError
 from harness.files import saving
+from harness.text import counted
 from harness.training.metrics import ccc, macro_f1
 from harness_leaderboard.commands.options import (
     FORMAT,
@@ -25,7 +26,7 @@ from harness_leaderboard.commands.options import (
     renderer_of,
 )
 from harness_leaderboard.commands.output import show
-from harness_leaderboard.render.entries import counted, unit_of
+from harness_leaderboard.render.entries import unit_of
 from harness_leaderboard.results import folders, kept, tables
 from harness_leaderboard.results.columns import scored
 from harness_leaderboard.results.export import FORMS, TEXTS, write_parquet

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.errors import ExitCode, HarnessError
+from harness.text import counted
 from harness_leaderboard.commands import kept
 from harness_leaderboard.commands.options import RUNS, RUNS_HERE
 from harness_leaderboard.commands.output import warn
-from harness_leaderboard.render.entries import counted
 from harness_leaderboard.render.text import plain
 from harness_leaderboard.results import folders, store, upkeep
 

@@ -7,11 +7,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.text import counted
 from harness_leaderboard.analysis.figures import current, figures
 from harness_leaderboard.analysis.matrix import Matrix
 from harness_leaderboard.figures.labels import label_points
 from harness_leaderboard.figures.sheet import COLOURS, legend, note, panels
-from harness_leaderboard.render.entries import counted
 from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:

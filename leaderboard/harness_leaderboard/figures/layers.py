@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.text import counted
 from harness.training.metrics import macro_f1
 from harness_leaderboard.analysis.layers import ALL, layered, mean
 from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.figures.sheet import COLOURS, inches, legend, note, panels
-from harness_leaderboard.render.entries import counted
 from harness_leaderboard.render.text import plain
 
 if TYPE_CHECKING:

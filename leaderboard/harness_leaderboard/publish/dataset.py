@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.text import counted
 from harness.training.metrics import ccc, macro_f1
 from harness_leaderboard.analysis.facets import USUAL
 from harness_leaderboard.publish.parcel import Parcel
 from harness_leaderboard.publish.targets import listed, title
-from harness_leaderboard.render.entries import counted
 from harness_leaderboard.results import reading
 from harness_leaderboard.results.columns import column_type, paths, scored
 

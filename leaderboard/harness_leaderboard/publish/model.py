@@ -13,14 +13,14 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.text import markdown
+from harness.text import counted, markdown
 from harness_leaderboard.analysis.facets import USUAL
 from harness_leaderboard.analysis.figures import columns, current, figures
 from harness_leaderboard.analysis.printed import around
 from harness_leaderboard.analysis.question import Question, suited
 from harness_leaderboard.publish.parcel import Parcel
 from harness_leaderboard.publish.targets import listed
-from harness_leaderboard.render.entries import counted, unit_of
+from harness_leaderboard.render.entries import unit_of
 from harness_leaderboard.results import folders, reading, store, upkeep
 
 if TYPE_CHECKING:

@@ -153,8 +153,3 @@ def spans(numbers: Iterable[int]) -> str:
 def in_percent(fraction: float) -> str:
     """Spell a fraction of one in percent."""
     return f"{round(100 * fraction, 1) + 0.0:.1f}"  # no −0.0
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Say how many there are of something."""
-    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

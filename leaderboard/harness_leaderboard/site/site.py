@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from harness.text import counted
 from harness_leaderboard.analysis.figures import figures
 from harness_leaderboard.analysis.matrix import Matrix
-from harness_leaderboard.render.entries import counted
 from harness_leaderboard.render.page import document, panel, text
 from harness_leaderboard.site.footer import footer
 from harness_leaderboard.site.sections import LARGE, PREDICTIONS, Views, sections

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.text import counted
 from harness.training.metrics import macro_f1
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.calibration import (
@@ -19,13 +20,7 @@ from harness_leaderboard.analysis.calibration import (
     temperatures_of,
 )
 from harness_leaderboard.analysis.held import held
-from harness_leaderboard.render.entries import (
-    NOTHING,
-    counted,
-    percent,
-    signed,
-    word,
-)
+from harness_leaderboard.render.entries import NOTHING, percent, signed, word
 from harness_leaderboard.results.tables import PREDICTIONS, VALID
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.text import counted
 from harness.training.metrics import macro_f1, uar
 from harness_leaderboard.analysis.figures import columns
 from harness_leaderboard.analysis.layers import LAYERED, LOCATED
 from harness_leaderboard.analysis.places import unmixed
 from harness_leaderboard.analysis.question import of_kind
 from harness_leaderboard.analysis.validation import LEARNED
-from harness_leaderboard.render.entries import counted
 from harness_leaderboard.views import classifiers, corpora, languages, provenance
 from harness_leaderboard.views.board import board
 from harness_leaderboard.views.layers import layers

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from harness.text import counted
 from harness.types import Entry, Table
 from harness_leaderboard.analysis.matrix import BEST
-from harness_leaderboard.render.entries import NOTHING, counted, marked, word
+from harness_leaderboard.render.entries import NOTHING, marked, word
 from harness_leaderboard.views.board import matrix_of
 
 if TYPE_CHECKING:

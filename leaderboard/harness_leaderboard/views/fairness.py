@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.text import counted
 from harness.types import Entry, Table
 from harness_leaderboard.analysis import grouped, statistics
 from harness_leaderboard.analysis.held import held
 from harness_leaderboard.analysis.printed import around
 from harness_leaderboard.analysis.question import require_additive
-from harness_leaderboard.render.entries import (
-    NOTHING,
-    counted,
-    number,
-    signed,
-    unit_of,
-    word,
-)
+from harness_leaderboard.render.entries import NOTHING, number, signed, unit_of, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

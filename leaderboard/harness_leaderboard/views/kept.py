@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from harness.text import counted
 from harness.types import Condition, Entry, Table, leaf, leaves
 from harness_leaderboard.analysis.facets import USUAL
 from harness_leaderboard.render.entries import (
     NOTHING,
     Unit,
-    counted,
     number,
     percent,
     signed,

@@ -12,6 +12,7 @@ from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from harness.text import counted
 from harness.training.metrics import ccc, uar
 from harness.types import Entry, Table
 from harness.types.conditions import JOIN
@@ -19,7 +20,7 @@ from harness_leaderboard.analysis.facets import system_names, title
 from harness_leaderboard.analysis.figures import current
 from harness_leaderboard.analysis.matrix import CONTROL, is_control
 from harness_leaderboard.analysis.question import of_kind
-from harness_leaderboard.render.entries import NOTHING, counted, marked, word
+from harness_leaderboard.render.entries import NOTHING, marked, word
 from harness_leaderboard.results.columns import scored
 
 if TYPE_CHECKING:
